@@ -1,0 +1,254 @@
+"""Rows of X, a batch at a time, dense or sparse. No other file asks which.
+
+Below, `weights` has the shape (n_weights, n_columns): a row for each feature and, where
+an intercept is fitted, one more at the end.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+
+# Enough numbers to keep NumPy busy, few enough to stay in a core's cache.
+CHUNK_SIZE = 2**18
+
+
+class Moments(NamedTuple):
+    """Weighted statistics of the columns of some rows, in float64."""
+
+    total: float  # sum of the sample weights
+    mean: np.ndarray  # (n_features,)
+    squares: np.ndarray  # (n_features,), sum of weight * (x - mean)^2
+    nonzero: np.ndarray  # (n_features,), sum of the weights of non-zero entries
+
+    def merge(self, other: "Moments") -> "Moments":
+        """Return the moments of both sets of rows (Chan, Golub and LeVeque 1983)."""
+        total = self.total + other.total
+        if total == 0:
+            return self
+        shift = other.mean - self.mean
+        return Moments(
+            total,
+            self.mean + shift * (other.total / total),
+            self.squares
+            + other.squares
+            + shift**2 * (self.total * (other.total / total)),
+            self.nonzero + other.nonzero,
+        )
+
+
+def parts(rows, size: int):
+    """Cut row numbers, an array or a slice with both ends, into parts of that size."""
+    if isinstance(rows, slice):
+        for start in range(rows.start, rows.stop, size):
+            yield slice(start, min(start + size, rows.stop))
+    else:
+        for start in range(0, len(rows), size):
+            yield rows[start : start + size]
+
+
+def pick(array, columns):
+    """Return array[columns], for an index array the fast way."""
+    if isinstance(columns, slice):
+        return array[columns]
+    return array.take(columns, axis=0)
+
+
+def training_rows(X, dtype, fit_intercept: bool) -> "DenseRows | SparseRows":
+    """Return a view of X, (n_samples, n_features), with batches in `dtype`."""
+    rows = SparseRows if sp.issparse(X) else DenseRows
+    return rows(X, np.dtype(dtype), fit_intercept)
+
+
+class _Rows:
+    """What dense and sparse rows share."""
+
+    def __init__(self, X, dtype: np.dtype, fit_intercept: bool) -> None:
+        self.X, self.dtype = X, dtype
+        self.n_samples, self.n_features = X.shape
+        self.n_weights = self.n_features + fit_intercept
+        self.center = None
+
+    def moments(self, sample_weight) -> Moments:
+        """Return the moments of the columns; sample_weight: (n_samples,)."""
+        zeros = np.zeros(self.n_features)
+        moments = Moments(0.0, zeros, zeros, zeros)
+        for part in parts(slice(0, self.n_samples), self._chunk_rows):
+            moments = moments.merge(self._chunk_moments(part, sample_weight[part]))
+        return moments
+
+
+class DenseRows(_Rows):
+    """Rows of an ndarray (or memmap) of any layout, cast to dtype batch by batch."""
+
+    # Measured: up to so many stored values times columns one batch of all rows is as
+    # quick as minibatches, and exact.
+    full_batch_work = 4e7
+    batch_size = 512
+    # Beyond, a matrix of all pairs of features costs more than it gains.
+    max_gram_features = 2048
+    blas_share = 1
+
+    def __init__(self, X, dtype, fit_intercept) -> None:
+        super().__init__(X, dtype, fit_intercept)
+        self._chunk_rows = max(1, CHUNK_SIZE // max(1, self.n_features))
+        self._buffer = np.empty((0, self.n_features), dtype)
+        self.n_stored = X.size
+        self._may_take = X.dtype == dtype and X.flags.c_contiguous
+
+    def batch(self, rows, compact: bool = True) -> "DenseBatch":
+        """Return a batch of those rows; it is valid until the next one is taken."""
+        if isinstance(rows, slice):
+            return DenseBatch(self.X[rows].astype(self.dtype, copy=False), self)
+        if len(rows) > len(self._buffer):
+            self._buffer = np.empty((len(rows), self.n_features), self.dtype)
+        X = self._buffer[: len(rows)]
+        if self._may_take:  # take() would first copy an X of another layout whole
+            np.take(self.X, rows, axis=0, out=X, mode="clip")
+        else:
+            X[...] = self.X[rows]
+        return DenseBatch(X, self)
+
+    def full_batch(self, rows, compact: bool = True) -> "DenseBatch":
+        """Return one batch that stays valid; all rows of a float X are not copied."""
+        if len(rows) == self.n_samples:
+            return self.batch(slice(None))
+        return DenseBatch(self.X[rows].astype(self.dtype, copy=False), self)
+
+    def scaled(self, rows, scale):
+        """Return those rows as (X - center) / scale with their column of ones."""
+        X = self.batch(rows).X
+        scaled = np.ones((len(X), self.n_weights), self.dtype)
+        features = scaled[:, : self.n_features]
+        features[...] = X
+        if self.center is not None:
+            features -= self.center[:, 0]
+        features /= scale[: self.n_features, 0]
+        return scaled
+
+    def _chunk_moments(self, part, sample_weight) -> Moments:
+        X = self.X[part].astype(self.dtype, copy=False)
+        total = float(sample_weight.sum(dtype=np.float64))
+        nonzero = sample_weight @ (X != 0).astype(self.dtype)
+        mean = (sample_weight @ X) / self.dtype.type(total or 1)
+        deviation = X - mean
+        deviation *= deviation
+        squares = sample_weight @ deviation
+        return Moments(total, *(np.float64(a) for a in (mean, squares, nonzero)))
+
+
+class DenseBatch:
+    """A few rows as a dense array; every weight takes part."""
+
+    columns = slice(None)
+
+    def __init__(self, X, source: DenseRows) -> None:
+        self.X, self._source = X, source
+
+    def raw_prediction(self, weights):
+        """Return X coef + intercept, shape (n_rows, n_columns)."""
+        source = self._source
+        raw = self.X @ weights[: source.n_features]
+        if source.n_weights > source.n_features:
+            intercept = weights[-1]
+            if source.center is not None:
+                intercept = intercept - source.center[:, 0] @ weights[:-1]
+            raw += intercept
+        return raw
+
+    def gradient(self, grad_raw):
+        """Return the derivative in the weights from that in the raw predictions."""
+        source = self._source
+        grad = np.empty((source.n_weights, grad_raw.shape[1]), source.dtype)
+        np.matmul(self.X.T, grad_raw, out=grad[: source.n_features])
+        if source.n_weights > source.n_features:
+            grad[-1] = grad_raw.sum(axis=0)
+            if source.center is not None:
+                grad[:-1] -= source.center * grad[-1]
+        return grad
+
+
+class SparseRows(_Rows):
+    """Rows of a CSR array; a batch knows the columns in which it has entries."""
+
+    full_batch_work = 4e6
+    batch_size = 512
+    max_gram_features = -1
+    blas_share = 0  # SciPy multiplies sparse matrices itself
+
+    def __init__(self, X, dtype, fit_intercept) -> None:
+        super().__init__(X, dtype, fit_intercept)
+        self.n_stored = X.nnz
+        # A chunk's statistics are dense: more entries than columns make them pay.
+        row_size = 1 + X.nnz // max(1, self.n_samples)
+        self._chunk_rows = max(1, max(CHUNK_SIZE, self.n_features) // row_size)
+        self._position = np.empty(self.n_features, np.int32)
+        self._present = np.zeros(self.n_features, bool)
+
+    def batch(self, rows, compact: bool = True) -> "SparseBatch":
+        """Return a batch of those rows, over their own columns only if compact."""
+        X = self._rows(rows)
+        shape = X.shape
+        columns = slice(None)
+        if compact:
+            self._present[X.indices] = True
+            present = np.flatnonzero(self._present)
+            self._present[present] = False
+            if len(present) < self.n_features // 2:
+                self._position[present] = np.arange(len(present), dtype=np.int32)
+                X = (X.data, self._position[X.indices], X.indptr)
+                shape = (shape[0], len(present))
+                X = sp.csr_array(X, shape=shape)
+                columns = present
+                if self.n_weights > self.n_features:
+                    columns = np.append(present, self.n_features)
+        return SparseBatch(X, columns, self.n_weights > self.n_features)
+
+    def full_batch(self, rows, compact: bool = True) -> "SparseBatch":
+        """Return one batch that stays valid."""
+        return self.batch(slice(None) if len(rows) == self.n_samples else rows, compact)
+
+    def scaled(self, rows, scale):
+        """Return those rows as a dense X / scale with their column of ones."""
+        scaled = np.ones((len(rows), self.n_weights), self.dtype)
+        scaled[:, : self.n_features] = self._rows(rows).toarray()
+        scaled /= scale[:, 0]
+        return scaled
+
+    def _rows(self, rows):
+        X = self.X
+        if not (isinstance(rows, slice) and rows == slice(None)):
+            X = X[rows]
+        return X.astype(self.dtype, copy=False)
+
+    def _chunk_moments(self, part, sample_weight) -> Moments:
+        X = self._rows(part).astype(np.float64)
+        sample_weight = sample_weight.astype(np.float64)
+        total = float(sample_weight.sum())
+        mean = (X.T @ sample_weight) / (total or 1)
+        X.data, data = (X.data != 0).astype(np.float64), X.data
+        nonzero = X.T @ sample_weight
+        X.data = data * data
+        squares = X.T @ sample_weight - total * mean**2
+        return Moments(total, mean, np.maximum(squares, 0), nonzero)
+
+
+class SparseBatch:
+    """A few rows as CSR, over the weights that `columns` names."""
+
+    def __init__(self, X, columns, fit_intercept: bool) -> None:
+        self.X, self.columns, self._fit_intercept = X, columns, fit_intercept
+
+    def raw_prediction(self, weights):
+        """Return X coef + intercept for the weights of the batch's columns."""
+        raw = self.X @ weights[: self.X.shape[1]]
+        if self._fit_intercept:
+            raw += weights[-1]
+        return raw
+
+    def gradient(self, grad_raw):
+        """Return the derivative in the weights of the batch's columns."""
+        grad = self.X.T @ grad_raw
+        if self._fit_intercept:
+            grad = np.vstack([grad, grad_raw.sum(axis=0)])
+        return grad

@@ -1,0 +1,795 @@
+"""SoftmaxRegressionClassifier: parameters, validation, fit, partial_fit, predict."""
+
+import copy
+import warnings
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from itertools import islice
+from numbers import Integral, Real
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils.extmath import safe_sparse_dot
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sksoftmax._batches import Moments, parts, training_rows
+from sksoftmax._compat import (
+    Interval,
+    StrOptions,
+    check_first_call,
+    check_sample_weight,
+    fit_context,
+)
+from sksoftmax._lbfgs import FullBatch
+from sksoftmax._loss import cross_entropy
+from sksoftmax._penalty import L2
+from sksoftmax._preconditioner import Diagonal, Gram, center_and_scale
+from sksoftmax._solver import (
+    SGD,
+    AutomaticStep,
+    Plateau,
+    Problem,
+    ScheduledStep,
+    State,
+    batch_edges,
+    constant,
+    inverse_scaling,
+)
+from sksoftmax._threads import blas_threads_for
+
+# float64 is what other kinds of X are converted to.
+_ACCEPTED = [np.float64, np.float32, *(np.dtype(code).type for code in "?bBhHiIlLqQ")]
+_SHORT = 2  # bytes; such integers are exact in float32
+_LARGEST_GRAM = 20_000  # features; its two matrices would fill several gigabytes
+_PREDICTED_NUMBERS = 2**22  # of X or of predictions, cast or computed at a time
+
+
+class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
+    """Softmax (multinomial logistic) regression trained by minibatch SGD.
+
+    Minimises, over the weights W (`coef_`) and the intercept c (`intercept_`)::
+
+        sum_i s_i CE(y_i, softmax(W x_i + c)) / sum_i s_i  +  alpha / 2 * ||W||_2^2
+
+    with the cross-entropy CE(y, p) = -log p_y and s_i the sample weight times the
+    weight of the class. Two classes have one row of weights and a sigmoid.
+    ``alpha = 1 / (C * sum_i s_i)`` is the problem of
+    :class:`~sklearn.linear_model.LogisticRegression`.
+
+    Nothing needs tuning: steps are taken in the metric of a sampled Hessian, their
+    size follows from its largest eigenvalue, features may come in any units, and the
+    average of the iterates is returned. Data small enough is not cut into batches at
+    all: there, L-BFGS in the same metric goes to the optimum.
+
+    Parameters
+    ----------
+    alpha : float, default=1e-4
+        Strength of the L2 penalty. It does not depend on the number of samples.
+        0 is no penalty; raising it draws all weights towards zero.
+
+    fit_intercept : bool, default=True
+        Whether to fit an intercept. It is not penalised.
+
+    batch_size : int or "auto", default="auto"
+        Rows in a minibatch. As many as there are samples, or more, and each step uses
+        all of them; the fit then holds a few arrays of shape (n_samples, n_classes).
+        "auto" does so where n_samples * n_features * n_classes is at most 4e7 (for
+        sparse X: stored values * n_classes at most 4e6), and otherwise takes 1024
+        rows; 256 with a `learning_rate` other than "auto". Larger batches make an
+        epoch cheaper and take more epochs.
+
+    max_iter : int, default=1000
+        Most epochs, that is, passes over the data, of `fit`.
+
+    tol : float or None, default=1e-2
+        When to stop. With minibatches: when the monitored objective improves by less
+        than ``tol`` times itself an epoch, `n_iter_no_change` epochs in a row. When
+        all samples are one batch: when the estimated distance to the optimum,
+        <G, M G> / 2 with the gradient G and the metric M, is at most ``tol / 100``
+        of the objective, which keeps the true one below about ``tol``. Smaller is
+        nearer to the optimum and takes longer. None: go on for `max_iter` epochs.
+
+    n_iter_no_change : int, default=1
+        Epochs without enough improvement to wait for before stopping.
+
+    learning_rate : {"auto", "constant", "invscaling"}, default="auto"
+        - "auto": preconditioned steps of automatic size.
+        - "constant": textbook minibatch SGD with the step size `eta0`.
+        - "invscaling": the same with ``eta0 / t**power_t`` in update t = 1, 2, ...
+
+    eta0 : float, default=0.1
+        Step size of the textbook schedules.
+
+    power_t : float, default=0.5
+        Exponent of "invscaling". Larger lets the steps shrink faster.
+
+    momentum : float, default=0.0
+        Momentum of the textbook schedules: this share of the last update's direction
+        is added to the gradient.
+
+    preconditioner : {"auto", "gram", "diagonal"}, default="auto"
+        The metric of ``learning_rate="auto"``: the weighted Gram matrix of the
+        features, (n_features + 1)^2 numbers, or its diagonal. "auto": the matrix for
+        dense X with up to 2048 features, else the diagonal.
+
+    average : bool, default=True
+        Whether to return a running average of the iterates, which smooths out the
+        noise of minibatches. Without noise, all samples in a batch, it is not needed
+        and not done.
+
+    shuffle : bool, default=True
+        Whether to draw a new order of the rows for each epoch.
+
+    class_weight : dict or "balanced", default=None
+        Weights of the classes, ``{label: weight}``, 1 where not given. "balanced"
+        gives all classes the same total weight (not in `partial_fit`).
+
+    warm_start : bool, default=False
+        Whether `fit` starts from the coefficients of the last one.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of the shuffling, the start of the step size's power iteration and the
+        validation split. Same data, parameters and seed give the same bits on the
+        same machine with the same number of threads. Where all samples are one batch
+        nothing is drawn.
+
+    early_stopping : bool or "auto", default="auto"
+        Whether `fit` sets rows aside, monitors their log-loss instead of the
+        objective, and returns the epoch's model for which it was lowest. "auto" is
+        False. `partial_fit` ignores it.
+
+    validation_fraction : float, default=0.1
+        Share of the rows to set aside, stratified by class if there are enough.
+
+    verbose : int, default=0
+        With 1 or more, `fit` prints a line an epoch.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
+        Weights of the features; one row for two classes.
+
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+        Intercepts, zeros if `fit_intercept` is False.
+
+    classes_ : ndarray of shape (n_classes,)
+        Labels, sorted.
+
+    n_features_in_ : int
+        Number of features seen during fit.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of features, if X has string column names.
+
+    n_iter_ : int
+        Epochs of `fit`; `partial_fit` adds one a call.
+
+    t_ : int
+        Updates of the weights.
+
+    loss_curve_ : list of float
+        Objective of the model after each epoch of `fit`, on all rows up to 8192, else
+        on so many of them, the same each time.
+
+    validation_loss_curve_ : list of float
+        Log-loss of the rows set aside after each epoch; only with early stopping.
+
+    best_validation_loss_ : float
+        The lowest of them; only with early stopping.
+
+    See Also
+    --------
+    sklearn.linear_model.LogisticRegression : Full-batch solvers.
+    sklearn.linear_model.SGDClassifier : One-versus-rest, a sample at a time.
+
+    Notes
+    -----
+    float32 and float64 are kept; 8- and 16-bit integers are trained on in float32,
+    other integers in float64, and cast a batch at a time.
+
+    The averaged, preconditioned SGD is described in [1]_ (curvature from sampled
+    rows) and [2]_ (averaging); a step is cut where it would promise a negative loss
+    [3]_. For one batch: L-BFGS [4]_.
+
+    References
+    ----------
+    .. [1] Frangella, Rathore, Zhao and Udell (2023), "PROMISE: Preconditioned
+       Stochastic Optimization Methods by Incorporating Scalable Curvature Estimates".
+    .. [2] Polyak and Juditsky (1992), "Acceleration of Stochastic Approximation by
+       Averaging".
+    .. [3] Loizou et al. (2021), "Stochastic Polyak Step-size for SGD".
+    .. [4] Liu and Nocedal (1989), "On the Limited Memory BFGS Method for Large Scale
+       Optimization".
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sksoftmax import SoftmaxRegressionClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = SoftmaxRegressionClassifier().fit(X, y)
+    >>> clf.predict(X[:2])
+    array([0, 0])
+    >>> clf.predict_proba(X[:1]).round(2)
+    array([[1., 0., 0.]])
+    """
+
+    _parameter_constraints = {  # noqa: RUF012 (scikit-learn reads this class attribute)
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "fit_intercept": ["boolean"],
+        "batch_size": [
+            Interval(Integral, 1, None, closed="left"),
+            StrOptions({"auto"}),
+        ],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left"), None],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [StrOptions({"auto", "constant", "invscaling"})],
+        "eta0": [Interval(Real, 0, None, closed="neither")],
+        "power_t": [Interval(Real, 0, None, closed="left")],
+        "momentum": [Interval(Real, 0, 1, closed="left")],
+        "preconditioner": [StrOptions({"auto", "gram", "diagonal"})],
+        "average": ["boolean"],
+        "shuffle": ["boolean"],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "warm_start": ["boolean"],
+        "random_state": ["random_state"],
+        "early_stopping": ["boolean", StrOptions({"auto"})],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        *,
+        alpha=1e-4,
+        fit_intercept=True,
+        batch_size="auto",
+        max_iter=1000,
+        tol=1e-2,
+        n_iter_no_change=1,
+        learning_rate="auto",
+        eta0=0.1,
+        power_t=0.5,
+        momentum=0.0,
+        preconditioner="auto",
+        average=True,
+        shuffle=True,
+        class_weight=None,
+        warm_start=False,
+        random_state=None,
+        early_stopping="auto",
+        validation_fraction=0.1,
+        verbose=0,
+    ):
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.learning_rate = learning_rate
+        self.eta0 = eta0
+        self.power_t = power_t
+        self.momentum = momentum
+        self.preconditioner = preconditioner
+        self.average = average
+        self.shuffle = shuffle
+        self.class_weight = class_weight
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.verbose = verbose
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None):
+        """Fit the model to the data.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features. Neither copied nor changed: CSR, and arrays or memory maps of
+            float32, float64 or integers in any order, are read as they are.
+        y : array-like of shape (n_samples,)
+            Labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows. A common factor changes nothing.
+
+        Returns
+        -------
+        self : SoftmaxRegressionClassifier
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter, X, y or the weights cannot be used, or if the weights of
+            the model became infinite. The estimator is then as it was before.
+        """
+        with self._all_or_nothing():
+            X, y = self._validate(X, y, reset=True)
+            warm = self.warm_start and hasattr(self, "coef_")
+            known = self.classes_ if warm else None
+            self.classes_, y = np.unique(y, return_inverse=True)
+            if warm and not np.array_equal(known, self.classes_):
+                raise ValueError(
+                    f"With warm_start=True fit goes on with the classes {known}, but y "
+                    f"holds {self.classes_}. Set warm_start=False, or fit a clone."
+                )
+            weight = self._row_weights(X, y, sample_weight)
+            self._check_classes(y, weight)
+            rng = self._new_rng()
+            rows, held_out = self._split(np.flatnonzero(weight), y, rng)
+            training_weight = np.zeros_like(weight)
+            training_weight[rows] = weight[rows] * (len(rows) / weight[rows].sum())
+            data = training_rows(X, _training_dtype(X), self.fit_intercept)
+            self._moments = data.moments(training_weight.astype(data.dtype))._asdict()
+            problem = self._problem(data, y, training_weight)
+            state = self._new_state(self._model(problem) if warm else problem.zeros())
+            batch_size = self._batch_size(problem, len(rows), may_be_all=True)
+            tol = 0.0 if self.tol is None else self.tol
+            with blas_threads_for(problem.multiply_adds(batch_size)):
+                if self.learning_rate == "auto" and batch_size >= len(rows):
+                    tol = tol / 100
+                    solver = FullBatch(problem, state, rows, self._metric(data))
+                    epochs = solver.epochs(tol)
+                else:
+                    solver = self._sgd(problem, state, rng)
+                    edges = self._edges(len(rows), batch_size)
+                    plateau = Plateau(tol, self.n_iter_no_change, problem.floor)
+                    epochs = solver.epochs(rows, edges, rng, self.shuffle, plateau)
+                validation = None
+                if held_out is not None:
+                    weight = weight.astype(data.dtype)
+                    validation = (
+                        partial(
+                            replace(problem, sample_weight=weight).mean_loss, held_out
+                        ),
+                        Plateau(tol, self.n_iter_no_change, problem.floor),
+                    )
+                model = self._run(epochs, validation)
+            self._adopt(problem, state, model, rng)
+        return self
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Go on training with one pass over these rows.
+
+        The rows are cut into batches of `batch_size`; fewer rows are one batch, one
+        update. Nothing of them is kept but sums over rows: moments and curvature.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
+        y : array-like of shape (n_samples,)
+            Labels.
+        classes : array-like of shape (n_classes,), default=None
+            All labels that there will be; wanted at the first call, and to be left out
+            or the same in later ones.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, absolute: rows of weight 2 pull twice as hard as rows
+            of weight 1 in another call.
+
+        Returns
+        -------
+        self : SoftmaxRegressionClassifier
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter, X, y, `classes` or the weights cannot be used, or if the
+            weights of the model became infinite. The estimator is then as it was
+            before.
+        """
+        with self._all_or_nothing():
+            if self.class_weight == "balanced":
+                raise ValueError(
+                    "class_weight='balanced' needs all of y at once and cannot be used "
+                    "in partial_fit. Pass a dict {label: weight} instead."
+                )
+            first = not hasattr(self, "coef_")
+            check_first_call(self, classes)
+            X, y = self._validate(X, y, reset=first)
+            unseen = np.setdiff1d(y, self.classes_)
+            if len(unseen):
+                raise ValueError(
+                    f"y holds the labels {unseen}, which are not among the classes "
+                    f"{self.classes_} of the first call to partial_fit or fit. Name all "
+                    "classes in the first call."
+                )
+            y = np.searchsorted(self.classes_, y)
+            weight = self._row_weights(X, y, sample_weight)
+            self._check_classes()
+            rng = self._new_rng() if first else copy.deepcopy(self._rng)
+            dtype = _training_dtype(X) if first else self.coef_.dtype
+            data = training_rows(X, dtype, self.fit_intercept)
+            moments = data.moments(weight.astype(dtype))
+            if not first:
+                moments = Moments(**self._moments).merge(moments)
+            self._moments = moments._asdict()
+            problem = self._problem(data, y, weight)
+            state = (
+                self._new_state(problem.zeros()) if first else self._restore(problem)
+            )
+            rows = np.flatnonzero(weight)
+            if len(rows):
+                batch_size = self._batch_size(problem, len(rows), may_be_all=False)
+                order = rng.permutation(rows) if self.shuffle else rows
+                with blas_threads_for(problem.multiply_adds(batch_size)):
+                    solver = self._sgd(problem, state, rng)
+                    solver.epoch(order, self._edges(len(rows), batch_size))
+            self._adopt(problem, state, state.average, rng)
+            self.n_iter_ = getattr(self, "n_iter_", 0) + 1
+        return self
+
+    def decision_function(self, X):
+        """Return the raw predictions X coef_' + intercept_.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        raw_prediction : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            In the dtype of `coef_`. With two classes a row's number is the log of the
+            odds of the second one; positive predicts it.
+        """
+        raw = self._for_each_part(X, lambda loss, raw: raw)
+        return raw[:, 0] if raw.shape[1] == 1 else raw
+
+    def predict(self, X):
+        """Return the most probable class of each row.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            Labels.
+        """
+        indices = self._for_each_part(X, lambda loss, raw: loss.predict(raw))
+        return self.classes_[indices]
+
+    def predict_proba(self, X):
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_classes)
+            In the order of `classes_`, in the dtype of `coef_`; rows sum to one.
+        """
+        return self._for_each_part(X, lambda loss, raw: loss.predict_proba(raw))
+
+    def predict_log_proba(self, X):
+        """Return the logarithm of the probability of each class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        log_proba : ndarray of shape (n_samples, n_classes)
+            In the order of `classes_`; finite even where the probability underflows.
+        """
+        return self._for_each_part(X, lambda loss, raw: loss.predict_log_proba(raw))
+
+    def sparsify(self):
+        """Convert `coef_` to a sparse matrix, which saves memory if it holds zeros.
+
+        Returns
+        -------
+        self : SoftmaxRegressionClassifier
+            The fitted estimator. It predicts as before; `partial_fit` densifies first.
+        """
+        check_is_fitted(self)
+        self.coef_ = sp.csr_matrix(self.coef_)
+        return self
+
+    def densify(self):
+        """Convert `coef_` back to an ndarray.
+
+        Returns
+        -------
+        self : SoftmaxRegressionClassifier
+            The fitted estimator.
+        """
+        check_is_fitted(self)
+        self.coef_ = _dense(self.coef_)
+        return self
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def __getstate__(self):
+        """Leave out what follows from the rest: the inverted curvature."""
+        attributes = super().__getstate__().copy()
+        if "_stream" in attributes:
+            attributes["_stream"] = {**attributes["_stream"], "inverse": None}
+        return attributes
+
+    @contextmanager
+    def _all_or_nothing(self):
+        """Put the estimator back as it was if anything is raised, an interrupt too."""
+        before = vars(self).copy()
+        try:
+            with np.errstate(all="ignore"):
+                yield
+        except BaseException as error:
+            vars(self).clear()
+            vars(self).update(before)
+            if isinstance(error, FloatingPointError):
+                way_out = (
+                    "Scale X, for example with StandardScaler."
+                    if self.learning_rate == "auto"
+                    else f"eta0={self.eta0} is too large for these data: lower eta0, "
+                    "scale X, or use learning_rate='auto'."
+                )
+                raise ValueError(f"Training diverged: {error}. {way_out}") from error
+            raise
+
+    def _validate(self, X, y, reset):
+        """Return X as it is, if it can be trained on, and y as a column of labels."""
+        X, y = validate_data(
+            self, X, y, accept_sparse="csr", dtype=_ACCEPTED, reset=reset
+        )
+        check_classification_targets(y)
+        return X, y
+
+    def _row_weights(self, X, y, sample_weight):
+        """Return sample_weight times class_weight of the class indices y, float64."""
+        weight = check_sample_weight(sample_weight, X)
+        if self.class_weight is None:
+            return weight
+        n_classes = len(self.classes_)
+        if self.class_weight == "balanced":
+            totals = np.bincount(y, weight, minlength=n_classes)
+            per_class = weight.sum() / (
+                n_classes * np.where(totals > 0, totals, np.inf)
+            )
+        else:
+            unknown = [k for k in self.class_weight if k not in self.classes_]
+            if unknown:
+                raise ValueError(
+                    f"class_weight names {unknown}, which are not among the classes "
+                    f"{self.classes_}."
+                )
+            per_class = np.array(
+                [self.class_weight.get(label, 1.0) for label in self.classes_.tolist()]
+            )
+        return weight * per_class[y]
+
+    def _check_classes(self, y=None, weight=None):
+        """Want two classes at least, and in `fit` rows with weight of two."""
+        seen = self.classes_
+        if weight is not None:
+            if not weight.any():
+                raise ValueError(
+                    "All rows have the weight zero (sample_weight times class_weight): "
+                    "there is nothing to fit. Give some row a positive weight."
+                )
+            seen = self.classes_[np.unique(y[weight > 0])]
+        if len(seen) < 2:
+            raise ValueError(
+                f"Rows of at least two classes are wanted, but all that have a positive "
+                f"weight are of one class, {seen[0]!r}. Add rows of another class."
+            )
+
+    def _new_rng(self):
+        """Return a generator of our own, seeded from `random_state`."""
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        return np.random.RandomState(seed)
+
+    def _split(self, rows, y, rng):
+        """Return the rows to train on and, with early stopping, those set aside."""
+        if self.early_stopping is not True:
+            return rows, None
+        try:
+            split = train_test_split(
+                rows,
+                test_size=self.validation_fraction,
+                random_state=rng,
+                stratify=y[rows],
+            )
+        except ValueError:  # too few of a class to have some on both sides
+            split = train_test_split(
+                rows, test_size=self.validation_fraction, random_state=rng
+            )
+        return np.sort(split[0]), np.sort(split[1])
+
+    def _problem(self, data, y, weight):
+        """Return what there is to minimise over these rows."""
+        data.center, scale, coverage = center_and_scale(
+            Moments(**self._moments), self.fit_intercept, data.dtype
+        )
+        penalty = L2(self.alpha, data.n_features, self.fit_intercept, data.dtype)
+        loss = cross_entropy(len(self.classes_))
+        weight = weight.astype(data.dtype, copy=False)
+        return Problem(data, y, weight, loss, penalty, scale, coverage)
+
+    def _batch_size(self, problem, n_rows, may_be_all):
+        """Return how many of these rows make a batch."""
+        data, batch_size = problem.data, self.batch_size
+        if batch_size == "auto":
+            batch_size = 256
+            if self.learning_rate == "auto":
+                work = data.n_stored * problem.loss.n_columns
+                all_rows = may_be_all and work <= data.full_batch_work
+                batch_size = n_rows if all_rows else data.batch_size
+        return min(batch_size, n_rows)
+
+    def _edges(self, n_rows, batch_size):
+        """Return where to cut rows into batches: as textbooks do, or all alike."""
+        return batch_edges(n_rows, batch_size, even=self.learning_rate == "auto")
+
+    def _metric(self, data, known=None):
+        """Return Gram or Diagonal; in a stream "auto" stays with what it has."""
+        name = self.preconditioner if self.preconditioner != "auto" else known
+        if name is None:
+            name = "gram" if data.n_features <= data.max_gram_features else "diagonal"
+        if name == "gram" and data.n_features > _LARGEST_GRAM:
+            raise ValueError(
+                f"preconditioner='gram' was wanted for {data.n_features} features; it "
+                f"holds matrices of n_features^2 numbers and takes {_LARGEST_GRAM} at "
+                "most. Use 'diagonal' or 'auto'."
+            )
+        return {"gram": Gram, "diagonal": Diagonal}[name]
+
+    def _sgd(self, problem, state, rng):
+        """Return the minibatch solver that the parameters ask for."""
+        if self.learning_rate == "auto":
+            metric = self._metric(problem.data, state.metric)
+            step = AutomaticStep(problem, state, metric, rng)
+        else:
+            schedule = {
+                "constant": constant(self.eta0),
+                "invscaling": inverse_scaling(self.eta0, self.power_t),
+            }[self.learning_rate]
+            step = ScheduledStep(problem, state, schedule, self.momentum)
+        return SGD(problem, state, step)
+
+    def _run(self, epochs, validation):
+        """Train until the solver or the validation loss says so; return the model.
+
+        `epochs` yields the model, its objective and whether that has converged;
+        `validation` is a function of the model and a rule to stop, or None.
+        """
+        self.loss_curve_ = []
+        vars(self).pop("validation_loss_curve_", None)
+        vars(self).pop("best_validation_loss_", None)
+        best = None
+        for model, objective, converged in islice(epochs, self.max_iter):
+            self.loss_curve_.append(objective)
+            line = f"epoch {len(self.loss_curve_)}: objective {objective:.6f}"
+            if validation is not None:
+                validation_loss, plateau = validation
+                loss = validation_loss(model)
+                if best is None:
+                    self.validation_loss_curve_ = []
+                if best is None or loss < self.best_validation_loss_:
+                    best, self.best_validation_loss_ = model.copy(), loss
+                self.validation_loss_curve_.append(loss)
+                converged = plateau.reached(loss)
+                line += f", validation log-loss {loss:.6f}"
+            if self.verbose:
+                print(line)
+            if converged and self.tol is not None:
+                break
+        else:
+            if self.tol is not None:
+                warnings.warn(
+                    f"max_iter={self.max_iter} epochs were over before the stopping "
+                    f"rule with tol={self.tol} was met. Raise max_iter or tol, or "
+                    "pass tol=None if so many epochs are what you want.",
+                    ConvergenceWarning,
+                    stacklevel=4,
+                )
+        self.n_iter_ = len(self.loss_curve_)
+        return model if best is None else best
+
+    def _new_state(self, weights):
+        """Return a state at t = 0."""
+        return State(weights, weights.copy() if self.average else weights)
+
+    def _model(self, problem):
+        """Return coef_ and intercept_ as weights, (n_weights, n_columns)."""
+        return self._to_weights(problem, _dense(self.coef_).T, self.intercept_)
+
+    def _to_weights(self, problem, coef, intercept):
+        """Return weights of the centered features, a new array."""
+        weights = problem.zeros()
+        weights[: len(coef)] = coef
+        if self.fit_intercept:
+            weights[-1] = intercept
+            if problem.data.center is not None:
+                weights[-1] += problem.data.center[:, 0] @ weights[:-1]
+        return weights
+
+    def _from_weights(self, problem, weights):
+        """Return coef, (n_features, n_columns), and intercept of features as given."""
+        coef = weights[: problem.data.n_features].copy()
+        if not self.fit_intercept:
+            return coef, np.zeros(coef.shape[1], coef.dtype)
+        intercept = weights[-1].copy()
+        if problem.data.center is not None:
+            intercept -= problem.data.center[:, 0] @ coef
+        return coef, intercept
+
+    def _adopt(self, problem, state, model, rng):
+        """Keep the model, and what `partial_fit` needs to go on."""
+        coef, intercept = self._from_weights(problem, model)
+        self.coef_, self.intercept_, self.t_ = coef.T, intercept, state.t
+        stream = vars(state).copy()
+        del stream["average"], stream["t"]
+        if state.average is state.weights:
+            stream["weights"] = None  # they are the model
+        else:
+            stream["weights"] = self._from_weights(problem, state.weights)
+        self._stream, self._rng = stream, rng
+
+    def _restore(self, problem):
+        """Return the state in which the last call left the solver."""
+        model, stream = self._model(problem), self._stream.copy()
+        iterate = stream.pop("weights")
+        weights = model
+        if self.average:
+            weights = model.copy()
+            if iterate is not None:
+                weights = self._to_weights(problem, *iterate)
+        return State(weights, model, t=self.t_, **stream)
+
+    def _for_each_part(self, X, transform):
+        """Return transform(loss, raw predictions) of all rows, a part at a time.
+
+        Nothing of the size of X is copied, and integers are cast a part at a time.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse="csr", dtype=_ACCEPTED, reset=False)
+        coef, loss = self.coef_.T, cross_entropy(len(self.classes_))
+        size = max(1, _PREDICTED_NUMBERS // max(X.shape[1], coef.shape[1]))
+        result = None
+        for part in parts(slice(0, X.shape[0]), size):
+            raw = safe_sparse_dot(
+                X[part].astype(coef.dtype, copy=False), coef, dense_output=True
+            )
+            raw += self.intercept_
+            transformed = transform(loss, raw)
+            if len(transformed) == X.shape[0]:
+                return transformed
+            if result is None:
+                shape = (X.shape[0], *transformed.shape[1:])
+                result = np.empty(shape, transformed.dtype)
+            result[part] = transformed
+        return result
+
+
+def _training_dtype(X):
+    """Return the dtype to train in: exact for X, and X's own if that is a float."""
+    if X.dtype.kind == "f":
+        return X.dtype
+    return np.dtype(np.float32 if X.dtype.itemsize <= _SHORT else np.float64)
+
+
+def _dense(coef):
+    return coef.toarray() if sp.issparse(coef) else coef

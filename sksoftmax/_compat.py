@@ -1,0 +1,40 @@
+"""What scikit-learn keeps private, each name with its reason.
+
+fit_context, Interval, StrOptions : parameter errors in scikit-learn's own wording, and
+    its switch `skip_parameter_validation`; documented for developers, yet underscored.
+check_first_call : the rules for `classes` in partial_fit, shared by all of its
+    estimators.
+check_sample_weight : the rules for sample_weight, likewise.
+"""
+
+from inspect import signature
+
+import numpy as np
+from sklearn.base import _fit_context as fit_context
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.multiclass import _check_partial_fit_first_call as check_first_call
+from sklearn.utils.validation import _check_sample_weight
+
+__all__ = [
+    "Interval",
+    "StrOptions",
+    "check_first_call",
+    "check_sample_weight",
+    "fit_context",
+]
+
+
+def check_sample_weight(sample_weight, X):
+    """Return the weights of the rows as new float64, ones for None; zeros may be all."""
+    # From scikit-learn 1.9 it refuses weights that are all zero unless told otherwise.
+    all_zero = {"allow_all_zero_weights": True}
+    known = signature(_check_sample_weight).parameters
+    return _check_sample_weight(
+        sample_weight,
+        X,
+        dtype=np.float64,
+        force_float_dtype=True,
+        ensure_non_negative=True,
+        copy=True,
+        **{name: value for name, value in all_zero.items() if name in known},
+    )

@@ -1,0 +1,205 @@
+"""The metric in which the steps are taken, and the step size that it makes automatic.
+
+A preconditioner approximates the inverse Hessian of the objective by one matrix for all
+classes: with S the rows divided by the columns' scales and a column of ones appended,
+and k the mean curvature of the loss in each row,
+
+    K = S' diag(k) S / m,    ridge = rho * trace(K) / n_weights + alpha / scale^2,
+    apply(G) = (K + diag(ridge))^-1 (G / scale) / scale.
+
+The scales make it exactly invariant to a rescaling of the features.
+"""
+
+import numpy as np
+from scipy.linalg.lapack import get_lapack_funcs
+
+from sksoftmax._batches import parts, pick
+
+_GRAM_ROWS = 2048  # rows of S at a time
+
+
+def center_and_scale(moments, fit_intercept: bool, dtype):
+    """Return the columns' centers, scales, and mean squares when centered and scaled.
+
+    Shapes: (n_features, 1), or None where no column is centered; (n_weights, 1) twice.
+
+    A scale is the root mean square of the column's non-zero entries. Only columns far
+    from zero, |mean| > 2 std, are centered: with an intercept that changes no model,
+    but a common offset would hide all else, while centering every column would take
+    the zeros their meaning away. Constant columns get the scale of their value.
+    """
+    mean, total = moments.mean, moments.total
+    square = moments.squares / total
+    offset = mean**2 > 4 * square if fit_intercept else np.zeros(len(mean), bool)
+    constant = np.sqrt(square) <= 64 * np.finfo(dtype).eps * np.abs(mean)
+    square = np.where(offset, square, square + mean**2)
+    coverage = np.divide(
+        moments.nonzero, total, where=square > 0, out=np.ones_like(mean)
+    )
+    scale = np.sqrt(square / np.maximum(coverage, np.finfo(dtype).tiny))
+    scale = np.where(offset & constant, np.abs(mean), scale)
+    # Within these bounds the square of a scale is far from over- and underflow.
+    finfo = np.finfo(dtype)
+    smallest, largest = 1e3 * np.sqrt(finfo.tiny), 1e-3 * np.sqrt(finfo.max)
+    too_large = ~(scale <= largest)
+    if too_large.any():
+        column = int(np.argmax(too_large))
+        found = f"is {scale[column]:.2g}" if np.isfinite(scale[column]) else "overflows"
+        raise ValueError(
+            f"X holds values too large to train on in {finfo.dtype}: the root mean "
+            f"square of feature {column} {found}, where at most {largest:.1g} is "
+            "wanted. Divide the feature by a constant or scale X, for example with "
+            "StandardScaler" + (", or pass X as float64." if finfo.bits < 64 else ".")
+        )
+    scale = np.where(scale == 0, 1, np.maximum(scale, smallest))
+    ones = np.ones(int(fit_intercept))
+    center = (mean * offset)[:, None].astype(dtype) if offset.any() else None
+    scale, mean_square = (
+        np.append(column, ones)[:, None].astype(dtype)
+        for column in (scale, square / scale**2)
+    )
+    return center, scale, mean_square
+
+
+class Gram:
+    """The full matrix, (n_weights, n_weights): for dense X of moderate width."""
+
+    name = "gram"
+    lazy = False  # every step moves every weight
+    rho = 3.0  # its rows are sampled, and it is as noisy as a minibatch's gradient
+
+    def __init__(self, inverse, scale) -> None:
+        self.inverse, self._scale = inverse, scale
+
+    @staticmethod
+    def invert(curvature, ridge):
+        """Return (K + diag(ridge))^-1, shape (n_weights, n_weights)."""
+        matrix = curvature.copy()
+        matrix.flat[:: len(matrix) + 1] += ridge
+        return _inverse(matrix)
+
+    @staticmethod
+    def trace(curvature) -> float:
+        return float(np.trace(curvature))
+
+    @staticmethod
+    def rows_wanted(n_weights: int) -> int:
+        """Return how many rows to measure the curvature on."""
+        return max(2048, 4 * n_weights)
+
+    @staticmethod
+    def measure(problem, rows, weights):
+        """Return K of those rows at those weights."""
+        loss, data, scale = problem.loss, problem.data, problem.scale
+        scaled_weights = scale * weights
+        curvature = np.zeros((len(weights), len(weights)), data.dtype)
+        for part in parts(rows, _GRAM_ROWS):
+            S = data.scaled(part, scale)
+            k = loss.curvature(loss.proba(S @ scaled_weights))
+            S *= np.sqrt(k * (problem.sample_weight[part] / len(rows)))[:, None]
+            curvature += S.T @ S
+        return curvature
+
+    def apply(self, grad, columns=slice(None)):
+        """Return the preconditioned gradient, (n_weights, n_columns)."""
+        direction = self.inverse @ (grad / self._scale)
+        direction /= self._scale
+        return direction
+
+
+class Diagonal:
+    """The diagonal alone, K's entries from the columns' moments: for sparse or wide X.
+
+    A weight whose column a batch does not hold has only the penalty to follow, and can
+    do so later.
+    """
+
+    name = "diagonal"
+    lazy = True
+    rho = 1.0
+
+    def __init__(self, inverse, scale) -> None:
+        self.inverse = inverse / scale**2
+
+    @staticmethod
+    def invert(curvature, ridge):
+        """Return 1 / (K + ridge), shape (n_weights, 1)."""
+        return 1 / (curvature + ridge[:, None])
+
+    @staticmethod
+    def trace(curvature) -> float:
+        return float(curvature.sum())
+
+    @staticmethod
+    def rows_wanted(n_weights: int) -> int:
+        """Return how many rows to measure the curvature on."""
+        return 2048
+
+    @staticmethod
+    def measure(problem, rows, weights):
+        """Return the diagonal of K for those rows at those weights."""
+        loss, total = problem.loss, 0.0
+        for part in parts(rows, _GRAM_ROWS):
+            raw = problem.data.batch(part, compact=False).raw_prediction(weights)
+            k = loss.curvature(loss.proba(raw))
+            total += float(k @ problem.sample_weight[part])
+        return problem.coverage * weights.dtype.type(total / len(rows))
+
+    def apply(self, grad, columns=slice(None)):
+        """Return the preconditioned gradient of the weights in those columns."""
+        return pick(self.inverse, columns) * grad
+
+
+def largest_eigenvalue(problem, batches, weights, preconditioner, start) -> float:
+    """Return the largest eigenvalue of M H_B, the larger one of several batches B.
+
+    Six power iterations from the product of `start`, (n_weights, 1) and (1, n_columns).
+    The quotient <H V, M H V> / <V, H V> is read off because no rescaling of features
+    changes it.
+    """
+    loss, largest = problem.loss, 0.0
+    for rows in batches:
+        batch = problem.data.batch(rows)
+        columns = batch.columns
+        sample_weight = (problem.sample_weight[rows] / len(rows))[:, None]
+        proba = loss.proba(batch.raw_prediction(pick(weights, columns)))
+        V = pick(start[0], columns) * start[1]
+        value = 0.0
+        for _ in range(6):
+            curved = loss.hessian_product(proba, batch.raw_prediction(V))
+            curved *= sample_weight
+            HV = batch.gradient(curved)
+            HV += problem.penalty.gradient(V, columns)
+            MHV = preconditioner.apply(HV, columns)
+            norm, power = float(np.vdot(V, HV)), float(np.vdot(HV, MHV))
+            if not (norm > 0 and power > 0):
+                break
+            value = power / norm
+            V = MHV / np.sqrt(power)
+        largest = max(largest, value)
+    return largest
+
+
+def ridge(trace: float, scale, alpha, rho: float):
+    """Return what is added to K's diagonal, shape (n_weights,).
+
+    `rho` guards against the noise in the sampled K and in minibatch gradients; `alpha`,
+    (n_weights, 1), is the penalty's own curvature.
+    """
+    noise = rho * (trace / len(scale) or 1.0)
+    largest = float(np.finfo(scale.dtype).max) ** 0.75
+    penalty = np.minimum(alpha / scale.astype(np.float64) ** 2, largest)
+    return (noise + penalty[:, 0]).astype(scale.dtype)
+
+
+def _inverse(matrix):
+    """Invert a symmetric positive definite matrix, four times faster than inv()."""
+    factor, invert = get_lapack_funcs(("potrf", "potri"), (matrix,))
+    triangle, info = factor(matrix.T, lower=False, overwrite_a=True)
+    if info == 0:
+        triangle, info = invert(triangle, lower=False, overwrite_c=True)
+    if info != 0:
+        raise FloatingPointError("the curvature matrix is not positive definite")
+    upper = np.triu(triangle)
+    upper += np.triu(triangle, 1).T
+    return upper

@@ -1,0 +1,325 @@
+"""Minibatch SGD: the loop, its two kinds of steps, its state and its stopping."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sksoftmax._batches import CHUNK_SIZE, parts, pick
+from sksoftmax._preconditioner import largest_eigenvalue, ridge
+
+# The curvature is measured anew at t = 0, 8, 32, 128, ...: it changes fast at first
+# and hardly at all later.
+REFRESH_TIMES = frozenset([0] + [8 * 4**k for k in range(24)])
+MONITORED_ROWS = 8192
+LAZY_AVERAGES = 4  # an epoch, where averaging touches weights that the batch did not
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is minimised: the mean loss of weighted rows plus a penalty."""
+
+    data: Any  # DenseRows or SparseRows
+    y: np.ndarray  # (n_samples,), class indices
+    sample_weight: np.ndarray  # (n_samples,), of mean 1 in fit
+    loss: Any
+    penalty: Any
+    scale: np.ndarray  # (n_weights, 1), of the columns
+    coverage: np.ndarray  # (n_weights, 1), mean squares of the scaled columns
+
+    def zeros(self):
+        """Return weights to start from, (n_weights, n_columns)."""
+        return np.zeros((self.data.n_weights, self.loss.n_columns), self.data.dtype)
+
+    def multiply_adds(self, batch_size: int) -> float:
+        """Return the size of the BLAS products that a batch takes."""
+        return (
+            self.data.blas_share
+            * batch_size
+            * self.data.n_features
+            * (self.loss.n_columns)
+        )
+
+    @property
+    def floor(self) -> float:
+        """An objective below which relative improvements do not count."""
+        return 1e-3 * self.loss.loss_of_ignorance
+
+    def loss_gradient(self, batch, weights, rows):
+        """Return a batch's mean loss and its gradient in the batch's weights."""
+        value, grad_raw = self.loss.loss_gradient(
+            batch.raw_prediction(weights),
+            self.y[rows],
+            self.sample_weight[rows] / len(rows),
+        )
+        return value, batch.gradient(grad_raw)
+
+    def mean_loss(self, rows, weights) -> float:
+        """Return the weighted mean loss of those rows."""
+        total = 0.0
+        for part in parts(rows, 4096):
+            raw = self.data.batch(part, compact=False).raw_prediction(weights)
+            total += self.loss.loss(raw, self.y[part], self.sample_weight[part])
+        return total / float(self.sample_weight[rows].sum(dtype=np.float64))
+
+    def objective(self, rows, weights) -> float:
+        """Return the mean loss of those rows plus the penalty."""
+        return self.mean_loss(rows, weights) + self.penalty.value(weights)
+
+
+@dataclass
+class State:
+    """What SGD knows between two updates. Arrays but `weights` are never written to."""
+
+    weights: np.ndarray  # (n_weights, n_columns), the last iterate
+    average: np.ndarray  # the model; the same array without averaging
+    t: int = 0  # updates so far
+    n_averages: int = 0
+    metric: str | None = None  # the name of what measured the curvature
+    curvature: np.ndarray | None = None
+    curvature_rows: int = 0
+    ridge: np.ndarray | None = None
+    inverse: np.ndarray | None = None  # follows from curvature and ridge
+    step_size: float = 0.0
+    velocity: np.ndarray | None = None
+
+
+class Plateau:
+    """Tell when a sequence of values has stopped to improve."""
+
+    def __init__(self, tol: float, patience: int, floor: float) -> None:
+        """Want an improvement by tol * max(best value, floor) in `patience` steps."""
+        self._tol, self._patience, self._floor = tol, patience, floor
+        self._best, self._wanted, self._since = math.inf, math.inf, 0
+
+    def reached(self, value: float) -> bool:
+        """Take the next value; return whether to stop."""
+        self._since = 0 if value <= self._wanted else self._since + 1
+        self._best = min(self._best, value)
+        self._wanted = self._best - self._tol * max(self._best, self._floor)
+        return self._since >= self._patience
+
+
+class AutomaticStep:
+    """Steps in the metric of the curvature, of a size that follows from it too."""
+
+    def __init__(self, problem: Problem, state: State, metric, rng) -> None:
+        """Go on from the curvature in `state`; `metric` is Gram or Diagonal."""
+        self._problem, self._metric, self._rng = problem, metric, rng
+        if state.metric != metric.name:
+            state.metric, state.curvature, state.curvature_rows = metric.name, None, 0
+        self._prior, self._prior_rows = state.curvature, state.curvature_rows
+        self.lazy = metric.lazy
+        if state.curvature is not None:
+            self._adopt(state)
+
+    def prepare(self, state: State, order, batch_size: int) -> None:
+        """Measure the curvature and the step size anew when it is time to.
+
+        Rows are taken evenly from the whole order. Where these are few, in a stream,
+        what earlier calls measured is mixed in.
+        """
+        if state.t not in REFRESH_TIMES and state.curvature is not None:
+            return
+        problem, weights = self._problem, state.weights
+        n_wanted = self._metric.rows_wanted(len(weights))
+        rows = spread(order, n_wanted)
+        curvature = self._metric.measure(problem, rows, weights)
+        kept = max(0, min(self._prior_rows, n_wanted - len(rows)))
+        if kept:
+            curvature += (self._prior - curvature) * (kept / (kept + len(rows)))
+        state.curvature, state.curvature_rows = curvature, kept + len(rows)
+        trace = self._metric.trace(curvature)
+        state.ridge = ridge(
+            trace, problem.scale, problem.penalty.alpha, self._metric.rho
+        )
+        state.inverse = None
+        self._adopt(state)
+        # One number a feature and one a class: no draw depends on the rows.
+        start = [
+            self._rng.standard_normal(shape).astype(weights.dtype)
+            for shape in ((len(weights), 1), (1, weights.shape[1]))
+        ]
+        start[0] /= problem.scale
+        batches = [spread(order, batch_size)]
+        if batch_size < 512:
+            batches.append(spread(order, batch_size, shift=0.5))
+        eigenvalue = largest_eigenvalue(
+            problem, batches, weights, self._preconditioner, start
+        )
+        state.step_size = self._step_size = 1 / eigenvalue if eigenvalue > 0 else 1.0
+
+    def descend(self, weights, grad, loss: float, columns) -> None:
+        """Take a step in the weights of those columns, in place.
+
+        Where it would promise to lower the batch's loss below zero it is cut (Polyak).
+        """
+        penalty = self._problem.penalty
+        if not self.lazy:
+            grad += penalty.gradient(weights)
+        direction = self._preconditioner.apply(grad, columns)
+        slope = float(np.vdot(grad, direction))
+        step_size = self._step_size
+        if slope * step_size > loss:
+            step_size = loss / slope
+        if self.lazy:
+            self.shrink(weights, columns)
+        direction *= step_size
+        weights -= direction
+
+    def shrink(self, weights, columns, times=1) -> None:
+        """Take the penalty's part of `times` steps, which the Polyak cap leaves as is.
+
+        Thus it does not depend on when a weight that no batch touched catches up.
+        """
+        step_size = self._step_size * pick(self._preconditioner.inverse, columns)
+        self._problem.penalty.shrink(weights, step_size, columns, times)
+
+    def _adopt(self, state: State) -> None:
+        if state.inverse is None:
+            state.inverse = self._metric.invert(state.curvature, state.ridge)
+        self._preconditioner = self._metric(state.inverse, self._problem.scale)
+        self._step_size = state.step_size
+
+
+class ScheduledStep:
+    """Steps along the gradient by a schedule of t = 1, 2, ..., with momentum."""
+
+    def __init__(
+        self, problem: Problem, state: State, schedule: Callable, momentum: float
+    ) -> None:
+        self._penalty, self._schedule, self._momentum = (
+            problem.penalty,
+            schedule,
+            momentum,
+        )
+        self._state = state
+        # What may wait must not depend on when it is made up for.
+        self.lazy = momentum == 0 and schedule(1) == schedule(2)
+        if momentum and state.velocity is None:
+            state.velocity = np.zeros_like(state.weights)
+
+    def prepare(self, state: State, order, batch_size: int) -> None:
+        """Nothing is measured."""
+
+    def descend(self, weights, grad, loss: float, columns) -> None:
+        """Take a step in the weights of those columns, in place."""
+        step_size = self._schedule(self._state.t)
+        if self._momentum:
+            grad += self._penalty.gradient(weights)
+            self._state.velocity *= self._momentum
+            grad += self._state.velocity
+            self._state.velocity[...] = grad
+        else:
+            self._penalty.shrink(weights, step_size, columns)
+        grad *= step_size
+        weights -= grad
+
+    def shrink(self, weights, columns, times=1) -> None:
+        """Take the penalty's part of `times` steps."""
+        self._penalty.shrink(weights, self._schedule(1), columns, times)
+
+
+class SGD:
+    """Minibatch SGD with averaged iterates."""
+
+    def __init__(self, problem: Problem, state: State, step) -> None:
+        self._problem, self.state, self._step = problem, state, step
+        self._averages = state.average is not state.weights
+        # When the weights last took their share of the penalty.
+        self._last = np.full(len(state.weights), state.t) if step.lazy else None
+
+    def epochs(self, rows, edges, rng, shuffle: bool, plateau: Plateau):
+        """Yield model, objective and whether that has converged after each epoch."""
+        monitored = spread(rows, MONITORED_ROWS)
+        while True:
+            self.epoch(rng.permutation(rows) if shuffle else rows, edges)
+            model = self.state.average
+            objective = self._problem.objective(monitored, model)
+            yield model, objective, plateau.reached(objective)
+
+    def epoch(self, order, edges) -> None:
+        """Make one pass over the rows in `order`, cut into batches at `edges`."""
+        problem, state = self._problem, self.state
+        n_batches, largest = len(edges) - 1, int(np.diff(edges).max())
+        n_averages = min(n_batches, LAZY_AVERAGES) if self._step.lazy else n_batches
+        for k in range(n_batches):
+            if state.t in REFRESH_TIMES:
+                self._settle()  # a new metric must not shrink for old steps
+            self._step.prepare(state, order, largest)
+            rows = order[edges[k] : edges[k + 1]]
+            batch = problem.data.batch(rows, compact=self._step.lazy)
+            weights = self._catch_up(batch.columns)
+            loss, grad = problem.loss_gradient(batch, weights, rows)
+            if not math.isfinite(loss):
+                raise FloatingPointError(f"the loss became {loss} in update {state.t}")
+            state.t += 1
+            self._step.descend(weights, grad, loss, batch.columns)
+            if self._last is not None:
+                self._last[batch.columns] = state.t
+            if not isinstance(batch.columns, slice):
+                state.weights[batch.columns] = weights
+            if self._averages and (k + 1) * n_averages // n_batches > (
+                k * n_averages // n_batches
+            ):
+                self._average()
+        self._settle()
+        if not np.isfinite(state.average).all():
+            raise FloatingPointError("the weights became infinite")
+
+    def _average(self) -> None:
+        state = self.state
+        self._settle()
+        state.n_averages += 1
+        share = min(1.0, 8 / (state.n_averages + 7))
+        size = max(1, CHUNK_SIZE // state.weights.shape[1])
+        for part in parts(slice(0, len(state.weights)), size):
+            change = state.weights[part] - state.average[part]
+            change *= share
+            state.average[part] += change
+
+    def _catch_up(self, columns):
+        """Return the weights of those columns, a view or a copy, up to date."""
+        weights = pick(self.state.weights, columns)
+        if self._last is not None:
+            missed = self.state.t - self._last[columns]
+            if missed.any():
+                self._step.shrink(weights, columns, missed[:, None])
+        return weights
+
+    def _settle(self) -> None:
+        self._catch_up(slice(None))
+        if self._last is not None:
+            self._last[:] = self.state.t
+
+
+def spread(rows, n_wanted: int, shift: float = 0.0):
+    """Return so many of the rows, or all if they are fewer, evenly spaced."""
+    if n_wanted >= len(rows):
+        return rows
+    return rows[
+        ((np.arange(n_wanted) + shift) * (len(rows) / n_wanted)).astype(np.intp)
+    ]
+
+
+def batch_edges(n_rows: int, batch_size: int, even: bool):
+    """Return where to cut so many rows into batches of at most batch_size rows.
+
+    `even` spreads the remainder over all batches; else the last one is short.
+    """
+    n_batches = -(-n_rows // batch_size)
+    if even:
+        return np.arange(n_batches + 1) * n_rows // n_batches
+    return np.minimum(np.arange(n_batches + 1) * batch_size, n_rows)
+
+
+def constant(eta0: float) -> Callable[[int], float]:
+    """Return the step size as a function of the update number t = 1, 2, ..."""
+    return lambda t: eta0
+
+
+def inverse_scaling(eta0: float, power_t: float) -> Callable[[int], float]:
+    """Return the step size eta0 / t**power_t."""
+    return lambda t: eta0 / t**power_t
