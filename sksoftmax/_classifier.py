@@ -336,7 +336,7 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
             tol = 0.0 if self.tol is None else self.tol
             with blas_threads_for(problem.multiply_adds(batch_size)):
                 if self.learning_rate == "auto" and batch_size >= len(rows):
-                    tol = tol / 100
+                    tol /= 100
                     solver = FullBatch(problem, state, rows, self._metric(data))
                     epochs = solver.epochs(tol)
                 else:
@@ -347,12 +347,9 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
                 validation = None
                 if held_out is not None:
                     weight = weight.astype(data.dtype)
-                    validation = (
-                        partial(
-                            replace(problem, sample_weight=weight).mean_loss, held_out
-                        ),
-                        Plateau(tol, self.n_iter_no_change, problem.floor),
-                    )
+                    loss = replace(problem, sample_weight=weight).mean_loss
+                    plateau = Plateau(tol, self.n_iter_no_change, problem.floor)
+                    validation = partial(loss, held_out), plateau
                 model = self._run(epochs, validation)
             self._adopt(problem, state, model, rng)
         return self
@@ -402,11 +399,14 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
             if len(unseen):
                 raise ValueError(
                     f"y holds the labels {unseen}, which are not among the classes "
-                    f"{self.classes_} of the first call to partial_fit or fit. Name all "
-                    "classes in the first call."
+                    f"{self.classes_} of the first call to fit or partial_fit. "
+                    "Name all classes in the first call."
                 )
             y = np.searchsorted(self.classes_, y)
             weight = self._row_weights(X, y, sample_weight)
+            rows = np.flatnonzero(weight)
+            if not (len(rows) or first):
+                return self
             self._check_classes()
             rng = self._new_rng() if first else copy.deepcopy(self._rng)
             dtype = _training_dtype(X) if first else self.coef_.dtype
@@ -419,7 +419,6 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
             state = (
                 self._new_state(problem.zeros()) if first else self._restore(problem)
             )
-            rows = np.flatnonzero(weight)
             if len(rows):
                 batch_size = self._batch_size(problem, len(rows), may_be_all=False)
                 order = rng.permutation(rows) if self.shuffle else rows
@@ -565,19 +564,22 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         n_classes = len(self.classes_)
         if self.class_weight == "balanced":
             totals = np.bincount(y, weight, minlength=n_classes)
-            per_class = weight.sum() / (
-                n_classes * np.where(totals > 0, totals, np.inf)
-            )
+            totals[totals == 0] = np.inf
+            per_class = weight.sum() / (n_classes * totals)
         else:
-            unknown = [k for k in self.class_weight if k not in self.classes_]
+            labels = self.classes_.tolist()
+            unknown = [label for label in self.class_weight if label not in labels]
             if unknown:
                 raise ValueError(
                     f"class_weight names {unknown}, which are not among the classes "
-                    f"{self.classes_}."
+                    f"{labels}. Leave them out."
                 )
-            per_class = np.array(
-                [self.class_weight.get(label, 1.0) for label in self.classes_.tolist()]
-            )
+            per_class = np.array([self.class_weight.get(k, 1.0) for k in labels])
+            if not (np.isfinite(per_class) & (per_class >= 0)).all():
+                raise ValueError(
+                    f"class_weight={self.class_weight} holds a weight that is negative "
+                    "or not finite. Weights must be at least 0."
+                )
         return weight * per_class[y]
 
     def _check_classes(self, y=None, weight=None):
@@ -592,7 +594,7 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
             seen = self.classes_[np.unique(y[weight > 0])]
         if len(seen) < 2:
             raise ValueError(
-                f"Rows of at least two classes are wanted, but all that have a positive "
+                "Rows of at least two classes are wanted, but all with a positive "
                 f"weight are of one class, {seen[0]!r}. Add rows of another class."
             )
 

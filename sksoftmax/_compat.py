@@ -25,7 +25,7 @@ __all__ = [
 
 
 def check_sample_weight(sample_weight, X):
-    """Return the weights of the rows as new float64, ones for None; zeros may be all."""
+    """Return the weights of the rows, a new float64 array; all may be zero."""
     # From scikit-learn 1.9 it refuses weights that are all zero unless told otherwise.
     all_zero = {"allow_all_zero_weights": True}
     known = signature(_check_sample_weight).parameters

@@ -75,6 +75,7 @@ class FullBatch:
     def step(self) -> None:
         """Take one step of L-BFGS; with no progress left, `stalled` is set."""
         self._state.t += 1
+        self._state.n_averages += 1
         direction = self._direction()
         slope = float(np.vdot(self._grad, direction))
         raw_direction = by_column(self._batch.raw_prediction(direction))

@@ -54,7 +54,7 @@ class SoftmaxCrossEntropy:
 
     def predict_proba(self, raw_prediction):
         """Return the probability of each class; overwrites its input."""
-        return self.proba(raw_prediction)
+        return np.ascontiguousarray(self.proba(raw_prediction))
 
     def predict_log_proba(self, raw_prediction):
         """Return the logarithm of the probability of each class."""

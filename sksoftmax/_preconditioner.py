@@ -28,7 +28,7 @@ def center_and_scale(moments, fit_intercept: bool, dtype):
     but a common offset would hide all else, while centering every column would take
     the zeros their meaning away. Constant columns get the scale of their value.
     """
-    mean, total = moments.mean, moments.total
+    mean, total = moments.mean, moments.total or 1.0
     square = moments.squares / total
     offset = mean**2 > 4 * square if fit_intercept else np.zeros(len(mean), bool)
     constant = np.sqrt(square) <= 64 * np.finfo(dtype).eps * np.abs(mean)

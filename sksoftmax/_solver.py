@@ -35,12 +35,8 @@ class Problem:
 
     def multiply_adds(self, batch_size: int) -> float:
         """Return the size of the BLAS products that a batch takes."""
-        return (
-            self.data.blas_share
-            * batch_size
-            * self.data.n_features
-            * (self.loss.n_columns)
-        )
+        data, n_columns = self.data, self.loss.n_columns
+        return data.blas_share * batch_size * data.n_features * n_columns
 
     @property
     def floor(self) -> float:
@@ -71,7 +67,11 @@ class Problem:
 
 @dataclass
 class State:
-    """What SGD knows between two updates. Arrays but `weights` are never written to."""
+    """What a solver knows between two updates.
+
+    It writes to `weights` and `average`, which must be its own; other arrays are
+    replaced, never written to.
+    """
 
     weights: np.ndarray  # (n_weights, n_columns), the last iterate
     average: np.ndarray  # the model; the same array without averaging
@@ -108,7 +108,8 @@ class AutomaticStep:
     def __init__(self, problem: Problem, state: State, metric, rng) -> None:
         """Go on from the curvature in `state`; `metric` is Gram or Diagonal."""
         self._problem, self._metric, self._rng = problem, metric, rng
-        if state.metric != metric.name:
+        known = state.curvature
+        if state.metric != metric.name or len(known) != len(state.weights):
             state.metric, state.curvature, state.curvature_rows = metric.name, None, 0
         self._prior, self._prior_rows = state.curvature, state.curvature_rows
         self.lazy = metric.lazy
@@ -190,16 +191,14 @@ class ScheduledStep:
     def __init__(
         self, problem: Problem, state: State, schedule: Callable, momentum: float
     ) -> None:
-        self._penalty, self._schedule, self._momentum = (
-            problem.penalty,
-            schedule,
-            momentum,
-        )
-        self._state = state
+        self._state, self._penalty = state, problem.penalty
+        self._schedule, self._momentum = schedule, momentum
         # What may wait must not depend on when it is made up for.
         self.lazy = momentum == 0 and schedule(1) == schedule(2)
-        if momentum and state.velocity is None:
-            state.velocity = np.zeros_like(state.weights)
+        if momentum == 0:
+            state.velocity = None
+        elif state.velocity is None or len(state.velocity) != len(state.weights):
+            state.velocity = problem.zeros()
 
     def prepare(self, state: State, order, batch_size: int) -> None:
         """Nothing is measured."""
@@ -209,12 +208,12 @@ class ScheduledStep:
         step_size = self._schedule(self._state.t)
         if self._momentum:
             grad += self._penalty.gradient(weights)
-            self._state.velocity *= self._momentum
-            grad += self._state.velocity
-            self._state.velocity[...] = grad
+            grad += self._momentum * self._state.velocity
+            self._state.velocity = grad
+            grad = grad * step_size
         else:
             self._penalty.shrink(weights, step_size, columns)
-        grad *= step_size
+            grad *= step_size
         weights -= grad
 
     def shrink(self, weights, columns, times=1) -> None:
@@ -299,9 +298,8 @@ def spread(rows, n_wanted: int, shift: float = 0.0):
     """Return so many of the rows, or all if they are fewer, evenly spaced."""
     if n_wanted >= len(rows):
         return rows
-    return rows[
-        ((np.arange(n_wanted) + shift) * (len(rows) / n_wanted)).astype(np.intp)
-    ]
+    places = (np.arange(n_wanted) + shift) * (len(rows) / n_wanted)
+    return rows[places.astype(np.intp)]
 
 
 def batch_edges(n_rows: int, batch_size: int, even: bool):
