@@ -177,6 +177,9 @@ class SparseRows(_Rows):
     blas_share = 0  # SciPy multiplies sparse matrices itself
 
     def __init__(self, X, dtype, fit_intercept) -> None:
+        if not X.has_canonical_format:  # duplicates would spoil squares and counts
+            X = X.copy()
+            X.sum_duplicates()
         super().__init__(X, dtype, fit_intercept)
         self.n_stored = X.nnz
         # A chunk's statistics are dense: more entries than columns make them pay.

@@ -294,8 +294,8 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Features. Neither copied nor changed: CSR, and arrays or memory maps of
-            float32, float64 or integers in any order, are read as they are.
+            Features. Not changed, and not copied where they are CSR with sorted
+            indices, or an array or memory map of float32, float64 or integers.
         y : array-like of shape (n_samples,)
             Labels.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -623,7 +623,10 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
     def _problem(self, data, y, weight):
         """Return what there is to minimise over these rows."""
         data.center, scale, coverage = center_and_scale(
-            Moments(**self._moments), self.fit_intercept, data.dtype
+            Moments(**self._moments),
+            self.fit_intercept,
+            data.dtype,
+            may_center=self.learning_rate == "auto",
         )
         penalty = L2(self.alpha, data.n_features, self.fit_intercept, data.dtype)
         loss = cross_entropy(len(self.classes_))

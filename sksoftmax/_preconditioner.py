@@ -18,7 +18,7 @@ from sksoftmax._batches import parts, pick
 _GRAM_ROWS = 2048  # rows of S at a time
 
 
-def center_and_scale(moments, fit_intercept: bool, dtype):
+def center_and_scale(moments, fit_intercept: bool, dtype, may_center: bool = True):
     """Return the columns' centers, scales, and mean squares when centered and scaled.
 
     Shapes: (n_features, 1), or None where no column is centered; (n_weights, 1) twice.
@@ -30,7 +30,7 @@ def center_and_scale(moments, fit_intercept: bool, dtype):
     """
     mean, total = moments.mean, moments.total or 1.0
     square = moments.squares / total
-    offset = mean**2 > 4 * square if fit_intercept else np.zeros(len(mean), bool)
+    offset = (mean**2 > 4 * square) & (fit_intercept and may_center)
     constant = np.sqrt(square) <= 64 * np.finfo(dtype).eps * np.abs(mean)
     square = np.where(offset, square, square + mean**2)
     coverage = np.divide(

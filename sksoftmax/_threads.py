@@ -8,12 +8,10 @@ from functools import cache
 from threadpoolctl import ThreadpoolController
 
 # Measured: below some thirty million multiply-adds a matrix product, two threads
-# spend more time waiting for each other than they save.
+# spend as much time waiting for each other as they save.
 SMALL_PRODUCT = 30_000_000
 
-_lock = threading.Lock()
-_n_users = 0
-_limit = None
+_limit = threading.Lock()
 
 
 @cache
@@ -26,23 +24,15 @@ def _controller() -> ThreadpoolController:
 def blas_threads_for(multiply_adds: float) -> Iterator[None]:
     """Keep BLAS on one thread while its matrix products are small.
 
-    Fits that overlap in several Python threads share one limit: the first to come
-    sets it, the last to go lifts it. Nested limits of their own would restore each
-    other's values and leave BLAS on one thread for ever.
+    Of fits that overlap in several Python threads one alone sets the limit and lifts
+    it. Each would restore what it found, and the last find one thread and leave BLAS
+    there for ever.
     """
-    global _n_users, _limit
-    if multiply_adds >= SMALL_PRODUCT:
+    if multiply_adds >= SMALL_PRODUCT or not _limit.acquire(blocking=False):
         yield
         return
-    with _lock:
-        if _n_users == 0:
-            _limit = _controller().limit(limits=1, user_api="blas")
-        _n_users += 1
     try:
-        yield
+        with _controller().limit(limits=1, user_api="blas"):
+            yield
     finally:
-        with _lock:
-            _n_users -= 1
-            if _n_users == 0:
-                _limit.restore_original_limits()
-                _limit = None
+        _limit.release()

@@ -1,0 +1,154 @@
+"""The optimum is LogisticRegression's, and so are the defaults' predictions."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.linear_model import LogisticRegression
+
+from sksoftmax import SoftmaxRegressionClassifier
+
+DATA = pytest.mark.parametrize("name", ["iris", "wine", "breast_cancer", "digits"])
+C = pytest.mark.parametrize("C", [0.1, 1, 10])
+VARIANT = pytest.mark.parametrize(
+    "variant", ["plain", "sample_weight", "balanced", "no intercept", "float32"]
+)
+
+
+def arrange(X, y, variant):
+    """Return X, sample_weight, total weight of each row and parameters of both."""
+    sample_weight, row_weight, params = np.ones(len(y)), np.ones(len(y)), {}
+    if variant == "sample_weight":
+        rng = np.random.RandomState(0)
+        sample_weight = rng.exponential(size=len(y))
+        sample_weight[rng.permutation(len(y))[:5]] = 0
+        row_weight = sample_weight
+    elif variant == "balanced":
+        params = {"class_weight": "balanced"}
+        counts = np.bincount(y)
+        row_weight = (len(y) / (len(counts) * counts))[y]
+    elif variant == "no intercept":
+        params = {"fit_intercept": False}
+    elif variant == "float32":
+        X = X.astype(np.float32)
+    return X, sample_weight, row_weight, params
+
+
+def optimum(X, y, C, sample_weight, params):
+    exact = LogisticRegression(
+        C=C, solver="newton-cholesky", tol=1e-12, max_iter=1000, **params
+    )
+    return exact.fit(X.astype(np.float64), y, sample_weight)
+
+
+@DATA
+@C
+@VARIANT
+def test_full_batch_reaches_the_optimum(datasets, objective, name, C, variant):
+    X, y = datasets[name]
+    X, sample_weight, row_weight, params = arrange(X, y, variant)
+    alpha = 1 / (C * row_weight.sum())
+    exact = optimum(X, y, C, sample_weight, params)
+
+    clf = SoftmaxRegressionClassifier(
+        alpha=alpha, batch_size=len(y), tol=1e-5, **params
+    ).fit(X, y, sample_weight)
+
+    best, ours = (
+        objective(X, y, row_weight, alpha, model.coef_, model.intercept_)
+        for model in (exact, clf)
+    )
+    # Five significant digits are what float32 has left after a sum over the features.
+    assert ours <= best * (1 + (1e-4 if variant == "float32" else 1e-6))
+    assert_allclose(clf.predict_proba(X), exact.predict_proba(X), atol=1e-3)
+    assert clf.coef_.dtype == clf.predict_proba(X).dtype == X.dtype
+
+
+@DATA
+@C
+@VARIANT
+def test_defaults_are_within_one_percent(datasets, objective, name, C, variant):
+    X, y = datasets[name]
+    X, sample_weight, row_weight, params = arrange(X, y, variant)
+    alpha = 1 / (C * row_weight.sum())
+    exact = optimum(X, y, C, sample_weight, params)
+
+    clf = SoftmaxRegressionClassifier(alpha=alpha, **params).fit(X, y, sample_weight)
+
+    best, ours = (
+        objective(X, y, row_weight, alpha, model.coef_, model.intercept_)
+        for model in (exact, clf)
+    )
+    assert ours <= max(best * 1.01, best + 1e-3)
+
+
+@pytest.mark.parametrize("preconditioner", ["gram", "diagonal"])
+@pytest.mark.parametrize("n_classes", [2, 10])
+def test_minibatches_come_near_the_optimum(
+    digits, objective, preconditioner, n_classes
+):
+    X, y = digits
+    X, y = X[y < n_classes], y[y < n_classes]
+    alpha = 1e-3
+    exact = optimum(X, y, 1 / (alpha * len(y)), np.ones(len(y)), {})
+
+    clf = SoftmaxRegressionClassifier(
+        alpha=alpha,
+        batch_size=32,
+        tol=1e-3,
+        preconditioner=preconditioner,
+        random_state=0,
+    ).fit(X, y)
+
+    best, ours = (
+        objective(X, y, np.ones(len(y)), alpha, model.coef_, model.intercept_)
+        for model in (exact, clf)
+    )
+    assert ours <= best * 1.02
+    assert np.mean(clf.predict(X) == exact.predict(X)) > 0.99
+
+
+@pytest.mark.parametrize("batch_size", ["auto", 32])
+def test_units_of_the_features_do_not_matter(digits, batch_size):
+    X, y = digits
+    units = 10 ** np.random.RandomState(0).uniform(-3, 3, X.shape[1])
+    params = {"alpha": 0, "batch_size": batch_size, "random_state": 0, "max_iter": 3}
+
+    models = [
+        SoftmaxRegressionClassifier(tol=None, **params).fit(data, y)
+        for data in (X, X * units)
+    ]
+
+    assert_allclose(
+        models[0].predict_proba(X), models[1].predict_proba(X * units), atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("preconditioner", ["gram", "diagonal"])
+@pytest.mark.parametrize("batch_size", ["auto", 64])
+def test_offsets_of_the_features_do_not_matter(digits, preconditioner, batch_size):
+    X, y = digits
+    params = {"preconditioner": preconditioner, "batch_size": batch_size}
+    near, far = (
+        SoftmaxRegressionClassifier(random_state=0, **params).fit(X + shift, y)
+        for shift in (0, 1000)
+    )
+
+    # What is centered differs, so the paths do; the models may not.
+    loss_near, loss_far = near.loss_curve_[-1], far.loss_curve_[-1]
+    assert loss_far == pytest.approx(loss_near, rel=0.1)
+    assert far.score(X + 1000, y) == pytest.approx(near.score(X, y), abs=0.01)
+
+
+def test_many_classes_and_unscaled_features(objective):
+    rng = np.random.RandomState(0)
+    centers = rng.standard_normal((300, 20)) * 50
+    y = np.repeat(np.arange(300), 10)
+    X = centers[y] + rng.standard_normal((3000, 20)) * 30
+    lr = LogisticRegression(C=1 / (1e-4 * 3000), max_iter=1000).fit(X, y)
+
+    clf = SoftmaxRegressionClassifier(batch_size=256, random_state=0).fit(X, y)
+
+    ours, theirs = (
+        objective(X, y, np.ones(3000), 1e-4, m.coef_, m.intercept_) for m in (clf, lr)
+    )
+    assert ours <= theirs + 0.05

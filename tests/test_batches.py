@@ -1,0 +1,162 @@
+"""Dense and sparse rows: the same numbers, whatever the layout."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from numpy.testing import assert_allclose, assert_array_equal
+
+from sksoftmax._batches import Moments, parts, training_rows
+
+rng = np.random.RandomState(0)
+X = rng.standard_normal((40, 30)) * (rng.uniform(size=(40, 30)) < 0.1)
+ROWS = np.array([7, 3, 38])
+WEIGHTS = rng.standard_normal((31, 2))
+GRAD_RAW = rng.standard_normal((3, 2))
+
+LAYOUTS = {
+    "C": lambda X: X,
+    "F": np.asfortranarray,
+    "strided": lambda X: np.repeat(X, 2, axis=1)[:, ::2],
+    "csr_array": sp.csr_array,
+    "csr_matrix": sp.csr_matrix,
+    "unsorted": lambda X: unsorted(sp.csr_array(X)),
+    "int64 indices": lambda X: with_int64(sp.csr_array(X)),
+}
+
+
+def unsorted(X):
+    for start, stop in zip(X.indptr[:-1], X.indptr[1:], strict=True):
+        X.indices[start:stop] = X.indices[start:stop][::-1].copy()
+        X.data[start:stop] = X.data[start:stop][::-1].copy()
+    X.has_sorted_indices = False
+    return X
+
+
+def with_int64(X):
+    X.indices, X.indptr = X.indices.astype(np.int64), X.indptr.astype(np.int64)
+    return X
+
+
+layouts = pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+
+
+@layouts
+@pytest.mark.parametrize("compact", [True, False])
+@pytest.mark.parametrize("intercept", [True, False])
+def test_products_with_a_batch(layout, compact, intercept):
+    batch = training_rows(layout(X), np.float64, intercept).batch(ROWS, compact)
+    ones = np.ones((3, int(intercept)))
+    weights, with_ones = WEIGHTS[: 30 + intercept], np.hstack([X[ROWS], ones])
+
+    raw = batch.raw_prediction(weights[batch.columns])
+    grad = np.zeros_like(weights)
+    grad[batch.columns] = batch.gradient(GRAD_RAW)
+
+    assert_allclose(raw, with_ones @ weights, atol=1e-14)
+    assert_allclose(grad, with_ones.T @ GRAD_RAW, atol=1e-14)
+
+
+def test_a_compact_batch_holds_its_own_columns_only():
+    batch = training_rows(sp.csr_array(X), np.float64, True).batch(ROWS)
+
+    assert_array_equal(batch.columns, [*np.flatnonzero(X[ROWS].any(axis=0)), 30])
+    assert batch.X.shape == (3, len(batch.columns) - 1)
+
+
+def test_a_sparse_batch_leaves_no_trace_in_the_next():
+    rows = training_rows(sp.csr_array(X), np.float64, True)
+    first = rows.batch(ROWS)
+    before = first.raw_prediction(WEIGHTS[first.columns])
+
+    rows.batch(np.array([0, 1, 2]))
+
+    assert_array_equal(first.raw_prediction(WEIGHTS[first.columns]), before)
+
+
+@layouts
+@pytest.mark.parametrize("weighted", [True, False])
+def test_moments(layout, weighted):
+    weight = rng.exponential(size=40) if weighted else np.ones(40)
+    weight[4] = 0
+
+    moments = training_rows(layout(X), np.float64, True).moments(weight)
+
+    mean = weight @ X / weight.sum()
+    assert moments.total == pytest.approx(weight.sum())
+    assert_allclose(moments.mean, mean, atol=1e-14)
+    assert_allclose(moments.squares, weight @ (X - mean) ** 2, atol=1e-13)
+    assert_allclose(moments.nonzero, weight @ (X != 0), atol=1e-13)
+
+
+def test_moments_far_from_zero_keep_their_digits_in_float32():
+    far = (1000 + rng.uniform(size=(5000, 2))).astype(np.float32)
+
+    moments = training_rows(far, np.float32, True).moments(np.ones(5000, np.float32))
+
+    variance = far.astype(np.float64).var(axis=0)
+    assert_allclose(moments.squares / 5000, variance, rtol=1e-4)
+
+
+def test_moments_of_parts_merge_to_those_of_the_whole():
+    weight = rng.exponential(size=40)
+    rows = [training_rows(part, np.float64, True) for part in (X[:11], X[11:], X)]
+
+    first, second, whole = (
+        part.moments(w)
+        for part, w in zip(rows, (weight[:11], weight[11:], weight), strict=True)
+    )
+
+    for merged, wanted in zip(first.merge(second), whole, strict=True):
+        assert_allclose(merged, wanted, atol=1e-13)
+
+
+def test_rows_without_weight_do_not_move_the_moments():
+    some = training_rows(X, np.float64, True).moments(np.ones(40))
+    none = Moments(0.0, np.full(30, 5.0), np.zeros(30), np.zeros(30))
+
+    for merged, wanted in zip(some.merge(none), some, strict=True):
+        assert_array_equal(merged, wanted)
+
+
+@pytest.mark.parametrize("layout", [np.asarray, sp.csr_array], ids=["dense", "csr"])
+@pytest.mark.parametrize("kind", [np.uint8, np.int64, np.bool_])
+def test_integers_are_cast_by_the_batch(layout, kind):
+    counts = rng.randint(2, size=(40, 30)).astype(kind)
+    rows = training_rows(layout(counts), np.float32, True)
+
+    batch = rows.batch(ROWS, compact=False)
+
+    assert rows.X.dtype == kind
+    assert batch.X.dtype == np.float32
+    assert_array_equal(sp.csr_array(batch.X).toarray(), counts[ROWS])
+
+
+def test_centering_equals_centered_features():
+    far = X + 5
+    rows = training_rows(far, np.float64, True)
+    rows.center = far.mean(axis=0)[:, None]
+    batch = rows.batch(ROWS)
+    centered = np.hstack([(far - far.mean(axis=0))[ROWS], np.ones((3, 1))])
+
+    assert_allclose(batch.raw_prediction(WEIGHTS), centered @ WEIGHTS, atol=1e-12)
+    assert_allclose(batch.gradient(GRAD_RAW), centered.T @ GRAD_RAW, atol=1e-12)
+    scale = np.full((31, 1), 2.0)
+    scale[30] = 1
+    assert_allclose(rows.scaled(ROWS, scale), centered / scale[:, 0], atol=1e-12)
+
+
+@pytest.mark.parametrize("layout", [np.asarray, sp.csr_array], ids=["dense", "csr"])
+def test_scaled_rows_have_a_column_of_ones(layout):
+    scale = rng.uniform(1, 2, size=(31, 1))
+    scale[30] = 1
+
+    scaled = training_rows(layout(X), np.float64, True).scaled(ROWS, scale)
+
+    assert_allclose(scaled, np.hstack([X[ROWS], np.ones((3, 1))]) / scale[:, 0])
+
+
+def test_parts_cover_everything_once():
+    numbers = np.arange(3, 25)
+
+    assert_array_equal(np.concatenate(list(parts(numbers, 5))), numbers)
+    assert [(p.start, p.stop) for p in parts(slice(3, 9), 4)] == [(3, 7), (7, 9)]

@@ -1,0 +1,806 @@
+"""The estimator as its users meet it."""
+
+import copy
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+
+from sksoftmax import SoftmaxRegressionClassifier
+
+TEXTBOOK = {"learning_rate": "constant", "average": False, "eta0": 0.1}
+
+
+def equal(first, second):
+    """Tell whether two models are the same to the last bit."""
+    return (
+        np.array_equal(first.coef_, second.coef_)
+        and np.array_equal(first.intercept_, second.intercept_)
+        and first.n_iter_ == second.n_iter_
+    )
+
+
+@pytest.fixture
+def counts():
+    """Rows like word counts: mostly zeros, more columns than a batch touches."""
+    rng = np.random.RandomState(0)
+    X = sp.random_array((600, 150), density=0.03, format="csr", rng=rng)
+    raw = X @ rng.standard_normal((150, 4)) * 5
+    return X, raw.argmax(axis=1)
+
+
+# The textbook
+
+
+def ten_lines(X, y, n_classes, batch_size, n_epochs, alpha, momentum=0.0):
+    """Minibatch SGD as in a textbook, on consecutive batches."""
+    W, b, vW, vb = np.zeros((n_classes, X.shape[1])), np.zeros(n_classes), 0, 0
+    for _ in range(n_epochs):
+        for start in range(0, len(X), batch_size):
+            Xb, Y = X[start:][:batch_size], np.eye(n_classes)[y[start:][:batch_size]]
+            Z = np.exp(Xb @ W.T + b)
+            G = (Z / Z.sum(axis=1, keepdims=True) - Y) / len(Xb)
+            vW, vb = momentum * vW + G.T @ Xb + alpha * W, momentum * vb + G.sum(axis=0)
+            W, b = W - 0.1 * vW, b - 0.1 * vb
+    return W, b
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize("layout", [np.asarray, sp.csr_array], ids=["dense", "csr"])
+def test_textbook_setting_equals_ten_lines_of_numpy(digits, layout, momentum):
+    X, y = digits
+    W, b = ten_lines(X, y, 10, 256, 3, alpha=0.01, momentum=momentum)
+
+    clf = SoftmaxRegressionClassifier(
+        **TEXTBOOK, alpha=0.01, momentum=momentum, shuffle=False, max_iter=3, tol=None
+    ).fit(layout(X), y)
+
+    assert_allclose(clf.coef_, W, atol=1e-12)
+    assert_allclose(clf.intercept_, b, atol=1e-12)
+    assert clf.t_ == 3 * 8
+
+
+def test_textbook_setting_with_two_classes(digits):
+    # One column and a sigmoid: as in ten_lines, but for a single row of weights.
+    X, y = digits
+    X, y = X[y < 2], y[y < 2]
+    w, b = np.zeros(64), 0.0
+    for _ in range(3):
+        for start in range(0, len(X), 256):
+            Xb, yb = X[start:][:256], y[start:][:256]
+            g = (1 / (1 + np.exp(-(Xb @ w + b))) - yb) / len(Xb)
+            w, b = w - 0.1 * (g @ Xb + 0.01 * w), b - 0.1 * g.sum()
+
+    clf = SoftmaxRegressionClassifier(
+        **TEXTBOOK, alpha=0.01, shuffle=False, max_iter=3, tol=None
+    ).fit(X, y)
+
+    assert_allclose(clf.coef_, [w], atol=1e-12)
+    assert_allclose(clf.intercept_, [b], atol=1e-12)
+
+
+def test_invscaling_lets_the_steps_shrink(digits):
+    X, y = digits
+    params = {"average": False, "shuffle": False, "max_iter": 1, "tol": None}
+    one = SoftmaxRegressionClassifier(
+        learning_rate="constant", batch_size=len(y), **params
+    ).fit(X, y)
+
+    two = SoftmaxRegressionClassifier(
+        learning_rate="invscaling", power_t=0.25, batch_size=len(y), **params
+    ).fit(X, y)
+    assert equal(one, two)
+    one.set_params(eta0=0.1 / 2**0.25).partial_fit(X, y)
+    two.partial_fit(X, y)
+    assert_allclose(one.coef_, two.coef_, atol=1e-15)
+
+
+def test_a_constant_rate_too_large_is_named(digits):
+    X, y = digits
+    clf = SoftmaxRegressionClassifier(
+        learning_rate="constant", eta0=1e300, momentum=0.9, max_iter=50
+    )
+
+    with pytest.raises(ValueError, match=r"eta0=1e\+300 is too large.*lower eta0"):
+        clf.fit(X * 1e9, y)
+    assert not hasattr(clf, "coef_")
+
+
+# Any input, one model
+
+
+@pytest.mark.parametrize("alpha", [0.0, 1e-3])
+@pytest.mark.parametrize("batch_size", [32, 100, 600])
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_sparse_equals_dense(counts, alpha, batch_size, n_classes):
+    X, y = counts
+    y = y % n_classes
+    clf = SoftmaxRegressionClassifier(
+        preconditioner="diagonal",
+        alpha=alpha,
+        batch_size=batch_size,
+        random_state=0,
+        max_iter=4,
+        tol=None,
+    )
+
+    dense = copy.deepcopy(clf).fit(X.toarray(), y)
+    sparse = clf.fit(X, y)
+
+    assert_allclose(sparse.coef_, dense.coef_, atol=1e-10)
+    assert_allclose(sparse.intercept_, dense.intercept_, atol=1e-10)
+
+
+def test_gram_takes_sparse_rows_too(counts):
+    X, y = counts
+    clf = SoftmaxRegressionClassifier(
+        preconditioner="gram", batch_size=64, random_state=0
+    )
+
+    dense = copy.deepcopy(clf).fit(X.toarray(), y)
+
+    assert_allclose(clf.fit(X, y).coef_, dense.coef_, atol=1e-9)
+
+
+@pytest.mark.parametrize("batch_size", ["auto", 64])
+@pytest.mark.parametrize("kind", ["F", "strided", "memmap", "read-only", "list"])
+def test_layout_does_not_matter(digits, tmp_path, kind, batch_size):
+    X, y = digits
+    clf = SoftmaxRegressionClassifier(batch_size=batch_size, random_state=0)
+    wanted = copy.deepcopy(clf).fit(X, y)
+    if kind == "F":
+        X = np.asfortranarray(X)
+    elif kind == "strided":
+        X = np.repeat(X, 2, axis=1)[:, ::2]
+    elif kind == "memmap":
+        np.save(tmp_path / "X.npy", X)
+        X = np.load(tmp_path / "X.npy", mmap_mode="r")
+    elif kind == "list":
+        X = X.tolist()
+
+    clf.fit(X, y)
+
+    assert_allclose(clf.coef_, wanted.coef_, atol=1e-9)
+    assert_allclose(clf.predict_proba(X), wanted.predict_proba(X), atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["csr_matrix", "csc_array", "coo_array", "int64"])
+def test_sparse_format_does_not_matter(counts, kind):
+    X, y = counts
+    clf = SoftmaxRegressionClassifier(batch_size=64, random_state=0)
+    wanted = copy.deepcopy(clf).fit(X, y)
+    if kind == "int64":
+        X = X.copy()
+        X.indices, X.indptr = X.indices.astype(np.int64), X.indptr.astype(np.int64)
+    else:
+        X = getattr(sp, kind)(X)
+
+    assert_allclose(clf.fit(X, y).coef_, wanted.coef_, atol=1e-12)
+    assert_array_equal(clf.predict(X), wanted.predict(counts[0]))
+
+
+@pytest.mark.parametrize("duplicates", [True, False])
+def test_duplicates_and_explicit_zeros_in_sparse_rows(counts, duplicates):
+    X, y = counts
+    clf = SoftmaxRegressionClassifier(batch_size=64, random_state=0)
+    wanted = copy.deepcopy(clf).fit(X, y)
+    coo = X.tocoo()
+    row, column = coo.coords
+    data = np.concatenate([coo.data / 2] * 2 if duplicates else [coo.data, coo.data])
+    if not duplicates:
+        data[len(coo.data) :] = 0
+        column = np.concatenate([column, (column + 1) % X.shape[1]])
+    else:
+        column = np.concatenate([column] * 2)
+    order = np.argsort(np.concatenate([row] * 2), kind="stable")
+    messy = sp.csr_array(X.shape)
+    messy = sp.csr_array((data[order], column[order], 2 * X.indptr), shape=X.shape)
+    before = messy.copy()
+
+    clf.fit(messy, y)
+
+    assert_allclose(clf.coef_, wanted.coef_, atol=1e-10)
+    assert_array_equal(messy.data, before.data)
+    assert_array_equal(messy.indices, before.indices)
+
+
+@pytest.mark.parametrize(
+    ("kind", "trained_in"),
+    [
+        (np.uint8, np.float32),
+        (np.int16, np.float32),
+        (np.bool_, np.float32),
+        (np.int64, np.float64),
+        (np.float32, np.float32),
+        (np.float64, np.float64),
+    ],
+)
+@pytest.mark.parametrize("batch_size", ["auto", 64])
+def test_integers_train_like_floats(digits, kind, trained_in, batch_size):
+    X, y = digits
+    X = (X * 16).astype(kind)
+    clf = SoftmaxRegressionClassifier(batch_size=batch_size, random_state=0)
+    wanted = copy.deepcopy(clf).fit(X.astype(trained_in), y)
+
+    clf.fit(X, y)
+
+    assert clf.coef_.dtype == clf.intercept_.dtype == trained_in
+    assert clf.predict_proba(X).dtype == trained_in
+    assert_allclose(clf.coef_, wanted.coef_, rtol=1e-5, atol=1e-7)
+    assert_array_equal(clf.predict(X), wanted.predict(X))
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+def test_tables(datasets, library):
+    module = pytest.importorskip(library)
+    X, y = datasets["iris"]
+    labels = np.array(["setosa", "versicolor", "virginica"])[y]
+    wanted = SoftmaxRegressionClassifier().fit(X, labels)
+    columns = {f"column {j}": X[:, j] for j in range(4)}
+    if library == "pyarrow":
+        table, target = module.table(columns), module.array(labels.tolist())
+    else:
+        table, target = module.DataFrame(columns), module.Series(labels)
+
+    clf = SoftmaxRegressionClassifier().fit(table, target)
+
+    assert_allclose(clf.coef_, wanted.coef_, atol=1e-12)
+    assert_array_equal(clf.predict(table), wanted.predict(X))
+    if library != "pyarrow":  # scikit-learn reads no names from its tables
+        assert list(clf.feature_names_in_) == list(columns)
+
+
+@pytest.mark.parametrize("kind", ["str", "object", "bool", "float", "category"])
+def test_labels_of_any_kind(datasets, kind):
+    X, y = datasets["breast_cancer"]
+    names = {
+        "str": np.array(["no", "yes"]),
+        "object": np.array(["no", "yes"], dtype=object),
+        "bool": np.array([False, True]),
+        "float": np.array([-1.0, 2.0]),
+        "category": np.array(["no", "yes"]),
+    }[kind]
+    labels = names[y]
+    if kind == "category":
+        labels = pytest.importorskip("pandas").Series(labels, dtype="category")
+    wanted = SoftmaxRegressionClassifier().fit(X, y)
+
+    clf = SoftmaxRegressionClassifier().fit(X, labels)
+
+    assert equal(clf, wanted)
+    assert_array_equal(clf.predict(X), names[wanted.predict(X)])
+    assert_array_equal(clf.classes_, names)
+
+
+def test_nothing_of_the_callers_is_changed(digits):
+    X, y = digits
+    X, y, weight = X.copy(), y.copy(), np.linspace(0, 1, len(y))
+    copies = X.copy(), y.copy(), weight.copy()
+
+    clf = SoftmaxRegressionClassifier(batch_size=64).fit(X, y, weight)
+    clf.partial_fit(X, y, sample_weight=weight).predict_proba(X)
+
+    for now, before in zip((X, y, weight), copies, strict=True):
+        assert_array_equal(now, before)
+
+
+# Predictions
+
+
+@pytest.mark.parametrize("n_classes", [2, 10])
+def test_predictions_agree_with_each_other(digits, n_classes):
+    X, y = digits
+    X, y = X[y < n_classes], y[y < n_classes]
+    clf = SoftmaxRegressionClassifier(alpha=1e-2).fit(X, y)
+    raw = X @ clf.coef_.T + clf.intercept_
+
+    proba = clf.predict_proba(X)
+
+    assert clf.coef_.shape == ((1 if n_classes == 2 else 10), 64)
+    assert_allclose(clf.decision_function(X), np.squeeze(raw), atol=1e-12)
+    assert_allclose(proba.sum(axis=1), 1, atol=1e-14)
+    assert_allclose(np.exp(clf.predict_log_proba(X)), proba, atol=1e-14)
+    assert_array_equal(clf.predict(X), clf.classes_[proba.argmax(axis=1)])
+    assert clf.score(X, y) == np.mean(clf.predict(X) == y)
+    if n_classes == 2:
+        assert_allclose(proba[:, 1], 1 / (1 + np.exp(-raw[:, 0])), atol=1e-14)
+
+
+def test_log_probabilities_do_not_underflow(datasets):
+    X, y = datasets["iris"]
+    clf = SoftmaxRegressionClassifier().fit(X, y)
+
+    log_proba = clf.predict_log_proba(1e4 * X)
+
+    assert np.isfinite(log_proba).all()
+    assert log_proba.min() < -1e4
+
+
+@pytest.mark.parametrize("layout", [np.asarray, sp.csr_array], ids=["dense", "csr"])
+def test_many_rows_are_predicted_in_parts(digits, monkeypatch, layout):
+    X, y = digits
+    clf = SoftmaxRegressionClassifier().fit(X, y)
+    whole = [getattr(clf, name)(layout(X)) for name in ("predict", "predict_proba")]
+
+    monkeypatch.setattr("sksoftmax._classifier._PREDICTED_NUMBERS", 64 * 100)
+
+    assert_array_equal(clf.predict(layout(X)), whole[0])
+    assert_allclose(clf.predict_proba(layout(X)), whole[1], rtol=1e-12)
+
+
+def test_sparse_coefficients_predict_the_same(digits):
+    X, y = digits
+    clf = SoftmaxRegressionClassifier().fit(X, y)
+    wanted, coef = clf.decision_function(X), clf.coef_.copy()
+
+    clf.sparsify()
+
+    assert sp.issparse(clf.coef_)
+    assert_allclose(clf.decision_function(X), wanted, atol=1e-12)
+    assert_allclose(clf.decision_function(sp.csr_array(X)), wanted, atol=1e-12)
+    assert_array_equal(clf.densify().coef_, coef)
+
+
+@pytest.mark.parametrize("method", ["sparsify", "densify"])
+def test_an_unfitted_model_has_no_coefficients(method):
+    with pytest.raises(NotFittedError):
+        getattr(SoftmaxRegressionClassifier(), method)()
+
+
+def test_without_intercept_there_is_none(digits):
+    clf = SoftmaxRegressionClassifier(fit_intercept=False).fit(*digits)
+
+    assert_array_equal(clf.intercept_, np.zeros(10))
+
+
+# Weights
+
+
+@pytest.mark.parametrize("layout", [np.asarray, sp.csr_array], ids=["dense", "csr"])
+def test_weights_repeat_and_remove_rows(datasets, layout):
+    X, y = datasets["wine"]
+    times = np.random.RandomState(0).randint(0, 4, size=len(y))
+
+    weighted = SoftmaxRegressionClassifier().fit(layout(X), y, sample_weight=times)
+
+    repeated = SoftmaxRegressionClassifier().fit(
+        layout(np.repeat(X, times, axis=0)), np.repeat(y, times)
+    )
+    assert_allclose(weighted.coef_, repeated.coef_, rtol=1e-7)
+
+
+def test_a_common_factor_of_the_weights_changes_nothing(digits):
+    X, y = digits
+    weight = np.linspace(0.5, 2, len(y))
+    params = {"batch_size": 64, "random_state": 0, "max_iter": 2, "tol": None}
+
+    first, second = (
+        SoftmaxRegressionClassifier(**params).fit(X, y, sample_weight=factor * weight)
+        for factor in (1, 1024)
+    )
+
+    assert equal(first, second)
+
+
+def test_class_weights_multiply_sample_weights(digits):
+    X, y = digits
+    weight = np.linspace(0.5, 2, len(y))
+    by_class = SoftmaxRegressionClassifier(class_weight={3: 5.0, 4: 0.1})
+
+    by_class.fit(X, y, sample_weight=weight)
+
+    factor = np.where(y == 3, 5.0, np.where(y == 4, 0.1, 1.0))
+    by_row = SoftmaxRegressionClassifier().fit(X, y, sample_weight=weight * factor)
+    assert_allclose(by_class.coef_, by_row.coef_, rtol=1e-12)
+
+
+def test_balanced_classes_have_equal_total_weight(digits):
+    X, y = digits
+    weight = np.linspace(0.5, 2, len(y))
+    balanced = SoftmaxRegressionClassifier(class_weight="balanced")
+
+    balanced.fit(X, y, sample_weight=weight)
+
+    per_class = weight.sum() / (10 * np.bincount(y, weight))
+    by_dict = SoftmaxRegressionClassifier(class_weight=dict(enumerate(per_class)))
+    by_dict.fit(X, y, sample_weight=weight)
+    assert_allclose(balanced.coef_, by_dict.coef_, rtol=1e-9)
+
+
+# Stopping
+
+
+def test_not_converging_warns_with_advice(digits):
+    clf = SoftmaxRegressionClassifier(max_iter=2)
+
+    with pytest.warns(ConvergenceWarning, match=r"max_iter=2.*Raise max_iter or tol"):
+        clf.fit(*digits)
+    assert clf.n_iter_ == len(clf.loss_curve_) == 2
+
+
+def test_without_tol_all_epochs_are_made_and_nothing_is_said(digits):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        clf = SoftmaxRegressionClassifier(max_iter=7, tol=None, batch_size=512)
+        clf.fit(*digits)
+
+    assert clf.n_iter_ == 7
+    assert clf.t_ == 7 * 4
+
+
+@pytest.mark.parametrize("batch_size", ["auto", 64])
+def test_a_smaller_tol_comes_nearer(digits, batch_size):
+    rough, fine = (
+        SoftmaxRegressionClassifier(batch_size=batch_size, tol=tol, random_state=0)
+        .fit(*digits)
+        .loss_curve_
+        for tol in (0.1, 1e-3)
+    )
+
+    assert len(fine) > len(rough)
+    assert fine[-1] < rough[-1]
+
+
+def test_patience_waits_longer(digits):
+    X, y = digits
+    hasty, patient = (
+        SoftmaxRegressionClassifier(
+            batch_size=64, tol=0.2, n_iter_no_change=n, random_state=0
+        ).fit(X, y)
+        for n in (1, 3)
+    )
+
+    assert patient.n_iter_ >= hasty.n_iter_ + 2
+
+
+def test_separable_data_without_penalty_stop(datasets):
+    X, y = datasets["wine"]
+
+    clf = SoftmaxRegressionClassifier(alpha=0).fit(X, y)
+
+    assert clf.score(X, y) == 1
+    assert clf.n_iter_ < 100
+
+
+def test_loss_curve_is_the_objective_of_the_model(digits, objective):
+    X, y = digits
+    clf = SoftmaxRegressionClassifier(alpha=1e-3, batch_size=64).fit(X, y)
+
+    ours = objective(X, y, np.ones(len(y)), 1e-3, clf.coef_, clf.intercept_)
+
+    assert clf.loss_curve_[-1] == pytest.approx(ours, rel=1e-6)
+
+
+@pytest.mark.parametrize("batch_size", ["auto", 64])
+def test_early_stopping_returns_the_best_epoch(digits, batch_size):
+    X, y = digits
+    clf = SoftmaxRegressionClassifier(
+        alpha=0,
+        early_stopping=True,
+        validation_fraction=0.4,
+        batch_size=batch_size,
+        random_state=0,
+    )
+
+    clf.fit(X[:300], y[:300])
+
+    curve = clf.validation_loss_curve_
+    assert len(curve) == clf.n_iter_ == len(clf.loss_curve_)
+    assert clf.best_validation_loss_ == min(curve)
+    assert clf.n_iter_ < 100
+    best_epoch = int(np.argmin(curve)) + 1
+    again = SoftmaxRegressionClassifier(**clf.get_params())
+    again.set_params(max_iter=best_epoch, tol=None).fit(X[:300], y[:300])
+    assert_array_equal(clf.coef_, again.coef_)
+
+
+def test_early_stopping_learns_nothing_from_the_rows_set_aside(digits):
+    X, y = digits
+    clf = SoftmaxRegressionClassifier(
+        early_stopping=True, validation_fraction=0.5, random_state=0
+    ).fit(X, y)
+    all_rows = SoftmaxRegressionClassifier().fit(X, y)
+
+    # Half of the rows are strangers: the mean loss over all of them tells.
+    ours, theirs = (
+        -m.predict_log_proba(X)[np.arange(len(y)), y].mean() for m in (clf, all_rows)
+    )
+    half = 0.5 * (clf.loss_curve_[-1] + clf.best_validation_loss_)
+    assert ours > 1.2 * theirs
+    assert ours == pytest.approx(half, rel=0.2)
+
+
+def test_rows_too_few_to_stratify_are_split_plainly():
+    X, y = np.arange(8.0)[:, None], np.array([0, 1, 1, 1, 1, 1, 1, 2])
+
+    clf = SoftmaxRegressionClassifier(early_stopping=True, random_state=0).fit(X, y)
+
+    assert_array_equal(clf.classes_, [0, 1, 2])
+    assert len(clf.validation_loss_curve_) == clf.n_iter_
+
+
+def test_a_later_fit_forgets_the_validation(digits):
+    clf = SoftmaxRegressionClassifier(early_stopping=True).fit(*digits)
+
+    clf.set_params(early_stopping=False).fit(*digits)
+
+    assert not hasattr(clf, "validation_loss_curve_")
+    assert not hasattr(clf, "best_validation_loss_")
+
+
+def test_verbose_prints_a_line_an_epoch(digits, capsys):
+    clf = SoftmaxRegressionClassifier(batch_size=256, verbose=1, random_state=0)
+
+    clf.fit(*digits)
+
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == clf.n_iter_
+    assert lines[0] == f"epoch 1: objective {clf.loss_curve_[0]:.6f}"
+
+
+# Randomness
+
+
+@pytest.mark.parametrize("params", [{}, {"preconditioner": "diagonal"}, TEXTBOOK])
+def test_same_seed_same_bits(digits, params):
+    clf = SoftmaxRegressionClassifier(batch_size=100, random_state=3, **params)
+
+    first = copy.deepcopy(clf.fit(*digits))
+
+    assert equal(first, clf.fit(*digits))
+    assert not equal(first, clf.set_params(random_state=4).fit(*digits))
+
+
+def test_one_batch_draws_nothing(digits):
+    first, second = (
+        SoftmaxRegressionClassifier(random_state=seed).fit(*digits) for seed in (0, 1)
+    )
+
+    assert equal(first, second)
+
+
+def test_without_shuffle_the_order_is_kept(digits):
+    X, y = digits
+    params = {"batch_size": 100, "max_iter": 2, "tol": None, **TEXTBOOK}
+
+    models = [
+        SoftmaxRegressionClassifier(shuffle=False, random_state=seed, **params)
+        for seed in (0, 1)
+    ]
+
+    assert equal(*(model.fit(X, y) for model in models))
+
+
+def test_warm_start_goes_on_from_the_model(digits):
+    X, y = digits
+    cold = SoftmaxRegressionClassifier(alpha=1e-3, warm_start=True).fit(X, y)
+    n_cold = cold.n_iter_
+
+    cold.set_params(alpha=1.1e-3).fit(X, y)
+
+    assert cold.n_iter_ < n_cold / 2
+
+
+def test_warm_start_with_other_classes_is_refused(digits):
+    X, y = digits
+    clf = SoftmaxRegressionClassifier(warm_start=True).fit(X, y)
+
+    with pytest.raises(ValueError, match=r"warm_start=True .*\[0 1 2 3 4\]"):
+        clf.fit(X[y < 5], y[y < 5])
+    assert_array_equal(clf.classes_, np.arange(10))
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"alpha": -1.0}, r"'alpha' parameter .* range \[0.0, inf\). Got -1.0"),
+        ({"batch_size": 0}, r"'batch_size' parameter .*'auto'.* Got 0"),
+        ({"learning_rate": "adam"}, r"'learning_rate' parameter .*'constant'"),
+        ({"preconditioner": "newton"}, r"'preconditioner' parameter .*'gram'"),
+        ({"eta0": 0.0}, r"'eta0' parameter"),
+        ({"momentum": 1.0}, r"'momentum' parameter .* range \[0.0, 1.0\)"),
+        ({"tol": -1e-3}, r"'tol' parameter"),
+        ({"max_iter": 0}, r"'max_iter' parameter"),
+        ({"n_iter_no_change": 0}, r"'n_iter_no_change' parameter"),
+        ({"power_t": -1.0}, r"'power_t' parameter"),
+        ({"early_stopping": "yes"}, r"'early_stopping' parameter .*'auto'"),
+        ({"validation_fraction": 1.0}, r"'validation_fraction' parameter"),
+        ({"class_weight": "even"}, r"'class_weight' parameter .*'balanced'"),
+        ({"average": 10}, r"'average' parameter"),
+        ({"class_weight": {17: 2.0}}, r"class_weight names \[17\].*classes \[0, 1"),
+        ({"class_weight": {1: -2.0}}, r"class_weight=.* negative"),
+    ],
+)
+def test_bad_parameters_are_named(digits, params, message):
+    clf = SoftmaxRegressionClassifier(**params)
+
+    with pytest.raises(ValueError, match=message):
+        clf.fit(*digits)
+    assert not hasattr(clf, "classes_")
+
+
+def test_one_class_is_not_enough(digits):
+    X, y = digits
+    with pytest.raises(ValueError, match="at least two classes are wanted"):
+        SoftmaxRegressionClassifier().fit(X, np.zeros(len(y)))
+    with pytest.raises(ValueError, match="positive weight are of one class"):
+        SoftmaxRegressionClassifier().fit(X, y, sample_weight=(y == 3).astype(float))
+
+
+def test_no_weight_at_all_is_refused_in_fit(digits):
+    X, y = digits
+    with pytest.raises(ValueError, match="All rows have the weight zero"):
+        SoftmaxRegressionClassifier().fit(X, y, sample_weight=np.zeros(len(y)))
+
+
+def test_gram_of_too_many_features_is_refused():
+    X = sp.random_array((50, 30_000), density=0.01, format="csr", rng=0)
+    clf = SoftmaxRegressionClassifier(preconditioner="gram")
+
+    with pytest.raises(ValueError, match=r"30000 features.*Use 'diagonal' or 'auto'"):
+        clf.fit(X, np.arange(50) % 2)
+
+
+@pytest.mark.parametrize("batch_size", ["auto", 64])
+@pytest.mark.parametrize("preconditioner", ["gram", "diagonal"])
+@pytest.mark.parametrize(
+    ("dtype", "size"), [(np.float32, 1e15), (np.float64, 1e30), (np.float32, 1e-15)]
+)
+def test_huge_and_tiny_features(digits, batch_size, preconditioner, dtype, size):
+    X, y = digits
+    X = (X * size).astype(dtype)
+    clf = SoftmaxRegressionClassifier(
+        alpha=0, batch_size=batch_size, preconditioner=preconditioner, random_state=0
+    )
+
+    clf.fit(X, y)
+
+    assert np.isfinite(clf.coef_).all()
+    assert clf.score(X, y) > 0.97
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_features_beyond_the_dtype_are_refused(digits, method):
+    X, y = digits
+    X = (X * 1e25).astype(np.float32)
+    clf = SoftmaxRegressionClassifier()
+    classes = {"classes": np.arange(10)} if method == "partial_fit" else {}
+
+    with pytest.raises(ValueError, match="values too large to train on in float32"):
+        getattr(clf, method)(X, y, **classes)
+    assert not hasattr(clf, "classes_")
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_an_interrupted_call_leaves_the_model_as_it_was(
+    digits, monkeypatch, method, error
+):
+    X, y = digits
+    clf = SoftmaxRegressionClassifier(batch_size=128, random_state=0)
+    clf.partial_fit(X, y, classes=np.arange(10))
+    untouched = copy.deepcopy(clf)
+    calls = []
+
+    def interrupt(self):
+        calls.append(1)
+        if len(calls) == 5:
+            raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr("sksoftmax._solver.SGD._average", interrupt)
+        with pytest.raises(error):
+            getattr(clf, method)(X, y)
+
+    assert equal(clf, untouched)
+    assert vars(clf).keys() == vars(untouched).keys()
+    assert equal(clf.partial_fit(X, y), untouched.partial_fit(X, y))
+
+
+# partial_fit
+
+
+@pytest.mark.parametrize(
+    "params", [{}, {"preconditioner": "diagonal"}, {"average": False}, TEXTBOOK]
+)
+@pytest.mark.parametrize("layout", [np.asarray, sp.csr_array], ids=["dense", "csr"])
+def test_one_partial_fit_is_one_epoch_of_fit(digits, params, layout):
+    X, y = digits
+    clf = SoftmaxRegressionClassifier(
+        batch_size=100, random_state=0, max_iter=1, tol=None, **params
+    )
+    streamed = copy.deepcopy(clf).partial_fit(layout(X), y, classes=np.arange(10))
+
+    assert equal(clf.fit(layout(X), y), streamed)
+    assert clf.t_ == streamed.t_ == 18
+
+
+def test_classes_may_come_late(digits):
+    X, y = digits
+    clf = SoftmaxRegressionClassifier(random_state=0)
+    clf.partial_fit(X[y < 5], y[y < 5], classes=np.arange(10))
+
+    for _ in range(20):
+        clf.partial_fit(X, y)
+
+    assert clf.score(X, y) > 0.9
+
+
+@pytest.mark.parametrize("fitted", [True, False])
+def test_a_call_without_weight_changes_nothing(digits, fitted):
+    X, y = digits
+    clf = SoftmaxRegressionClassifier(random_state=0)
+    if fitted:
+        clf.partial_fit(X, y, classes=np.arange(10))
+    before = copy.deepcopy(vars(clf))
+
+    clf.partial_fit(X, y, classes=np.arange(10), sample_weight=np.zeros(len(y)))
+
+    if fitted:
+        assert vars(clf).keys() == before.keys()
+        assert_array_equal(clf.coef_, before["coef_"])
+        assert clf.t_ == before["t_"]
+        assert clf.n_iter_ == before["n_iter_"]
+    else:
+        assert_array_equal(clf.coef_, np.zeros((10, 64)))
+        assert_allclose(clf.predict_proba(X[:1]), np.full((1, 10), 0.1))
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"preconditioner": "diagonal"},
+        {"learning_rate": "constant", "momentum": 0.9},
+    ],
+)
+def test_a_stream_goes_on_from_a_pickle(digits, params):
+    X, y = digits
+    clf = SoftmaxRegressionClassifier(random_state=0, **params)
+    for start in range(0, 1000, 100):
+        clf.partial_fit(X[start:][:100], y[start:][:100], classes=np.arange(10))
+    revived = pickle.loads(pickle.dumps(clf))
+
+    for start in range(1000, 1700, 100):
+        clf.partial_fit(X[start:][:100], y[start:][:100])
+        revived.partial_fit(X[start:][:100], y[start:][:100])
+
+    assert equal(clf, revived)
+
+
+def test_unseen_labels_are_refused(digits):
+    X, y = digits
+    clf = SoftmaxRegressionClassifier().partial_fit(
+        X[y < 3], y[y < 3], classes=[0, 1, 2]
+    )
+
+    with pytest.raises(ValueError, match=r"labels \[3 4 5 6 7 8 9\].*not among"):
+        clf.partial_fit(X, y)
+
+
+def test_balanced_weights_need_all_of_y(digits):
+    X, y = digits
+    clf = SoftmaxRegressionClassifier(class_weight="balanced")
+
+    with pytest.raises(ValueError, match=r"cannot be used in partial_fit.*Pass a dict"):
+        clf.partial_fit(X, y, classes=np.arange(10))
+
+
+def test_partial_fit_goes_on_after_fit(digits):
+    X, y = digits
+    clf = SoftmaxRegressionClassifier(random_state=0).fit(X, y)
+    t, loss = clf.t_, -clf.predict_log_proba(X)[np.arange(len(y)), y].mean()
+
+    clf.sparsify().partial_fit(X[:500], y[:500])
+
+    assert clf.t_ == t + 1
+    assert isinstance(clf.coef_, np.ndarray)
+    after = -clf.predict_log_proba(X)[np.arange(len(y)), y].mean()
+    assert after == pytest.approx(loss, abs=0.05)

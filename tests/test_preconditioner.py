@@ -1,0 +1,222 @@
+"""Metric and step size against the matrices that they stand for."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from numpy.testing import assert_allclose, assert_array_equal
+
+from sksoftmax._batches import Moments, training_rows
+from sksoftmax._loss import cross_entropy
+from sksoftmax._penalty import L2
+from sksoftmax._preconditioner import (
+    Diagonal,
+    Gram,
+    center_and_scale,
+    largest_eigenvalue,
+    ridge,
+)
+from sksoftmax._solver import Problem
+
+ALPHA = 0.05
+
+
+def make_problem(X, y, weight, n_classes, fit_intercept=True):
+    data = training_rows(X, np.float64, fit_intercept)
+    data.center, scale, coverage = center_and_scale(
+        data.moments(weight), fit_intercept, np.float64
+    )
+    penalty = L2(ALPHA, X.shape[1], fit_intercept, np.float64)
+    loss = cross_entropy(n_classes)
+    return Problem(data, y, weight, loss, penalty, scale, coverage)
+
+
+@pytest.fixture(params=[2, 4], ids=["two classes", "four classes"])
+def problem(request):
+    rng = np.random.RandomState(0)
+    X = rng.standard_normal((50, 6)) * (rng.uniform(size=(50, 6)) < 0.6)
+    X[:, 2] += 30  # far from zero: centered
+    y, weight = rng.randint(request.param, size=50), rng.exponential(size=50)
+    return make_problem(X, y, weight, request.param)
+
+
+def scaled_rows(problem):
+    """Return all rows centered and scaled, with their ones."""
+    X = problem.data.X.copy()
+    X[:, 2] -= X.T[2] @ problem.sample_weight / problem.sample_weight.sum()
+    return np.hstack([X / problem.scale[:-1, 0], np.ones((len(X), 1))])
+
+
+def weights_of(problem):
+    rng = np.random.RandomState(1)
+    return 0.3 * rng.standard_normal((7, problem.loss.n_columns)) / problem.scale
+
+
+def full_hessian(problem, weights):
+    """Return the Hessian of the objective in weights.ravel(), and the metric's K."""
+    S, loss, q = scaled_rows(problem), problem.loss, problem.loss.n_columns
+    proba = loss.proba(S @ (weights * problem.scale))
+    hessian = np.kron(np.diag(problem.penalty.alpha[:, 0]), np.eye(q))
+    rows = S * problem.scale[:, 0]
+    for row, p, s in zip(rows, proba, problem.sample_weight, strict=True):
+        columns = [loss.hessian_product(p[None], e[None].copy())[0] for e in np.eye(q)]
+        hessian += s / len(rows) * np.kron(np.outer(row, row), np.array(columns))
+    k = loss.curvature(proba) * problem.sample_weight / len(rows)
+    return hessian, (S * k[:, None]).T @ S
+
+
+def test_gram_measures_the_weighted_gram_matrix(problem):
+    weights = weights_of(problem)
+
+    curvature = Gram.measure(problem, np.arange(50), weights)
+
+    assert_allclose(curvature, full_hessian(problem, weights)[1], atol=1e-13)
+
+
+def test_gram_applies_the_inverse(problem):
+    weights = weights_of(problem)
+    K = Gram.measure(problem, np.arange(50), weights)
+    diagonal = ridge(np.trace(K), problem.scale, problem.penalty.alpha, 0.5)
+    grad = np.random.RandomState(2).standard_normal(weights.shape)
+
+    direction = Gram(Gram.invert(K, diagonal), problem.scale).apply(grad)
+
+    scale = np.diag(problem.scale[:, 0])
+    assert_allclose(
+        scale @ (K + np.diag(diagonal)) @ scale @ direction, grad, atol=1e-12
+    )
+
+
+def test_ridge_adds_noise_and_penalty(problem):
+    diagonal = ridge(3.5, problem.scale, problem.penalty.alpha, 0.5)
+
+    assert diagonal[-1] == pytest.approx(0.5 * 3.5 / 7)
+    assert_allclose(
+        diagonal[:-1], 0.5 * 3.5 / 7 + ALPHA / problem.scale[:-1, 0] ** 2, rtol=1e-12
+    )
+
+
+def test_ridge_is_positive_without_any_curvature():
+    assert ridge(0.0, np.ones((3, 1)), np.zeros((3, 1)), 0.01)[0] > 0
+
+
+def test_an_indefinite_matrix_is_refused():
+    with pytest.raises(FloatingPointError, match="not positive definite"):
+        Gram.invert(-np.eye(3), np.zeros(3))
+
+
+def test_diagonal_has_the_mean_curvature_times_the_mean_squares(problem):
+    weights, weight = weights_of(problem), problem.sample_weight
+    S = scaled_rows(problem)
+    k = problem.loss.curvature(problem.loss.proba(S @ (weights * problem.scale)))
+
+    curvature = Diagonal.measure(problem, np.arange(50), weights)
+
+    mean_square = weight @ S**2 / weight.sum()
+    assert_allclose(curvature[:, 0], mean_square * (k @ weight) / 50, rtol=1e-10)
+
+
+def test_diagonal_of_sparse_rows_equals_that_of_dense_rows():
+    rng = np.random.RandomState(0)
+    X = rng.standard_normal((50, 6)) * (rng.uniform(size=(50, 6)) < 0.3)
+    y, weight = rng.randint(3, size=50), np.ones(50)
+    weights = rng.standard_normal((7, 3))
+
+    dense, sparse = (
+        Diagonal.measure(make_problem(rows, y, weight, 3), np.arange(50), weights)
+        for rows in (X, sp.csr_array(X))
+    )
+
+    assert_allclose(dense, sparse, rtol=1e-12)
+
+
+@pytest.mark.parametrize("metric", [Gram, Diagonal])
+def test_largest_eigenvalue_is_that_of_the_preconditioned_hessian(problem, metric):
+    weights, rows = weights_of(problem), np.arange(50)
+    K = metric.measure(problem, rows, weights)
+    diagonal = ridge(metric.trace(K), problem.scale, problem.penalty.alpha, 1.0)
+    preconditioner = metric(metric.invert(K, diagonal), problem.scale)
+    q = weights.shape[1]
+    starts = [
+        (rng.standard_normal((7, 1)) / problem.scale, rng.standard_normal((1, q)))
+        for rng in map(np.random.RandomState, range(9))
+    ]
+
+    values = [
+        largest_eigenvalue(problem, [rows], weights, preconditioner, start)
+        for start in starts
+    ]
+
+    hessian, _ = full_hessian(problem, weights)
+    inverse = np.array(
+        [preconditioner.apply(e.reshape(7, q)).ravel() for e in np.eye(7 * q)]
+    )
+    exact = np.linalg.eigvals(inverse @ hessian).real.max()
+    assert max(values) <= exact * (1 + 1e-9)
+    assert max(values) == pytest.approx(exact, rel=0.1)
+
+
+def test_largest_eigenvalue_takes_the_larger_of_two_batches(problem):
+    weights, rows = weights_of(problem), np.arange(50)
+    K = Gram.measure(problem, rows, weights)
+    inverse = Gram.invert(K, np.ones(7))
+    metric = Gram(inverse, problem.scale)
+    start = 1 / problem.scale, np.ones((1, weights.shape[1]))
+    halves = [rows[:25], rows[25:]]
+
+    values = [
+        largest_eigenvalue(problem, batches, weights, metric, start)
+        for batches in ([halves[0]], [halves[1]], halves)
+    ]
+
+    assert values[2] == max(values[:2])
+
+
+def moments(mean, variance, nonzero=10.0):
+    as_array = (np.array([value], float) for value in (mean, variance * 10, nonzero))
+    return Moments(10.0, *as_array)
+
+
+def test_scale_is_the_root_mean_square_of_the_nonzero_entries():
+    # Two tenths of the entries are 3, the rest 0.
+    center, scale, mean_square = center_and_scale(
+        moments(0.6, 9 * 0.2 - 0.36, nonzero=2.0), True, np.float64
+    )
+
+    assert center is None
+    assert scale[0, 0] == pytest.approx(3.0)
+    assert scale[1, 0] == mean_square[1, 0] == 1
+    assert mean_square[0, 0] == pytest.approx(0.2)
+
+
+def test_columns_far_from_zero_are_centered_where_there_is_an_intercept():
+    far = moments(30.0, 4.0)
+
+    center, scale, _ = center_and_scale(far, True, np.float64)
+    assert center[0, 0] == 30.0
+    assert scale[0, 0] == pytest.approx(2.0)
+    center, scale, _ = center_and_scale(far, False, np.float64)
+    assert center is None
+    assert scale[:, 0] == pytest.approx([np.sqrt(904)])
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+def test_columns_of_nothing_keep_their_scale(intercept):
+    _, scale, _ = center_and_scale(moments(0.0, 0.0, 0.0), intercept, np.float64)
+
+    assert_array_equal(scale, 1)
+
+
+def test_constant_columns_do_not_blow_up_rounding():
+    rounding = (1e3 * np.finfo(np.float32).eps) ** 2
+
+    _, scale, _ = center_and_scale(moments(1e3, rounding), True, np.float32)
+
+    assert scale[0, 0] == 1e3
+
+
+def test_huge_values_are_refused_by_the_feature():
+    huge = Moments(10.0, np.zeros(2), np.array([1.0, 1e38]), np.full(2, 10.0))
+
+    with pytest.raises(ValueError, match=r"feature 1 is 3\.2e\+18.*pass X as float64"):
+        center_and_scale(huge, True, np.float32)
+    center_and_scale(huge, True, np.float64)

@@ -1,0 +1,69 @@
+"""One limit at a time, and all threads back after it."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from threadpoolctl import ThreadpoolController
+
+from sksoftmax._threads import SMALL_PRODUCT, blas_threads_for
+
+
+def n_threads():
+    info = ThreadpoolController().select(user_api="blas").info()
+    return {library["num_threads"] for library in info}
+
+
+@pytest.fixture(autouse=True)
+def two_threads():
+    """Want two threads, also where the environment has set one."""
+    with ThreadpoolController().limit(limits=2, user_api="blas"):
+        if n_threads() != {2}:
+            pytest.skip("this BLAS does not take two threads")
+        yield
+
+
+def test_small_products_get_one_thread_and_then_all_again():
+    with blas_threads_for(SMALL_PRODUCT - 1):
+        assert n_threads() == {1}
+    assert n_threads() == {2}
+
+
+def test_large_products_keep_all_threads():
+    with blas_threads_for(SMALL_PRODUCT):
+        assert n_threads() == {2}
+
+
+def test_an_error_lifts_the_limit():
+    with pytest.raises(KeyError), blas_threads_for(1):
+        raise KeyError
+    assert n_threads() == {2}
+
+
+def test_overlapping_limits_leave_all_threads():
+    first_in, second_in, first_out = (threading.Event() for _ in range(3))
+
+    def first():
+        with blas_threads_for(1):
+            first_in.set()
+            assert second_in.wait(10)
+        first_out.set()
+
+    def second():
+        assert first_in.wait(10)
+        with blas_threads_for(1):
+            second_in.set()
+            assert first_out.wait(10)
+
+    with ThreadPoolExecutor(2) as pool:
+        for work in [pool.submit(task) for task in (first, second)]:
+            work.result(20)
+        assert n_threads() == {2}
+
+
+def test_a_limit_within_a_limit_is_none_of_its_own():
+    with blas_threads_for(1):
+        with blas_threads_for(1):
+            assert n_threads() == {1}
+        assert n_threads() == {1}
+    assert n_threads() == {2}
