@@ -1,0 +1,59 @@
+"""What a fit allocates, by Python's own count of NumPy's memory."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from sksoftmax import SoftmaxRegressionClassifier
+
+
+def peak_of(work):
+    """Return the most bytes that were allocated at a time."""
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.fixture(scope="module")
+def pixels():
+    rng = np.random.RandomState(0)
+    return rng.randint(256, size=(200_000, 100), dtype=np.uint8), rng.randint(
+        10, size=200_000
+    )
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_fit_copies_no_x_and_no_table_of_rows_by_classes(pixels, dtype):
+    X, y = pixels
+    X = X.astype(dtype, copy=False)
+    clf = SoftmaxRegressionClassifier(max_iter=2, tol=None)
+
+    peak = peak_of(lambda: clf.fit(X, y))
+
+    # Less than X as bytes; a copy in float32 would take four times as much.
+    assert peak < X.size
+
+
+def test_predict_copies_no_x_and_no_table_of_rows_by_classes(pixels):
+    X, y = pixels
+    clf = SoftmaxRegressionClassifier().fit(X[:5000], y[:5000])
+
+    peak = peak_of(lambda: clf.predict(X))
+
+    assert peak < 1.5 * X.size
+
+
+def test_sparse_rows_are_never_densified():
+    rng = np.random.RandomState(0)
+    X = sp.random_array((20_000, 50_000), density=1e-3, format="csr", rng=rng)
+    y = rng.randint(20, size=20_000)
+    clf = SoftmaxRegressionClassifier(max_iter=2, tol=None)
+
+    peak = peak_of(lambda: clf.fit(X, y))
+
+    assert peak < 6 * clf.coef_.nbytes + 30e6
