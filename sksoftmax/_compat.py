@@ -33,7 +33,6 @@ def check_sample_weight(sample_weight, X):
         sample_weight,
         X,
         dtype=np.float64,
-        force_float_dtype=True,
         ensure_non_negative=True,
         copy=True,
         **{name: value for name, value in all_zero.items() if name in known},

@@ -28,7 +28,7 @@ def equal(first, second):
 def counts():
     """Rows like word counts: mostly zeros, more columns than a batch touches."""
     rng = np.random.RandomState(0)
-    X = sp.random_array((600, 150), density=0.03, format="csr", rng=rng)
+    X = sp.csr_array(sp.random(600, 150, density=0.03, random_state=rng))
     raw = X @ rng.standard_normal((150, 4)) * 5
     return X, raw.argmax(axis=1)
 
@@ -189,16 +189,14 @@ def test_duplicates_and_explicit_zeros_in_sparse_rows(counts, duplicates):
     clf = SoftmaxRegressionClassifier(batch_size=64, random_state=0)
     wanted = copy.deepcopy(clf).fit(X, y)
     coo = X.tocoo()
-    row, column = coo.coords
-    data = np.concatenate([coo.data / 2] * 2 if duplicates else [coo.data, coo.data])
+    # Each entry twice: in halves, or once as a zero in the next column.
+    data, columns = [coo.data / 2] * 2, [coo.col] * 2
     if not duplicates:
-        data[len(coo.data) :] = 0
-        column = np.concatenate([column, (column + 1) % X.shape[1]])
-    else:
-        column = np.concatenate([column] * 2)
-    order = np.argsort(np.concatenate([row] * 2), kind="stable")
-    messy = sp.csr_array(X.shape)
-    messy = sp.csr_array((data[order], column[order], 2 * X.indptr), shape=X.shape)
+        data = [coo.data, 0 * coo.data]
+        columns = [coo.col, (coo.col + 1) % X.shape[1]]
+    order = np.argsort(np.tile(coo.row, 2), kind="stable")
+    entries = np.concatenate(data)[order], np.concatenate(columns)[order], 2 * X.indptr
+    messy = sp.csr_array(entries, shape=X.shape)
     before = messy.copy()
 
     clf.fit(messy, y)
@@ -641,7 +639,7 @@ def test_no_weight_at_all_is_refused_in_fit(digits):
 
 
 def test_gram_of_too_many_features_is_refused():
-    X = sp.random_array((50, 30_000), density=0.01, format="csr", rng=0)
+    X = sp.csr_array(sp.random(50, 30_000, density=0.01, random_state=0))
     clf = SoftmaxRegressionClassifier(preconditioner="gram")
 
     with pytest.raises(ValueError, match=r"30000 features.*Use 'diagonal' or 'auto'"):

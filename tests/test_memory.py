@@ -50,7 +50,7 @@ def test_predict_copies_no_x_and_no_table_of_rows_by_classes(pixels):
 
 def test_sparse_rows_are_never_densified():
     rng = np.random.RandomState(0)
-    X = sp.random_array((20_000, 50_000), density=1e-3, format="csr", rng=rng)
+    X = sp.csr_array(sp.random(20_000, 50_000, density=1e-3, random_state=rng))
     y = rng.randint(20, size=20_000)
     clf = SoftmaxRegressionClassifier(max_iter=2, tol=None)
 
