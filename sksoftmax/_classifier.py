@@ -46,6 +46,7 @@ from sksoftmax._threads import blas_threads_for
 # float64 is what other kinds of X are converted to.
 _ACCEPTED = [np.float64, np.float32, *(np.dtype(code).type for code in "?bBhHiIlLqQ")]
 _SHORT = 2  # bytes; such integers are exact in float32
+_MIN_SHARE = 1e-3  # of a new iterate in the average of a stream
 _LARGEST_GRAM = 20_000  # features; its two matrices would fill several gigabytes
 _PREDICTED_NUMBERS = 2**22  # of X or of predictions, cast or computed at a time
 
@@ -131,7 +132,9 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         gives all classes the same total weight (not in `partial_fit`).
 
     warm_start : bool, default=False
-        Whether `fit` starts from the coefficients of the last one.
+        Whether `fit` starts from `coef_` and `intercept_`. The classes must be the
+        same. The averaging and the count of updates `t_` start anew, and the data's
+        scales and curvature are measured anew.
 
     random_state : int, RandomState instance or None, default=None
         Seed of the shuffling, the start of the step size's power iteration and the
@@ -361,6 +364,12 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         The rows are cut into batches of `batch_size`; fewer rows are one batch, one
         update. Nothing of them is kept but sums over rows: moments and curvature.
 
+        It goes on from `coef_` and `intercept_` as they are, whether a fit, a stream
+        or a hand has made them, and from `t_`; changed parameters take effect at once,
+        a sparse `coef_` is made dense, and the dtype of `coef_` stays. In the average
+        an update weighs 1 / 1000 at least: of what the data were before a change, half
+        is forgotten every 700 updates. With ``average=False`` nothing is remembered.
+
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
@@ -423,7 +432,7 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
                 batch_size = self._batch_size(problem, len(rows), may_be_all=False)
                 order = rng.permutation(rows) if self.shuffle else rows
                 with blas_threads_for(problem.multiply_adds(batch_size)):
-                    solver = self._sgd(problem, state, rng)
+                    solver = self._sgd(problem, state, rng, _MIN_SHARE)
                     solver.epoch(order, self._edges(len(rows), batch_size))
             self._adopt(problem, state, state.average, rng)
             self.n_iter_ = getattr(self, "n_iter_", 0) + 1
@@ -548,13 +557,27 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
                 raise ValueError(f"Training diverged: {error}. {way_out}") from error
             raise
 
-    def _validate(self, X, y, reset):
-        """Return X as it is, if it can be trained on, and y as a column of labels."""
-        X, y = validate_data(
-            self, X, y, accept_sparse="csr", dtype=_ACCEPTED, reset=reset
-        )
-        check_classification_targets(y)
-        return X, y
+    def _validate(self, X, y="no_validation", reset=False):
+        """Return X as it is, if it is rows of numbers, and y as a column of labels."""
+        if getattr(X, "ndim", 2) > 2:
+            raise ValueError(
+                f"X has the shape {tuple(X.shape)}, but rows of features are wanted. "
+                "Flatten images with X.reshape(n_samples, -1)."
+            )
+        try:
+            checked = validate_data(
+                self, X, y, accept_sparse="csr", dtype=_ACCEPTED, reset=reset
+            )
+        except ValueError as error:
+            if "could not convert" not in str(error):
+                raise
+            raise ValueError(
+                f"X must hold numbers, but {error}. Encode text with TfidfVectorizer "
+                "and categories with OneHotEncoder."
+            ) from error
+        if isinstance(checked, tuple):
+            check_classification_targets(checked[1])
+        return checked
 
     def _row_weights(self, X, y, sample_weight):
         """Return sample_weight times class_weight of the class indices y, float64."""
@@ -661,7 +684,7 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
             )
         return {"gram": Gram, "diagonal": Diagonal}[name]
 
-    def _sgd(self, problem, state, rng):
+    def _sgd(self, problem, state, rng, min_share=0.0):
         """Return the minibatch solver that the parameters ask for."""
         if self.learning_rate == "auto":
             metric = self._metric(problem.data, state.metric)
@@ -672,7 +695,7 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
                 "invscaling": inverse_scaling(self.eta0, self.power_t),
             }[self.learning_rate]
             step = ScheduledStep(problem, state, schedule, self.momentum)
-        return SGD(problem, state, step)
+        return SGD(problem, state, step, min_share)
 
     def _run(self, epochs, validation):
         """Train until the solver or the validation loss says so; return the model.
@@ -745,24 +768,21 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         """Keep the model, and what `partial_fit` needs to go on."""
         coef, intercept = self._from_weights(problem, model)
         self.coef_, self.intercept_, self.t_ = coef.T, intercept, state.t
-        stream = vars(state).copy()
-        del stream["average"], stream["t"]
-        if state.average is state.weights:
-            stream["weights"] = None  # they are the model
-        else:
-            stream["weights"] = self._from_weights(problem, state.weights)
-        self._stream, self._rng = stream, rng
+        self._stream, self._rng = vars(state).copy(), rng
+        del self._stream["weights"], self._stream["average"], self._stream["t"]
+        # How far the last iterate is ahead of the average, so that `coef_` alone says
+        # where training goes on, also after someone has edited it.
+        self._lead = None
+        if state.average is not state.weights:
+            self._lead = self._from_weights(problem, state.weights - state.average)
 
     def _restore(self, problem):
         """Return the state in which the last call left the solver."""
-        model, stream = self._model(problem), self._stream.copy()
-        iterate = stream.pop("weights")
-        weights = model
-        if self.average:
-            weights = model.copy()
-            if iterate is not None:
-                weights = self._to_weights(problem, *iterate)
-        return State(weights, model, t=self.t_, **stream)
+        state = self._new_state(self._model(problem))
+        if self.average and self._lead is not None:
+            state.weights += self._to_weights(problem, *self._lead)
+        vars(state).update(self._stream, t=self.t_)
+        return state
 
     def _for_each_part(self, X, transform):
         """Return transform(loss, raw predictions) of all rows, a part at a time.
@@ -770,7 +790,7 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         Nothing of the size of X is copied, and integers are cast a part at a time.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", dtype=_ACCEPTED, reset=False)
+        X = self._validate(X)
         coef, loss = self.coef_.T, cross_entropy(len(self.classes_))
         size = max(1, _PREDICTED_NUMBERS // max(X.shape[1], coef.shape[1]))
         result = None

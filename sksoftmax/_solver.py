@@ -224,8 +224,10 @@ class ScheduledStep:
 class SGD:
     """Minibatch SGD with averaged iterates."""
 
-    def __init__(self, problem: Problem, state: State, step) -> None:
+    def __init__(self, problem: Problem, state: State, step, min_share=0.0) -> None:
+        """Go on from `state`; an average holds that share of the newest iterate."""
         self._problem, self.state, self._step = problem, state, step
+        self._min_share = min_share
         self._averages = state.average is not state.weights
         # When the weights last took their share of the penalty.
         self._last = np.full(len(state.weights), state.t) if step.lazy else None
@@ -233,6 +235,8 @@ class SGD:
     def epochs(self, rows, edges, rng, shuffle: bool, plateau: Plateau):
         """Yield model, objective and whether that has converged after each epoch."""
         monitored = spread(rows, MONITORED_ROWS)
+        if self.state.average.any():  # a warm start has to be improved upon
+            plateau.reached(self._problem.objective(monitored, self.state.average))
         while True:
             self.epoch(rng.permutation(rows) if shuffle else rows, edges)
             model = self.state.average
@@ -272,7 +276,7 @@ class SGD:
         state = self.state
         self._settle()
         state.n_averages += 1
-        share = min(1.0, 8 / (state.n_averages + 7))
+        share = max(min(1.0, 8 / (state.n_averages + 7)), self._min_share)
         size = max(1, CHUNK_SIZE // state.weights.shape[1])
         for part in parts(slice(0, len(state.weights)), size):
             change = state.weights[part] - state.average[part]
