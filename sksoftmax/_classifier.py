@@ -396,6 +396,7 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
             before.
         """
         with self._all_or_nothing():
+            self._validate_params()  # fit_context does so in a first call only
             if self.class_weight == "balanced":
                 raise ValueError(
                     "class_weight='balanced' needs all of y at once and cannot be used "
