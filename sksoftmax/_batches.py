@@ -77,6 +77,48 @@ class _Rows:
             moments = moments.merge(self._chunk_moments(part, sample_weight[part]))
         return moments
 
+    def scaled(self, rows, scale):
+        """Return those rows, dense, as (X - center) / scale with a column of ones."""
+        scaled = np.ones((len(rows), self.n_weights), self.dtype)
+        features = scaled[:, : self.n_features]
+        features[...] = self._dense(rows)
+        if self.center is not None:
+            features -= self.center[:, 0]
+        features /= scale[: self.n_features, 0]
+        return scaled
+
+
+class Batch:
+    """A few rows, dense or CSR, over the weights that `columns` names."""
+
+    def __init__(self, X, source: _Rows, columns=slice(None)) -> None:
+        self.X, self.columns = X, columns
+        self._fit_intercept = source.n_weights > source.n_features
+        self._center = source.center
+        if source.center is not None:
+            features = slice(None) if isinstance(columns, slice) else columns[:-1]
+            self._center = pick(source.center, features)
+
+    def raw_prediction(self, weights):
+        """Return X coef + intercept, shape (n_rows, n_columns)."""
+        if not self._fit_intercept:
+            return self.X @ weights
+        raw = self.X @ weights[:-1]
+        raw += weights[-1]
+        if self._center is not None:
+            raw -= self._center[:, 0] @ weights[:-1]
+        return raw
+
+    def gradient(self, grad_raw):
+        """Return the derivative in the weights from that in the raw predictions."""
+        grad = self.X.T @ grad_raw
+        if not self._fit_intercept:
+            return grad
+        total = grad_raw.sum(axis=0)
+        if self._center is not None:
+            grad -= self._center * total
+        return np.vstack([grad, total])
+
 
 class DenseRows(_Rows):
     """Rows of an ndarray (or memmap) of any layout, cast to dtype batch by batch."""
@@ -91,15 +133,15 @@ class DenseRows(_Rows):
 
     def __init__(self, X, dtype, fit_intercept) -> None:
         super().__init__(X, dtype, fit_intercept)
-        self._chunk_rows = max(1, CHUNK_SIZE // max(1, self.n_features))
+        self._chunk_rows = max(1, CHUNK_SIZE // self.n_features)
         self._buffer = np.empty((0, self.n_features), dtype)
         self.n_stored = X.size
         self._may_take = X.dtype == dtype and X.flags.c_contiguous
 
-    def batch(self, rows, compact: bool = True) -> "DenseBatch":
+    def batch(self, rows, compact: bool = True) -> Batch:
         """Return a batch of those rows; it is valid until the next one is taken."""
         if isinstance(rows, slice):
-            return DenseBatch(self.X[rows].astype(self.dtype, copy=False), self)
+            return Batch(self.X[rows].astype(self.dtype, copy=False), self)
         if len(rows) > len(self._buffer):
             self._buffer = np.empty((len(rows), self.n_features), self.dtype)
         X = self._buffer[: len(rows)]
@@ -107,24 +149,16 @@ class DenseRows(_Rows):
             np.take(self.X, rows, axis=0, out=X, mode="clip")
         else:
             X[...] = self.X[rows]
-        return DenseBatch(X, self)
+        return Batch(X, self)
 
-    def full_batch(self, rows, compact: bool = True) -> "DenseBatch":
+    def full_batch(self, rows, compact: bool = True) -> Batch:
         """Return one batch that stays valid; all rows of a float X are not copied."""
         if len(rows) == self.n_samples:
             return self.batch(slice(None))
-        return DenseBatch(self.X[rows].astype(self.dtype, copy=False), self)
+        return Batch(self.X[rows].astype(self.dtype, copy=False), self)
 
-    def scaled(self, rows, scale):
-        """Return those rows as (X - center) / scale with their column of ones."""
-        X = self.batch(rows).X
-        scaled = np.ones((len(X), self.n_weights), self.dtype)
-        features = scaled[:, : self.n_features]
-        features[...] = X
-        if self.center is not None:
-            features -= self.center[:, 0]
-        features /= scale[: self.n_features, 0]
-        return scaled
+    def _dense(self, rows):
+        return self.batch(rows).X
 
     def _chunk_moments(self, part, sample_weight) -> Moments:
         X = self.X[part].astype(self.dtype, copy=False)
@@ -135,37 +169,6 @@ class DenseRows(_Rows):
         deviation *= deviation
         squares = sample_weight @ deviation
         return Moments(total, *(np.float64(a) for a in (mean, squares, nonzero)))
-
-
-class DenseBatch:
-    """A few rows as a dense array; every weight takes part."""
-
-    columns = slice(None)
-
-    def __init__(self, X, source: DenseRows) -> None:
-        self.X, self._source = X, source
-
-    def raw_prediction(self, weights):
-        """Return X coef + intercept, shape (n_rows, n_columns)."""
-        source = self._source
-        raw = self.X @ weights[: source.n_features]
-        if source.n_weights > source.n_features:
-            intercept = weights[-1]
-            if source.center is not None:
-                intercept = intercept - source.center[:, 0] @ weights[:-1]
-            raw += intercept
-        return raw
-
-    def gradient(self, grad_raw):
-        """Return the derivative in the weights from that in the raw predictions."""
-        source = self._source
-        grad = np.empty((source.n_weights, grad_raw.shape[1]), source.dtype)
-        np.matmul(self.X.T, grad_raw, out=grad[: source.n_features])
-        if source.n_weights > source.n_features:
-            grad[-1] = grad_raw.sum(axis=0)
-            if source.center is not None:
-                grad[:-1] -= source.center * grad[-1]
-        return grad
 
 
 class SparseRows(_Rows):
@@ -188,35 +191,30 @@ class SparseRows(_Rows):
         self._position = np.empty(self.n_features, np.int32)
         self._present = np.zeros(self.n_features, bool)
 
-    def batch(self, rows, compact: bool = True) -> "SparseBatch":
+    def batch(self, rows, compact: bool = True) -> Batch:
         """Return a batch of those rows, over their own columns only if compact."""
         X = self._rows(rows)
-        shape = X.shape
-        columns = slice(None)
-        if compact:
-            self._present[X.indices] = True
-            present = np.flatnonzero(self._present)
-            self._present[present] = False
-            if len(present) < self.n_features // 2:
-                self._position[present] = np.arange(len(present), dtype=np.int32)
-                X = (X.data, self._position[X.indices], X.indptr)
-                shape = (shape[0], len(present))
-                X = sp.csr_array(X, shape=shape)
-                columns = present
-                if self.n_weights > self.n_features:
-                    columns = np.append(present, self.n_features)
-        return SparseBatch(X, columns, self.n_weights > self.n_features)
+        if not compact:
+            return Batch(X, self)
+        self._present[X.indices] = True
+        if self.center is not None:  # far from zero and in almost every row
+            self._present[self.center[:, 0] != 0] = True
+        present = np.flatnonzero(self._present)
+        self._present[present] = False
+        if len(present) > self.n_features // 2:
+            return Batch(X, self)
+        self._position[present] = np.arange(len(present), dtype=np.int32)
+        entries = X.data, self._position[X.indices], X.indptr
+        X = sp.csr_array(entries, shape=(X.shape[0], len(present)))
+        intercept = np.arange(self.n_features, self.n_weights)
+        return Batch(X, self, np.concatenate([present, intercept]))
 
-    def full_batch(self, rows, compact: bool = True) -> "SparseBatch":
+    def full_batch(self, rows, compact: bool = True) -> Batch:
         """Return one batch that stays valid."""
         return self.batch(slice(None) if len(rows) == self.n_samples else rows, compact)
 
-    def scaled(self, rows, scale):
-        """Return those rows as a dense X / scale with their column of ones."""
-        scaled = np.ones((len(rows), self.n_weights), self.dtype)
-        scaled[:, : self.n_features] = self._rows(rows).toarray()
-        scaled /= scale[:, 0]
-        return scaled
+    def _dense(self, rows):
+        return self._rows(rows).toarray()
 
     def _rows(self, rows):
         X = self.X
@@ -234,24 +232,3 @@ class SparseRows(_Rows):
         X.data = data * data
         squares = X.T @ sample_weight - total * mean**2
         return Moments(total, mean, np.maximum(squares, 0), nonzero)
-
-
-class SparseBatch:
-    """A few rows as CSR, over the weights that `columns` names."""
-
-    def __init__(self, X, columns, fit_intercept: bool) -> None:
-        self.X, self.columns, self._fit_intercept = X, columns, fit_intercept
-
-    def raw_prediction(self, weights):
-        """Return X coef + intercept for the weights of the batch's columns."""
-        raw = self.X @ weights[: self.X.shape[1]]
-        if self._fit_intercept:
-            raw += weights[-1]
-        return raw
-
-    def gradient(self, grad_raw):
-        """Return the derivative in the weights of the batch's columns."""
-        grad = self.X.T @ grad_raw
-        if self._fit_intercept:
-            grad = np.vstack([grad, grad_raw.sum(axis=0)])
-        return grad

@@ -131,15 +131,23 @@ def test_integers_are_cast_by_the_batch(layout, kind):
     assert_array_equal(sp.csr_array(batch.X).toarray(), counts[ROWS])
 
 
-def test_centering_equals_centered_features():
-    far = X + 5
-    rows = training_rows(far, np.float64, True)
-    rows.center = far.mean(axis=0)[:, None]
-    batch = rows.batch(ROWS)
-    centered = np.hstack([(far - far.mean(axis=0))[ROWS], np.ones((3, 1))])
+@layouts
+@pytest.mark.parametrize("compact", [True, False])
+def test_centering_equals_centered_features(layout, compact):
+    far, center = X.copy(), np.zeros((30, 1))
+    far[:, 4] += 5
+    center[4] = far[:, 4].mean()
+    rows = training_rows(layout(far), np.float64, True)
+    rows.center = center
+    batch = rows.batch(ROWS, compact)
+    centered = np.hstack([far[ROWS] - center[:, 0], np.ones((3, 1))])
 
-    assert_allclose(batch.raw_prediction(WEIGHTS), centered @ WEIGHTS, atol=1e-12)
-    assert_allclose(batch.gradient(GRAD_RAW), centered.T @ GRAD_RAW, atol=1e-12)
+    grad = np.zeros_like(WEIGHTS)
+    grad[batch.columns] = batch.gradient(GRAD_RAW)
+
+    raw = batch.raw_prediction(WEIGHTS[batch.columns])
+    assert_allclose(raw, centered @ WEIGHTS, atol=1e-12)
+    assert_allclose(grad, centered.T @ GRAD_RAW, atol=1e-12)
     scale = np.full((31, 1), 2.0)
     scale[30] = 1
     assert_allclose(rows.scaled(ROWS, scale), centered / scale[:, 0], atol=1e-12)

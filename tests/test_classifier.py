@@ -116,9 +116,14 @@ def test_a_constant_rate_too_large_is_named(digits):
 @pytest.mark.parametrize("alpha", [0.0, 1e-3])
 @pytest.mark.parametrize("batch_size", [32, 100, 600])
 @pytest.mark.parametrize("n_classes", [2, 4])
-def test_sparse_equals_dense(counts, alpha, batch_size, n_classes):
+@pytest.mark.parametrize("offset", [0, 10])
+def test_sparse_equals_dense(counts, alpha, batch_size, n_classes, offset):
     X, y = counts
     y = y % n_classes
+    if offset:
+        X = X.toarray()
+        X[:, 7] += offset
+        X = sp.csr_array(X)
     clf = SoftmaxRegressionClassifier(
         preconditioner="diagonal",
         alpha=alpha,

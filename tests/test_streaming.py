@@ -1,0 +1,278 @@
+"""partial_fit over many calls."""
+
+import copy
+import io
+import pickle
+
+import joblib
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from numpy.testing import assert_allclose, assert_array_equal
+
+from sksoftmax import SoftmaxRegressionClassifier
+
+CLASSES = np.arange(10)
+TEXTBOOK = {"learning_rate": "constant", "average": False}
+SETTINGS = {
+    "gram": {},
+    "diagonal": {"preconditioner": "diagonal"},
+    "last iterate": {"average": False},
+    "textbook": TEXTBOOK,
+    "momentum": {**TEXTBOOK, "momentum": 0.9},
+}
+settings = pytest.mark.parametrize("params", SETTINGS.values(), ids=SETTINGS)
+
+
+def stream(clf, X, y, size, start=0, stop=None):
+    """Feed the rows from start to stop in calls of that size."""
+    for first in range(start, len(y) if stop is None else stop, size):
+        rows = slice(first, first + size)
+        clf.partial_fit(X[rows], y[rows], classes=CLASSES)
+    return clf
+
+
+def log_loss(clf, X, y):
+    return -clf.predict_log_proba(X)[np.arange(len(y)), y].mean()
+
+
+@pytest.fixture
+def permuted(digits):
+    order = np.random.RandomState(0).permutation(len(digits[1]))
+    return digits[0][order], digits[1][order]
+
+
+@pytest.mark.parametrize("layout", [np.asarray, sp.csr_array], ids=["dense", "csr"])
+@pytest.mark.parametrize(("size", "worst"), [(200, 0.25), (50, 0.25), (1, 0.5)])
+def test_one_pass_learns(permuted, layout, size, worst):
+    X, y = permuted
+    clf = SoftmaxRegressionClassifier(random_state=0)
+
+    stream(clf, layout(X), y, size)
+
+    assert log_loss(clf, X, y) < worst
+
+
+@settings
+@pytest.mark.parametrize("way", ["pickle", "joblib", "deepcopy"])
+def test_a_copy_in_mid_stream_goes_on_to_the_same_bits(permuted, params, way):
+    X, y = permuted
+    clf = SoftmaxRegressionClassifier(random_state=0, **params)
+    stream(clf, X, y, 100, stop=1000)
+    if way == "pickle":
+        revived = pickle.loads(pickle.dumps(clf))
+    elif way == "joblib":
+        file = io.BytesIO()
+        joblib.dump(clf, file)
+        revived = joblib.load(io.BytesIO(file.getvalue()))
+    else:
+        revived = copy.deepcopy(clf)
+
+    stream(clf, X, y, 100, start=1000)
+    stream(revived, X, y, 100, start=1000)
+
+    assert_array_equal(clf.coef_, revived.coef_)
+    assert_array_equal(clf.intercept_, revived.intercept_)
+    assert clf.t_ == revived.t_ == 18
+
+
+@settings
+def test_a_pickle_holds_sums_but_no_rows(params):
+    rng = np.random.RandomState(0)
+    X = rng.standard_normal((3000, 80)).astype(np.float32)
+    y = rng.randint(10, size=3000)
+    clf = SoftmaxRegressionClassifier(random_state=0, **params)
+
+    stream(clf, X, y, 1000)
+
+    size = len(pickle.dumps(clf))
+    curvature = 81**2 * 4 if params == {} or params == {"average": False} else 0
+    # The generator's state and the names take up five thousand bytes.
+    assert size < 6 * clf.coef_.nbytes + curvature + 5000
+    assert size < X.nbytes / 10
+
+
+def test_the_generator_of_a_stream_is_its_own(permuted):
+    X, y = permuted
+    shared = np.random.RandomState(0)
+    clf = SoftmaxRegressionClassifier(random_state=shared, batch_size=100)
+    clf.partial_fit(X, y, classes=CLASSES)
+    state = shared.get_state()[1].copy()
+
+    clf.partial_fit(X, y)
+
+    assert_array_equal(shared.get_state()[1], state)
+
+
+def test_goes_on_from_a_fit(permuted):
+    X, y = permuted
+    clf = SoftmaxRegressionClassifier(random_state=0, batch_size=100)
+    clf.fit(X, y)
+    t, n_iter, before = clf.t_, clf.n_iter_, log_loss(clf, X, y)
+
+    clf.partial_fit(X, y)
+
+    assert clf.t_ == t + 18
+    assert clf.n_iter_ == n_iter + 1
+    assert log_loss(clf, X, y) < before
+
+
+def test_goes_on_from_the_optimum_without_losing_it(permuted):
+    X, y = permuted
+    clf = SoftmaxRegressionClassifier(alpha=1e-3, random_state=0).fit(X, y)
+    before = log_loss(clf, X, y)
+
+    stream(clf, X, y, 100)
+
+    assert log_loss(clf, X, y) < 1.2 * before
+
+
+def test_goes_on_from_edited_coefficients(permuted):
+    X, y = permuted
+    clf = stream(SoftmaxRegressionClassifier(random_state=0), X, y, 100)
+    swapped = y.copy()
+    swapped[y == 3], swapped[y == 4] = 4, 3
+    order = [0, 1, 2, 4, 3, 5, 6, 7, 8, 9]
+
+    clf.coef_ = clf.coef_[order]
+    clf.intercept_ = clf.intercept_[order]
+    clf.partial_fit(X[:100], swapped[:100])
+
+    assert clf.score(X, swapped) > 0.9
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"alpha": 0.1},
+        {"batch_size": 30},
+        {"average": False},
+        {"fit_intercept": False},
+        {"preconditioner": "diagonal"},
+        {"learning_rate": "constant"},
+        {"learning_rate": "invscaling", "momentum": 0.5},
+        {"class_weight": {1: 2.0}},
+        {"shuffle": False},
+    ],
+    ids=str,
+)
+def test_changed_parameters_take_effect_at_once(permuted, change):
+    X, y = permuted
+    same = stream(SoftmaxRegressionClassifier(random_state=0), X, y, 100)
+    changed = copy.deepcopy(same).set_params(**change)
+    before = log_loss(same, X, y)
+
+    for clf in (same, changed):
+        stream(clf, X, y, 100)
+
+    assert not np.array_equal(same.coef_, changed.coef_) or change == {"shuffle": False}
+    assert np.isfinite(changed.coef_).all()
+    assert log_loss(changed, X, y) < (1.5 if "alpha" in change else 1.1) * before
+    changed.set_params(**same.get_params())
+    stream(changed, X, y, 100)
+    assert log_loss(changed, X, y) < 1.1 * before
+
+
+def test_sparsified_coefficients_are_made_dense(permuted):
+    X, y = permuted
+    dense = stream(SoftmaxRegressionClassifier(random_state=0), X, y, 100)
+    sparse = copy.deepcopy(dense).sparsify()
+
+    for clf in (dense, sparse):
+        clf.partial_fit(X[:100], y[:100])
+
+    assert isinstance(sparse.coef_, np.ndarray)
+    assert_array_equal(sparse.coef_, dense.coef_)
+
+
+def test_the_dtype_of_the_first_call_stays(permuted):
+    X, y = permuted
+    clf = SoftmaxRegressionClassifier(random_state=0)
+    stream(clf, X.astype(np.float32), y, 100, stop=900)
+
+    stream(clf, X, y, 100, start=900)
+
+    assert clf.coef_.dtype == clf.predict_proba(X).dtype == np.float32
+    assert log_loss(clf, X, y) < 0.25
+
+
+@pytest.mark.parametrize("preconditioner", ["auto", "diagonal"])
+def test_sparse_calls_after_dense_ones(permuted, preconditioner):
+    X, y = permuted
+    dense = SoftmaxRegressionClassifier(preconditioner=preconditioner, random_state=0)
+    mixed = copy.deepcopy(dense)
+
+    stream(dense, X, y, 100)
+    stream(mixed, X, y, 100, stop=900)
+    stream(mixed, sp.csr_array(X), y, 100, start=900)
+
+    assert_allclose(mixed.coef_, dense.coef_, atol=1e-9)
+
+
+def test_weights_are_absolute(permuted):
+    X, y = permuted
+    twice, once = (
+        SoftmaxRegressionClassifier(random_state=0, **TEXTBOOK, alpha=0)
+        .partial_fit(X[:100], y[:100], classes=CLASSES, sample_weight=weight)
+        .coef_
+        for weight in (np.full(100, 2.0), None)
+    )
+
+    assert_allclose(twice, 2 * once, rtol=1e-12)
+
+
+def test_class_weights_multiply_the_weights_of_a_call(permuted):
+    X, y = permuted
+    by_class = SoftmaxRegressionClassifier(random_state=0, class_weight={3: 4.0})
+    by_row = SoftmaxRegressionClassifier(random_state=0)
+    for start in range(0, 900, 100):
+        rows = slice(start, start + 100)
+        weight = np.where(y[rows] == 3, 4.0, 1.0)
+
+        by_class.partial_fit(X[rows], y[rows], classes=CLASSES)
+        by_row.partial_fit(X[rows], y[rows], classes=CLASSES, sample_weight=weight)
+
+    assert_allclose(by_class.coef_, by_row.coef_, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("average", "n_updates"), [(False, 10), (True, 400)], ids=["last", "average"]
+)
+def test_a_change_in_the_data_is_followed(permuted, average, n_updates):
+    X, y = permuted
+    clf = SoftmaxRegressionClassifier(random_state=0, average=average)
+    stream(clf, X, y, 100)
+    swapped = y.copy()
+    swapped[y == 3], swapped[y == 4] = 4, 3
+
+    for update in range(n_updates):
+        rows = np.arange(100 * update, 100 * update + 100) % len(y)
+        clf.partial_fit(X[rows], swapped[rows])
+
+    assert clf.score(X, swapped) > 0.9
+
+
+def test_old_rows_fade_from_the_average(permuted):
+    X, y = permuted
+    clf = SoftmaxRegressionClassifier(random_state=0)
+    clf.partial_fit(X[:100], y[:100], classes=CLASSES)
+    # As after a million updates: of a new iterate the average takes a thousandth.
+    clf._stream["n_averages"] = 10**6
+    average, ahead = clf.coef_.copy(), clf._lead[0].T
+
+    clf.partial_fit(X[100:200], y[100:200])
+
+    iterate = clf.coef_ + clf._lead[0].T
+    assert_allclose(clf.coef_, average + (iterate - average) / 1000, atol=1e-12)
+    assert not np.allclose(iterate, average + ahead, atol=1e-6)
+
+
+def test_new_units_do_not_break_a_stream(permuted):
+    X, y = permuted
+    clf = stream(SoftmaxRegressionClassifier(random_state=0), X, y, 50)
+
+    for _ in range(10):
+        stream(clf, 100 * X, y, 50)
+
+    assert np.isfinite(clf.coef_).all()
+    assert clf.score(100 * X, y) > 0.9
