@@ -176,7 +176,6 @@ class SparseRows(_Rows):
 
     full_batch_work = 4e6
     batch_size = 512
-    max_gram_features = -1
     blas_share = 0  # SciPy multiplies sparse matrices itself
 
     def __init__(self, X, dtype, fit_intercept) -> None:
@@ -188,6 +187,8 @@ class SparseRows(_Rows):
         # A chunk's statistics are dense: more entries than columns make them pay.
         row_size = 1 + X.nnz // max(1, self.n_samples)
         self._chunk_rows = max(1, max(CHUNK_SIZE, self.n_features) // row_size)
+        # There, a full matrix costs a few times as much as the batch's own products.
+        self.max_gram_features = int(min(2048, (8 * self.batch_size * row_size) ** 0.5))
         self._position = np.empty(self.n_features, np.int32)
         self._present = np.zeros(self.n_features, bool)
 

@@ -1,6 +1,7 @@
 """SoftmaxRegressionClassifier: parameters, validation, fit, partial_fit, predict."""
 
 import copy
+import math
 import warnings
 from contextlib import contextmanager
 from dataclasses import replace
@@ -47,6 +48,7 @@ from sksoftmax._threads import blas_threads_for
 _ACCEPTED = [np.float64, np.float32, *(np.dtype(code).type for code in "?bBhHiIlLqQ")]
 _SHORT = 2  # bytes; such integers are exact in float32
 _MIN_SHARE = 1e-3  # of a new iterate in the average of a stream
+_GRAM_PAYS = 200  # n_features^2 per row and column up to which it does
 _LARGEST_GRAM = 20_000  # features; its two matrices would fill several gigabytes
 _PREDICTED_NUMBERS = 2**22  # of X or of predictions, cast or computed at a time
 
@@ -81,7 +83,7 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         Rows in a minibatch. As many as there are samples, or more, and each step uses
         all of them; the fit then holds a few arrays of shape (n_samples, n_classes).
         "auto" does so where n_samples * n_features * n_classes is at most 4e7 (for
-        sparse X: stored values * n_classes at most 4e6), and otherwise takes 1024
+        sparse X: stored values * n_classes at most 4e6), and otherwise takes 512
         rows; 256 with a `learning_rate` other than "auto". Larger batches make an
         epoch cheaper and take more epochs.
 
@@ -117,7 +119,9 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
     preconditioner : {"auto", "gram", "diagonal"}, default="auto"
         The metric of ``learning_rate="auto"``: the weighted Gram matrix of the
         features, (n_features + 1)^2 numbers, or its diagonal. "auto": the matrix for
-        dense X with up to 2048 features, else the diagonal.
+        dense X with up to 2048 features, and for sparse X with up to
+        64 * sqrt(stored values a row); else the diagonal, which is cheap and takes
+        more epochs where features are strongly correlated.
 
     average : bool, default=True
         Whether to return a running average of the iterates, which smooths out the
@@ -340,7 +344,9 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
             with blas_threads_for(problem.multiply_adds(batch_size)):
                 if self.learning_rate == "auto" and batch_size >= len(rows):
                     tol /= 100
-                    solver = FullBatch(problem, state, rows, self._metric(data))
+                    solver = FullBatch(
+                        problem, state, rows, self._metric(problem, n_rows=len(rows))
+                    )
                     epochs = solver.epochs(tol)
                 else:
                     solver = self._sgd(problem, state, rng)
@@ -542,12 +548,17 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
     def _all_or_nothing(self):
         """Put the estimator back as it was if anything is raised, an interrupt too."""
         before = vars(self).copy()
+        shared = self.random_state
+        shared = shared if isinstance(shared, np.random.RandomState) else None
+        drawn = shared.get_state() if shared else None
         try:
             with np.errstate(all="ignore"):
                 yield
         except BaseException as error:
             vars(self).clear()
             vars(self).update(before)
+            if shared:
+                shared.set_state(drawn)
             if isinstance(error, FloatingPointError):
                 way_out = (
                     "Scale X, for example with StandardScaler."
@@ -672,11 +683,18 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         """Return where to cut rows into batches: as textbooks do, or all alike."""
         return batch_edges(n_rows, batch_size, even=self.learning_rate == "auto")
 
-    def _metric(self, data, known=None):
-        """Return Gram or Diagonal; in a stream "auto" stays with what it has."""
+    def _metric(self, problem, known=None, n_rows=math.inf):
+        """Return Gram or Diagonal; in a stream "auto" stays with what it has.
+
+        `n_rows` make a batch of all the data: of few, many steps are cheaper than one
+        matrix for all pairs of features.
+        """
+        data = problem.data
         name = self.preconditioner if self.preconditioner != "auto" else known
         if name is None:
-            name = "gram" if data.n_features <= data.max_gram_features else "diagonal"
+            worthwhile = _GRAM_PAYS * n_rows * problem.loss.n_columns
+            wide = data.n_features > data.max_gram_features
+            name = "diagonal" if wide or data.n_features**2 > worthwhile else "gram"
         if name == "gram" and data.n_features > _LARGEST_GRAM:
             raise ValueError(
                 f"preconditioner='gram' was wanted for {data.n_features} features; it "
@@ -688,7 +706,7 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
     def _sgd(self, problem, state, rng, min_share=0.0):
         """Return the minibatch solver that the parameters ask for."""
         if self.learning_rate == "auto":
-            metric = self._metric(problem.data, state.metric)
+            metric = self._metric(problem, state.metric)
             step = AutomaticStep(problem, state, metric, rng)
         else:
             schedule = {
@@ -727,15 +745,23 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
                 break
         else:
             if self.tol is not None:
-                warnings.warn(
-                    f"max_iter={self.max_iter} epochs were over before the stopping "
-                    f"rule with tol={self.tol} was met. Raise max_iter or tol, or "
-                    "pass tol=None if so many epochs are what you want.",
-                    ConvergenceWarning,
-                    stacklevel=4,
-                )
+                self._warn_not_converged(model.dtype)
         self.n_iter_ = len(self.loss_curve_)
         return model if best is None else best
+
+    def _warn_not_converged(self, dtype):
+        """Say what came before the stopping rule, and the way out."""
+        came_first = f"max_iter={self.max_iter} epochs were over"
+        way_out = "Raise max_iter or tol, or pass tol=None to want just so many epochs."
+        if len(self.loss_curve_) < self.max_iter:
+            came_first = f"no step lowered the objective in {dtype} any more"
+            way_out = "Raise tol, scale X, or pass X as float64."
+        warnings.warn(
+            f"After {len(self.loss_curve_)} epochs {came_first}, before the stopping "
+            f"rule with tol={self.tol} was met. {way_out}",
+            ConvergenceWarning,
+            stacklevel=5,
+        )
 
     def _new_state(self, weights):
         """Return a state at t = 0."""

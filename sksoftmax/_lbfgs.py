@@ -39,19 +39,22 @@ class FullBatch:
         self._grad = self._gradient(self._weights, grad_raw)
 
     def epochs(self, tol: float):
-        """Yield model, objective and whether that has converged after each step."""
+        """Yield model, objective and whether that has converged after each step.
+
+        Ends where rounding leaves no progress to make.
+        """
         self.prepare()
         while True:
             self.step()
             self.prepare()
             if not math.isfinite(self.objective):
                 raise FloatingPointError(f"the objective became {self.objective}")
-            gap = tol * max(self.objective, self._problem.floor)
-            yield (
-                self._store(),
-                self.objective,
-                (self.stalled or self.gap_estimate() <= gap),
-            )
+            rounding = 10 * float(np.finfo(self._weights.dtype).eps)
+            share = max(tol, rounding) if self.stalled else tol
+            enough = share * max(self.objective, self._problem.floor)
+            yield self._store(), self.objective, self.gap_estimate() <= enough
+            if self.stalled:
+                return
 
     def prepare(self) -> None:
         """Measure the curvature anew when it is time to."""
@@ -116,26 +119,40 @@ class FullBatch:
     def _search(self, direction, raw_direction, slope: float):
         """Return step size, objective and gradient in raw predictions of a good step.
 
-        Good: the objective falls and its slope along the line at least halves.
+        Good: the objective falls and its slope along the line at least halves. The
+        slope grows along the line, so its zero is bracketed. Where the slope leaps, as
+        between separable rows, no step is good and the best one found is returned.
         """
-        step_size = 1.0
         rounding = 4 * float(np.finfo(direction.dtype).eps) * abs(self.objective)
-        for _ in range(20):
+        low, low_slope, high, high_slope = 0.0, slope, math.inf, math.inf
+        if -slope <= rounding:
+            return None
+        step_size, best = 1.0, None
+        for attempt in range(16):
             weights = self._weights + step_size * direction
             loss, grad_raw = self._loss_gradient(self._raw + step_size * raw_direction)
             objective = loss + self._penalty(weights)
             new_slope = float(
                 np.vdot(grad_raw.ravel("K"), raw_direction.ravel("K"))
             ) + float(np.vdot(self._penalty_gradient(weights), direction))
-            enough = objective <= self.objective + 1e-4 * step_size * slope + rounding
-            if enough and abs(new_slope) <= 0.5 * abs(slope):
-                return step_size, objective, grad_raw
-            if not math.isfinite(objective):
-                step_size *= 0.1
-            else:  # where the slope, a line through both ends, becomes zero
+            if objective <= self.objective + 1e-4 * step_size * slope + rounding:
+                if best is None or objective < best[1]:
+                    best = step_size, objective, grad_raw
+                if abs(new_slope) <= 0.5 * abs(slope):
+                    return step_size, objective, grad_raw
+            if new_slope < 0:
+                low, low_slope = step_size, new_slope
+            else:  # or it is not a number: much too far
+                high, high_slope = step_size, new_slope
+            if high == math.inf:
                 gain = slope / (slope - new_slope) if new_slope > slope else math.inf
-                step_size *= min(max(gain, 0.1), 10.0)
-        return None
+                step_size *= min(max(gain, 1.1), 10.0)
+                continue
+            share = 0.5 if attempt % 2 else low_slope / (low_slope - high_slope)
+            if not math.isfinite(high_slope):
+                share = 0.1
+            step_size = low + (high - low) * min(max(share, 0.05), 0.95)
+        return best
 
     def _loss_gradient(self, raw):
         return self._problem.loss.loss_gradient(raw, self._y, self._sample_weight)

@@ -159,7 +159,7 @@ def largest_eigenvalue(problem, batches, weights, preconditioner, start) -> floa
     """
     loss, largest = problem.loss, 0.0
     for rows in batches:
-        batch = problem.data.batch(rows)
+        batch = problem.data.batch(rows, compact=preconditioner.lazy)
         columns = batch.columns
         sample_weight = (problem.sample_weight[rows] / len(rows))[:, None]
         proba = loss.proba(batch.raw_prediction(pick(weights, columns)))

@@ -241,6 +241,8 @@ class SGD:
             self.epoch(rng.permutation(rows) if shuffle else rows, edges)
             model = self.state.average
             objective = self._problem.objective(monitored, model)
+            if not math.isfinite(objective):
+                raise FloatingPointError(f"the objective became {objective}")
             yield model, objective, plateau.reached(objective)
 
     def epoch(self, order, edges) -> None:

@@ -4,6 +4,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from numpy.testing import assert_allclose
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
@@ -161,3 +162,35 @@ def test_many_classes_and_unscaled_features(objective):
         objective(X, y, np.ones(3000), 1e-4, m.coef_, m.intercept_) for m in (clf, lr)
     )
     assert ours <= theirs + 0.05
+
+
+@pytest.mark.parametrize("layout", [np.asarray, sp.csr_array], ids=["dense", "csr"])
+@pytest.mark.parametrize("preconditioner", ["gram", "diagonal"])
+def test_the_model_has_the_objective_it_reports(objective, layout, preconditioner):
+    rng = np.random.RandomState(0)
+    X = rng.uniform(1, 4, size=(600, 40))  # each column far from zero
+    raw = (X - 2.5) @ rng.standard_normal((40, 5))
+    y = (raw + rng.gumbel(size=(600, 5))).argmax(axis=1)
+
+    clf = SoftmaxRegressionClassifier(preconditioner=preconditioner).fit(layout(X), y)
+
+    ours = objective(X, y, np.ones(600), 1e-4, clf.coef_, clf.intercept_)
+    assert clf.loss_curve_[-1] == pytest.approx(ours, rel=1e-9)
+    exact = optimum(X, y, 1 / (1e-4 * 600))
+    best = objective(X, y, np.ones(600), 1e-4, exact.coef_, exact.intercept_)
+    assert ours <= 1.01 * best
+
+
+@pytest.mark.parametrize(("n_features", "alpha"), [(300, 1e-2), (2100, 1e-2)])
+def test_more_features_than_rows(objective, n_features, alpha):
+    rng = np.random.RandomState(0)
+    X = rng.standard_normal((50, n_features))
+    y = (X[:, 0] + 0.5 * rng.standard_normal(50) > 0).astype(int)
+    lr = LogisticRegression(C=1 / (alpha * 50), tol=1e-8, max_iter=5000).fit(X, y)
+
+    clf = SoftmaxRegressionClassifier(alpha=alpha).fit(X, y)
+
+    ours, best = (
+        objective(X, y, np.ones(50), alpha, m.coef_, m.intercept_) for m in (clf, lr)
+    )
+    assert ours <= 1.01 * best

@@ -50,7 +50,9 @@ def test_predict_copies_no_x_and_no_table_of_rows_by_classes(pixels):
 
 def test_sparse_rows_are_never_densified():
     rng = np.random.RandomState(0)
-    X = sp.csr_array(sp.random(20_000, 50_000, density=1e-3, random_state=rng))
+    entries = rng.standard_normal(10**6), rng.randint(50_000, size=10**6)
+    X = sp.csr_array((*entries, np.arange(0, 10**6 + 1, 50)), shape=(20_000, 50_000))
+    X.sum_duplicates()
     y = rng.randint(20, size=20_000)
     clf = SoftmaxRegressionClassifier(max_iter=2, tol=None)
 
