@@ -67,7 +67,19 @@ class _Rows:
         self.X, self.dtype = X, dtype
         self.n_samples, self.n_features = X.shape
         self.n_weights = self.n_features + fit_intercept
-        self.center = None
+        self.center_at(np.zeros(self.n_features, dtype))
+
+    def center_at(self, center) -> None:
+        """Hand out features minus `center`, (n_features,), from now on.
+
+        X itself stays as it is: the products with a batch make up for it.
+        """
+        self.far = np.flatnonzero(center)
+        self.center = center[self.far, None]
+
+    def shift(self, weights):
+        """Return what the centers add to the raw predictions, (n_columns,)."""
+        return self.center[:, 0] @ weights[self.far]
 
     def moments(self, sample_weight) -> Moments:
         """Return the moments of the columns; sample_weight: (n_samples,)."""
@@ -82,8 +94,8 @@ class _Rows:
         scaled = np.ones((len(rows), self.n_weights), self.dtype)
         features = scaled[:, : self.n_features]
         features[...] = self._dense(rows)
-        if self.center is not None:
-            features -= self.center[:, 0]
+        if len(self.far):
+            features[:, self.far] -= self.center[:, 0]
         features /= scale[: self.n_features, 0]
         return scaled
 
@@ -91,22 +103,19 @@ class _Rows:
 class Batch:
     """A few rows, dense or CSR, over the weights that `columns` names."""
 
-    def __init__(self, X, source: _Rows, columns=slice(None)) -> None:
+    def __init__(self, X, source: _Rows, columns=slice(None), far=None) -> None:
+        """Take X over those columns, of which those at `far` are to be centered."""
         self.X, self.columns = X, columns
         self._fit_intercept = source.n_weights > source.n_features
+        self._far = source.far if far is None else far
         self._center = source.center
-        if source.center is not None:
-            features = slice(None) if isinstance(columns, slice) else columns[:-1]
-            self._center = pick(source.center, features)
 
     def raw_prediction(self, weights):
         """Return X coef + intercept, shape (n_rows, n_columns)."""
         if not self._fit_intercept:
             return self.X @ weights
         raw = self.X @ weights[:-1]
-        raw += weights[-1]
-        if self._center is not None:
-            raw -= self._center[:, 0] @ weights[:-1]
+        raw += weights[-1] - self._center[:, 0] @ weights[self._far]
         return raw
 
     def gradient(self, grad_raw):
@@ -115,8 +124,7 @@ class Batch:
         if not self._fit_intercept:
             return grad
         total = grad_raw.sum(axis=0)
-        if self._center is not None:
-            grad -= self._center * total
+        grad[self._far] -= self._center * total
         return np.vstack([grad, total])
 
 
@@ -198,8 +206,7 @@ class SparseRows(_Rows):
         if not compact:
             return Batch(X, self)
         self._present[X.indices] = True
-        if self.center is not None:  # far from zero and in almost every row
-            self._present[self.center[:, 0] != 0] = True
+        self._present[self.far] = True  # as they are in almost every row
         present = np.flatnonzero(self._present)
         self._present[present] = False
         if len(present) > self.n_features // 2:
@@ -208,7 +215,8 @@ class SparseRows(_Rows):
         entries = X.data, self._position[X.indices], X.indptr
         X = sp.csr_array(entries, shape=(X.shape[0], len(present)))
         intercept = np.arange(self.n_features, self.n_weights)
-        return Batch(X, self, np.concatenate([present, intercept]))
+        columns = np.concatenate([present, intercept])
+        return Batch(X, self, columns, self._position[self.far])
 
     def full_batch(self, rows, compact: bool = True) -> Batch:
         """Return one batch that stays valid."""

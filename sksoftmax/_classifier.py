@@ -657,12 +657,13 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
 
     def _problem(self, data, y, weight):
         """Return what there is to minimise over these rows."""
-        data.center, scale, coverage = center_and_scale(
+        center, scale, coverage = center_and_scale(
             Moments(**self._moments),
             self.fit_intercept,
             data.dtype,
             may_center=self.learning_rate == "auto",
         )
+        data.center_at(center)
         penalty = L2(self.alpha, data.n_features, self.fit_intercept, data.dtype)
         loss = cross_entropy(len(self.classes_))
         weight = weight.astype(data.dtype, copy=False)
@@ -776,9 +777,7 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         weights = problem.zeros()
         weights[: len(coef)] = coef
         if self.fit_intercept:
-            weights[-1] = intercept
-            if problem.data.center is not None:
-                weights[-1] += problem.data.center[:, 0] @ weights[:-1]
+            weights[-1] = intercept + problem.data.shift(weights)
         return weights
 
     def _from_weights(self, problem, weights):
@@ -786,10 +785,7 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         coef = weights[: problem.data.n_features].copy()
         if not self.fit_intercept:
             return coef, np.zeros(coef.shape[1], coef.dtype)
-        intercept = weights[-1].copy()
-        if problem.data.center is not None:
-            intercept -= problem.data.center[:, 0] @ coef
-        return coef, intercept
+        return coef, weights[-1] - problem.data.shift(weights)
 
     def _adopt(self, problem, state, model, rng):
         """Keep the model, and what `partial_fit` needs to go on."""

@@ -21,7 +21,7 @@ _GRAM_ROWS = 2048  # rows of S at a time
 def center_and_scale(moments, fit_intercept: bool, dtype, may_center: bool = True):
     """Return the columns' centers, scales, and mean squares when centered and scaled.
 
-    Shapes: (n_features, 1), or None where no column is centered; (n_weights, 1) twice.
+    Shapes: (n_features,), zero where a column is not centered; (n_weights, 1) twice.
 
     A scale is the root mean square of the column's non-zero entries. Only columns far
     from zero, |mean| > 2 std, are centered: with an intercept that changes no model,
@@ -53,7 +53,7 @@ def center_and_scale(moments, fit_intercept: bool, dtype, may_center: bool = Tru
         )
     scale = np.where(scale == 0, 1, np.maximum(scale, smallest))
     ones = np.ones(int(fit_intercept))
-    center = (mean * offset)[:, None].astype(dtype) if offset.any() else None
+    center = (mean * offset).astype(dtype)
     scale, mean_square = (
         np.append(column, ones)[:, None].astype(dtype)
         for column in (scale, square / scale**2)

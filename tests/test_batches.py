@@ -134,13 +134,13 @@ def test_integers_are_cast_by_the_batch(layout, kind):
 @layouts
 @pytest.mark.parametrize("compact", [True, False])
 def test_centering_equals_centered_features(layout, compact):
-    far, center = X.copy(), np.zeros((30, 1))
+    far, center = X.copy(), np.zeros(30)
     far[:, 4] += 5
     center[4] = far[:, 4].mean()
     rows = training_rows(layout(far), np.float64, True)
-    rows.center = center
+    rows.center_at(center)
     batch = rows.batch(ROWS, compact)
-    centered = np.hstack([far[ROWS] - center[:, 0], np.ones((3, 1))])
+    centered = np.hstack([far[ROWS] - center, np.ones((3, 1))])
 
     grad = np.zeros_like(WEIGHTS)
     grad[batch.columns] = batch.gradient(GRAD_RAW)

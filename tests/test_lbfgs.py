@@ -16,7 +16,8 @@ from sksoftmax._solver import Problem, State
 def make_solver(X, y, metric, alpha=1e-3, weights=None, dtype=np.float64):
     data = training_rows(X, dtype, True)
     weight = np.ones(X.shape[0], dtype)
-    data.center, scale, coverage = center_and_scale(data.moments(weight), True, dtype)
+    center, scale, coverage = center_and_scale(data.moments(weight), True, dtype)
+    data.center_at(center)
     loss = cross_entropy(int(y.max()) + 1)
     penalty = L2(alpha, X.shape[1], True, dtype)
     problem = Problem(data, y, weight, loss, penalty, scale, coverage)
