@@ -709,23 +709,31 @@ def test_float32_converges_to_its_own_precision(digits):
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
-@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize("layout", [np.asarray, sp.csr_array], ids=["dense", "csr"])
+@pytest.mark.parametrize(
+    ("method", "batch_size", "within"),
+    [
+        ("fit", 128, "_solver.SGD._average"),
+        ("fit", 2000, "_lbfgs.FullBatch.step"),
+        ("partial_fit", 128, "_solver.SGD._average"),
+    ],
+)
 def test_an_interrupted_call_leaves_the_model_as_it_was(
-    digits, monkeypatch, method, error
+    digits, monkeypatch, method, batch_size, within, layout, error
 ):
-    X, y = digits
-    clf = SoftmaxRegressionClassifier(batch_size=128, random_state=0)
+    X, y = layout(digits[0]), digits[1]
+    clf = SoftmaxRegressionClassifier(batch_size=batch_size, random_state=0)
     clf.partial_fit(X, y, classes=np.arange(10))
     untouched = copy.deepcopy(clf)
     calls = []
 
     def interrupt(self):
         calls.append(1)
-        if len(calls) == 5:
+        if len(calls) == 3:
             raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr("sksoftmax._solver.SGD._average", interrupt)
+        patch.setattr(f"sksoftmax.{within}", interrupt)
         with pytest.raises(error):
             getattr(clf, method)(X, y)
 
