@@ -340,25 +340,21 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
             problem = self._problem(data, y, training_weight)
             state = self._new_state(self._model(problem) if warm else problem.zeros())
             batch_size = self._batch_size(problem, len(rows), may_be_all=True)
-            tol = 0.0 if self.tol is None else self.tol
+            one_batch = self.learning_rate == "auto" and batch_size == len(rows)
+            tol = (self.tol or 0.0) / (100 if one_batch else 1)
+            plateau = partial(Plateau, tol, self.n_iter_no_change, problem.floor)
+            validation = None
+            if held_out is not None:
+                judge = replace(problem, sample_weight=weight.astype(data.dtype))
+                validation = partial(judge.mean_loss, held_out), plateau()
             with blas_threads_for(problem.multiply_adds(batch_size)):
-                if self.learning_rate == "auto" and batch_size >= len(rows):
-                    tol /= 100
-                    solver = FullBatch(
-                        problem, state, rows, self._metric(problem, n_rows=len(rows))
-                    )
-                    epochs = solver.epochs(tol)
+                if one_batch:
+                    metric = self._metric(problem, n_rows=len(rows))
+                    epochs = FullBatch(problem, state, rows, metric).epochs(tol)
                 else:
-                    solver = self._sgd(problem, state, rng)
                     edges = self._edges(len(rows), batch_size)
-                    plateau = Plateau(tol, self.n_iter_no_change, problem.floor)
-                    epochs = solver.epochs(rows, edges, rng, self.shuffle, plateau)
-                validation = None
-                if held_out is not None:
-                    weight = weight.astype(data.dtype)
-                    loss = replace(problem, sample_weight=weight).mean_loss
-                    plateau = Plateau(tol, self.n_iter_no_change, problem.floor)
-                    validation = partial(loss, held_out), plateau
+                    solver = self._sgd(problem, state, rng)
+                    epochs = solver.epochs(rows, edges, rng, self.shuffle, plateau())
                 model = self._run(epochs, validation)
             self._adopt(problem, state, model, rng)
         return self
