@@ -172,11 +172,13 @@ class DenseRows(_Rows):
         X = self.X[part].astype(self.dtype, copy=False)
         total = float(sample_weight.sum(dtype=np.float64))
         nonzero = sample_weight @ (X != 0).astype(self.dtype)
+        # Of a mean far from zero float32 loses digits, which the deviations have.
         mean = (sample_weight @ X) / self.dtype.type(total or 1)
         deviation = X - mean
+        rest = np.float64(sample_weight @ deviation) / (total or 1)
         deviation *= deviation
-        squares = sample_weight @ deviation
-        return Moments(total, *(np.float64(a) for a in (mean, squares, nonzero)))
+        squares = sample_weight @ deviation - total * rest**2
+        return Moments(total, mean + rest, np.maximum(squares, 0), np.float64(nonzero))
 
 
 class SparseRows(_Rows):

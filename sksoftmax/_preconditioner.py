@@ -31,7 +31,7 @@ def center_and_scale(moments, fit_intercept: bool, dtype, may_center: bool = Tru
     mean, total = moments.mean, moments.total or 1.0
     square = moments.squares / total
     offset = (mean**2 > 4 * square) & (fit_intercept and may_center)
-    constant = np.sqrt(square) <= 64 * np.finfo(dtype).eps * np.abs(mean)
+    constant = np.sqrt(square) <= 4 * np.finfo(dtype).eps * np.abs(mean)
     square = np.where(offset, square, square + mean**2)
     coverage = np.divide(
         moments.nonzero, total, where=square > 0, out=np.ones_like(mean)

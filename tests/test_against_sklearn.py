@@ -147,6 +147,18 @@ def test_offsets_of_the_features_do_not_matter(digits, preconditioner, batch_siz
     assert far.score(X + 1000, y) == pytest.approx(near.score(X, y), abs=0.01)
 
 
+# The full batch says that float32 ends its progress early; both are good models.
+@pytest.mark.filterwarnings("ignore:.*no step lowered the objective in float32")
+@pytest.mark.parametrize("batch_size", ["auto", 64])
+def test_offsets_at_the_limit_of_float32_are_no_silent_failure(digits, batch_size):
+    X, y = digits
+    far = (X + 1e5).astype(np.float32)  # in steps of 1 / 128
+
+    clf = SoftmaxRegressionClassifier(batch_size=batch_size, random_state=0).fit(far, y)
+
+    assert clf.score(far, y) > 0.9
+
+
 def test_many_classes_and_unscaled_features(objective):
     rng = np.random.RandomState(0)
     centers = rng.standard_normal((300, 20)) * 50
