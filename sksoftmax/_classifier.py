@@ -368,9 +368,13 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
 
         It goes on from `coef_` and `intercept_` as they are, whether a fit, a stream
         or a hand has made them, and from `t_`; changed parameters take effect at once,
-        a sparse `coef_` is made dense, and the dtype of `coef_` stays. In the average
-        an update weighs 1 / 1000 at least: of what the data were before a change, half
-        is forgotten every 700 updates. With ``average=False`` nothing is remembered.
+        a sparse `coef_` is made dense, and the dtype of `coef_` stays. Dense and sparse
+        calls may alternate; one whose weights are all zero changes nothing.
+
+        Where the data change, the model follows. In the average an update weighs
+        1 / 1000 at least: half of what it held is forgotten every 700 updates. With
+        ``average=False`` the model is the last iterate and follows at once. The scales
+        of the features are over all rows ever seen.
 
         Parameters
         ----------

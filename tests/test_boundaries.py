@@ -178,11 +178,17 @@ def test_classes_are_wanted_in_the_first_call(layout):
 
 
 @pytest.mark.parametrize("layout", ["dense", "csr"])
-@pytest.mark.parametrize("batch_size", ["auto", 16])
-def test_a_class_without_weight_stays_a_class(layout, batch_size):
+@pytest.mark.parametrize(
+    ("method", "batch_size"), [("fit", "auto"), ("fit", 16), ("partial_fit", 16)]
+)
+def test_a_class_without_weight_stays_a_class(layout, method, batch_size):
     clf = SoftmaxRegressionClassifier(batch_size=batch_size, random_state=0)
+    arguments = {"sample_weight": (Y != 1).astype(float)}
+    if method == "partial_fit":
+        arguments["classes"] = CLASSES
 
-    call(clf, "fit", layout, sample_weight=(Y != 1).astype(float))
+    for _ in range(20 if method == "partial_fit" else 1):
+        call(clf, method, layout, **arguments)
 
     np.testing.assert_array_equal(clf.classes_, CLASSES)
     proba = clf.predict_proba(X)
