@@ -48,7 +48,9 @@ from sksoftmax._threads import blas_threads_for
 _ACCEPTED = [np.float64, np.float32, *(np.dtype(code).type for code in "?bBhHiIlLqQ")]
 _SHORT = 2  # bytes; such integers are exact in float32
 _MIN_SHARE = 1e-3  # of a new iterate in the average of a stream
-_GRAM_PAYS = 200  # n_features^2 per row and column up to which it does
+# n_features^2 per row and column up to which one batch takes the full matrix: at 200,
+# inverting it costs about what a few hundred gradients do.
+_GRAM_PAYS = 200
 _LARGEST_GRAM = 20_000  # features; its two matrices would fill several gigabytes
 _PREDICTED_NUMBERS = 2**22  # of X or of predictions, cast or computed at a time
 
@@ -95,7 +97,8 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         than ``tol`` times itself an epoch, `n_iter_no_change` epochs in a row. When
         all samples are one batch: when the estimated distance to the optimum,
         <G, M G> / 2 with the gradient G and the metric M, is at most ``tol / 100``
-        of the objective, which keeps the true one below about ``tol``. Smaller is
+        of the objective, or of a thousandth of log(n_classes) if that is more, which
+        keeps the true one below about ``tol`` of it. Smaller is
         nearer to the optimum and takes longer. None: go on for `max_iter` epochs.
 
     n_iter_no_change : int, default=1

@@ -7,8 +7,8 @@ from functools import cache
 
 from threadpoolctl import ThreadpoolController
 
-# Measured: below some thirty million multiply-adds a matrix product, two threads
-# spend as much time waiting for each other as they save.
+# Multiply-adds of a matrix product. Measured: at 4 million one thread is twice as fast
+# as two, which wait for each other; at 26 million both are alike; at 80 million two win.
 SMALL_PRODUCT = 30_000_000
 
 _limit = threading.Lock()
