@@ -71,8 +71,8 @@ class FullBatch:
     def gap_estimate(self) -> float:
         """Return <G, M G> / 2: near the optimum, about the objective's distance to it.
 
-        Measured on four small data sets and fifteen problems each, the gap at the
-        default tol is at most 70 times as much.
+        Measured on sixty problems of four small data sets: where the estimate was at
+        most 1e-4 of the objective, the gap was at most 7e-3 of it.
         """
         return float(np.vdot(self._grad, self._preconditioned)) / 2
 

@@ -8,7 +8,7 @@ from functools import cache
 from threadpoolctl import ThreadpoolController
 
 # Multiply-adds of a matrix product. Measured: at 4 million one thread is twice as fast
-# as two, which wait for each other; at 26 million both are alike; at 80 million two win.
+# as two, which wait for each other; at 26 million they are alike; at 80 two are faster.
 SMALL_PRODUCT = 30_000_000
 
 _limit = threading.Lock()
