@@ -11,6 +11,7 @@ import scipy.sparse as sp
 
 # Enough numbers to keep NumPy busy, few enough to stay in a core's cache.
 CHUNK_SIZE = 2**18
+PART_SIZE = 2**20  # the same for matrix products
 
 
 class Moments(NamedTuple):
@@ -52,6 +53,15 @@ def pick(array, columns):
     if isinstance(columns, slice):
         return array[columns]
     return array.take(columns, axis=0)
+
+
+def put(array, columns, values) -> None:
+    """Do array[columns] = values for an index array, whole rows at a time.
+
+    Both arrays are contiguous. Measured: in a third of the time of the assignment.
+    """
+    row = np.dtype((np.void, array.strides[0]))
+    array.view(row)[:, 0].put(columns, values.view(row))
 
 
 def training_rows(X, dtype, fit_intercept: bool) -> "DenseRows | SparseRows":
@@ -139,6 +149,7 @@ class DenseRows(_Rows):
     # stops to pay is not measured.
     max_gram_features = 2048
     blas_share = 1
+    full_passes_pay = True  # rows that follow each other need no gathering
 
     def __init__(self, X, dtype, fit_intercept) -> None:
         super().__init__(X, dtype, fit_intercept)
@@ -166,6 +177,10 @@ class DenseRows(_Rows):
             return self.batch(slice(None))
         return Batch(self.X[rows].astype(self.dtype, copy=False), self)
 
+    def part_rows(self, n_columns: int) -> int:
+        """Return how many rows to take at a time in a pass over many."""
+        return max(1, PART_SIZE // max(self.n_features, n_columns))
+
     def _dense(self, rows):
         return self.batch(rows).X
 
@@ -187,6 +202,9 @@ class SparseRows(_Rows):
 
     full_batch_work = 4e6  # fewer, as a stored value costs more; not measured
     batch_size = 512
+    # On 20 newsgroups, at the same objective, L-BFGS after minibatches had a test
+    # log-loss of .69 where minibatches alone had .68, in the same time.
+    full_passes_pay = False
     blas_share = 0  # SciPy multiplies sparse matrices itself
 
     def __init__(self, X, dtype, fit_intercept) -> None:
@@ -196,11 +214,13 @@ class SparseRows(_Rows):
         super().__init__(X, dtype, fit_intercept)
         self.n_stored = X.nnz
         # A chunk's statistics are dense: more entries than columns make them pay.
-        row_size = 1 + X.nnz // max(1, self.n_samples)
-        self._chunk_rows = max(1, max(CHUNK_SIZE, self.n_features) // row_size)
+        self._row_size = 1 + X.nnz // max(1, self.n_samples)
+        self._chunk_rows = max(1, max(CHUNK_SIZE, self.n_features) // self._row_size)
         # There, applying a full matrix takes some eight times the multiply-adds of one
         # product with a batch, in BLAS, which is that much faster than sparse loops.
-        self.max_gram_features = int(min(2048, (8 * self.batch_size * row_size) ** 0.5))
+        self.max_gram_features = int(
+            min(2048, (8 * self.batch_size * self._row_size) ** 0.5)
+        )
         self._position = np.empty(self.n_features, np.int32)
         self._present = np.zeros(self.n_features, bool)
 
@@ -225,6 +245,13 @@ class SparseRows(_Rows):
     def full_batch(self, rows, compact: bool = True) -> Batch:
         """Return one batch that stays valid."""
         return self.batch(slice(None) if len(rows) == self.n_samples else rows, compact)
+
+    def part_rows(self, n_columns: int) -> int:
+        """Return how many rows to take at a time in a pass over many.
+
+        Each time a gradient of all columns is written: entries have to outnumber them.
+        """
+        return max(1, max(PART_SIZE, 16 * self.n_features) // self._row_size)
 
     def _dense(self, rows):
         return self._rows(rows).toarray()

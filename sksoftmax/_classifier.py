@@ -42,7 +42,6 @@ from sksoftmax._solver import (
     constant,
     inverse_scaling,
 )
-from sksoftmax._threads import blas_threads_for
 
 # float64 is what other kinds of X are converted to.
 _ACCEPTED = [np.float64, np.float32, *(np.dtype(code).type for code in "?bBhHiIlLqQ")]
@@ -51,6 +50,10 @@ _MIN_SHARE = 1e-3  # of a new iterate in the average of a stream
 # n_features^2 per row and column up to which one batch takes the full matrix: at 200,
 # inverting it costs about what a few hundred gradients do.
 _GRAM_PAYS = 200
+# An epoch of minibatches costs three to four passes over all rows: where it gains less
+# than this, they gain more in its time. It looks that often.
+_MINIBATCHES_PAY = 0.1
+_MINIBATCH_ROWS = 2**16
 _LARGEST_GRAM = 20_000  # features; its two matrices would fill several gigabytes
 _PREDICTED_NUMBERS = 2**22  # of X or of predictions, cast or computed at a time
 
@@ -69,8 +72,9 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
 
     Nothing needs tuning: steps are taken in the metric of a sampled Hessian, their
     size follows from its largest eigenvalue, features may come in any units, and the
-    average of the iterates is returned. Data small enough is not cut into batches at
-    all: there, L-BFGS in the same metric goes to the optimum.
+    iterates are averaged. Where all rows together gain more than minibatches do, on
+    small data from the start, on dense data after an epoch or a few, L-BFGS in the same
+    metric goes on from the average.
 
     Parameters
     ----------
@@ -83,19 +87,20 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
 
     batch_size : int or "auto", default="auto"
         Rows in a minibatch. As many as there are samples, or more, and each step uses
-        all of them; the fit then holds a few arrays of shape (n_samples, n_classes).
-        "auto" does so where n_samples * n_features * n_classes is at most 4e7 (for
-        sparse X: stored values * n_classes at most 4e6), and otherwise takes 512
-        rows; 256 with a `learning_rate` other than "auto". Larger batches make an
-        epoch cheaper and take more epochs.
+        all of them, in one pass over the rows. "auto" does so from the start where
+        n_samples * n_features * n_classes is at most 4e7 (for sparse X: stored values
+        * n_classes at most 4e6). Otherwise it takes 512 rows, of dense X for as long
+        as an epoch of at most 65536 rows improves the objective by 10 % or more, and
+        then all. It is 256 with a `learning_rate` other than "auto".
 
     max_iter : int, default=1000
         Most epochs, that is, passes over the data, of `fit`.
 
     tol : float or None, default=1e-2
-        When to stop. With minibatches: when the monitored objective improves by less
-        than ``tol`` times itself an epoch, `n_iter_no_change` epochs in a row. When
-        all samples are one batch: when the estimated distance to the optimum,
+        When to stop. On larger data, with minibatches or after them: when the
+        objective improves by less than ``tol`` times itself an epoch,
+        `n_iter_no_change` epochs in a row. When all samples are one batch from the
+        start: when the estimated distance to the optimum,
         <G, M G> / 2 with the gradient G and the metric M, is at most ``tol / 100``
         of the objective, or of a thousandth of log(n_classes) if that is more, which
         keeps the true one below about ``tol`` of it. Smaller is
@@ -184,8 +189,8 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         Updates of the weights.
 
     loss_curve_ : list of float
-        Objective of the model after each epoch of `fit`, on all rows up to 8192, else
-        on so many of them, the same each time.
+        Objective of the model after each epoch of `fit`: on all rows, or, after
+        minibatches, on at most 4096 of them, the same each time.
 
     validation_loss_curve_ : list of float
         Log-loss of the rows set aside after each epoch; only with early stopping.
@@ -205,7 +210,8 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
 
     The averaged, preconditioned SGD is described in [1]_ (curvature from sampled
     rows) and [2]_ (averaging); a step is cut where it would promise a negative loss
-    [3]_. For one batch: L-BFGS [4]_.
+    [3]_. Minibatches first and all rows after them are the idea of [5]_; the steps on
+    all rows are those of L-BFGS [4]_.
 
     References
     ----------
@@ -216,6 +222,8 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
     .. [3] Loizou et al. (2021), "Stochastic Polyak Step-size for SGD".
     .. [4] Liu and Nocedal (1989), "On the Limited Memory BFGS Method for Large Scale
        Optimization".
+    .. [5] Friedlander and Schmidt (2012), "Hybrid Deterministic-Stochastic Methods for
+       Data Fitting".
 
     Examples
     --------
@@ -326,7 +334,8 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
             X, y = self._validate(X, y, reset=True)
             warm = self.warm_start and hasattr(self, "coef_")
             known = self.classes_ if warm else None
-            self.classes_, y = np.unique(y, return_inverse=True)
+            self.classes_ = np.unique(y)
+            y = np.searchsorted(self.classes_, y)  # quicker than unique's own indices
             if warm and not np.array_equal(known, self.classes_):
                 raise ValueError(
                     f"With warm_start=True fit goes on with the classes {known}, but y "
@@ -343,22 +352,13 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
             problem = self._problem(data, y, training_weight)
             state = self._new_state(self._model(problem) if warm else problem.zeros())
             batch_size = self._batch_size(problem, len(rows), may_be_all=True)
-            one_batch = self.learning_rate == "auto" and batch_size == len(rows)
-            tol = (self.tol or 0.0) / (100 if one_batch else 1)
-            plateau = partial(Plateau, tol, self.n_iter_no_change, problem.floor)
             validation = None
             if held_out is not None:
                 judge = replace(problem, sample_weight=weight.astype(data.dtype))
-                validation = partial(judge.mean_loss, held_out), plateau()
-            with blas_threads_for(problem.multiply_adds(batch_size)):
-                if one_batch:
-                    metric = self._metric(problem, n_rows=len(rows))
-                    epochs = FullBatch(problem, state, rows, metric).epochs(tol)
-                else:
-                    edges = self._edges(len(rows), batch_size)
-                    solver = self._sgd(problem, state, rng)
-                    epochs = solver.epochs(rows, edges, rng, self.shuffle, plateau())
-                model = self._run(epochs, validation)
+                plateau = Plateau(self.tol or 0.0, self.n_iter_no_change, problem.floor)
+                validation = partial(judge.mean_loss, held_out), plateau
+            epochs = self._epochs(problem, state, rows, batch_size, rng)
+            model = self._run(epochs, validation)
             self._adopt(problem, state, model, rng)
         return self
 
@@ -441,9 +441,8 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
             if len(rows):
                 batch_size = self._batch_size(problem, len(rows), may_be_all=False)
                 order = rng.permutation(rows) if self.shuffle else rows
-                with blas_threads_for(problem.multiply_adds(batch_size)):
-                    solver = self._sgd(problem, state, rng, _MIN_SHARE)
-                    solver.epoch(order, self._edges(len(rows), batch_size))
+                solver = self._sgd(problem, state, rng, _MIN_SHARE)
+                solver.epoch(order, self._edges(len(rows), batch_size))
             self._adopt(problem, state, state.average, rng)
             self.n_iter_ = getattr(self, "n_iter_", 0) + 1
         return self
@@ -719,6 +718,34 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
             }[self.learning_rate]
             step = ScheduledStep(problem, state, schedule, self.momentum)
         return SGD(problem, state, step, min_share)
+
+    def _epochs(self, problem, state, rows, batch_size, rng):
+        """Yield model, objective and whether it has converged after each epoch."""
+        tol, floor = self.tol or 0.0, problem.floor
+        plateau = Plateau(tol, self.n_iter_no_change, floor)
+        automatic = self.learning_rate == "auto"
+        metric = self._metric(problem, n_rows=len(rows)) if automatic else None
+        if automatic and batch_size == len(rows):
+            full_batch = FullBatch(problem, state, rows, metric)
+            yield from full_batch.to_the_optimum(tol / 100)
+            return
+        solver = self._sgd(problem, state, rng)
+        if not (
+            automatic and self.batch_size == "auto" and problem.data.full_passes_pay
+        ):
+            edges = self._edges(len(rows), batch_size)
+            yield from solver.epochs(rows, edges, rng, self.shuffle, plateau)
+            return
+        n_rows = min(len(rows), _MINIBATCH_ROWS) if self.shuffle else len(rows)
+        edges = self._edges(n_rows, batch_size)
+        pays = Plateau(max(tol, _MINIBATCHES_PAY), 1, floor)
+        for epoch in solver.epochs(rows, edges, rng, self.shuffle, pays):
+            model, objective, slow = epoch
+            yield model, objective, False
+            if slow:
+                break
+        full_batch = FullBatch(problem, state, rows, metric)
+        yield from full_batch.while_it_pays(plateau)
 
     def _run(self, epochs, validation):
         """Train until the solver or the validation loss says so; return the model.

@@ -23,9 +23,14 @@ class L2:
         """Return the gradient at those rows of the weights."""
         return pick(self.alpha, rows) * weights
 
-    def shrink(self, weights, step_size, rows=slice(None), times=1):
-        """Apply, in place and `times` over, a step against the penalty alone.
+    def log_decay(self, step_size):
+        """Return the log of what a gradient step on the penalty multiplies weights by.
 
-        `step_size` and `times` are numbers or of shape (n_rows, 1).
+        Shape (n_weights, 1); `step_size` is a number or of that shape.
         """
-        weights *= np.maximum(1 - step_size * pick(self.alpha, rows), 0) ** times
+        largest = 1 - np.finfo(self.alpha.dtype).eps
+        return np.log1p(-np.minimum(step_size * self.alpha, largest))
+
+    def log_prox(self, step_size):
+        """Return the same for a proximal step, which no length makes overshoot."""
+        return -np.log1p(step_size * self.alpha)

@@ -10,10 +10,13 @@ and k the mean curvature of the loss in each row,
 The scales make it exactly invariant to a rescaling of the features.
 """
 
+import math
+
 import numpy as np
 from scipy.linalg.lapack import get_lapack_funcs
 
 from sksoftmax._batches import parts, pick
+from sksoftmax._threads import blas_threads_for
 
 _GRAM_ROWS = 2048  # rows of S at a time
 
@@ -85,7 +88,7 @@ class Gram:
     @staticmethod
     def rows_wanted(n_weights: int) -> int:
         """Return how many rows to measure the curvature on."""
-        return max(2048, 4 * n_weights)
+        return max(2048, 2 * n_weights)
 
     @staticmethod
     def measure(problem, rows, weights):
@@ -119,7 +122,8 @@ class Diagonal:
     rho = 1.0
 
     def __init__(self, inverse, scale) -> None:
-        self.inverse = inverse / scale**2
+        # Tiny features that separate the classes would overflow.
+        self.inverse = np.minimum(inverse / scale**2, np.finfo(scale.dtype).max ** 0.9)
 
     @staticmethod
     def invert(curvature, ridge):
@@ -195,9 +199,13 @@ def ridge(trace: float, scale, alpha, rho: float):
 def _inverse(matrix):
     """Invert a symmetric positive definite matrix, four times faster than inv()."""
     factor, invert = get_lapack_funcs(("potrf", "potri"), (matrix,))
-    triangle, info = factor(matrix.T, lower=False, overwrite_a=True)
-    if info == 0:
-        triangle, info = invert(triangle, lower=False, overwrite_c=True)
+    # SciPy's BLAS is another one than NumPy's: their threads would be in each other's
+    # way. Measured, 51 and 785 features: 14 and 25 ms with two threads, 0.1 and 11 ms
+    # with one.
+    with blas_threads_for(0, math.inf):
+        triangle, info = factor(matrix.T, lower=False, overwrite_a=True)
+        if info == 0:
+            triangle, info = invert(triangle, lower=False, overwrite_c=True)
     if info != 0:
         raise FloatingPointError("the curvature matrix is not positive definite")
     upper = np.triu(triangle)

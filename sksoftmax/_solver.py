@@ -7,13 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from sksoftmax._batches import CHUNK_SIZE, parts, pick
+from sksoftmax._batches import CHUNK_SIZE, parts, pick, put
 from sksoftmax._preconditioner import largest_eigenvalue, ridge
+from sksoftmax._threads import blas_threads_for
 
 # The curvature is measured anew at t = 0, 8, 32, 128, ...: it changes fast at first
 # and hardly at all later.
 REFRESH_TIMES = frozenset([0] + [8 * 4**k for k in range(24)])
-MONITORED_ROWS = 8192
+MONITORED_ROWS = 4096
+# Multiply-adds from which a product gets all BLAS threads. Measured: at 4 million one
+# thread is twice as fast as two; at 26 million they are alike; at 80 two are faster.
+LARGE_PRODUCT = 3e7
 LAZY_AVERAGES = 4  # an epoch, where averaging touches weights that the batch did not
 
 
@@ -43,12 +47,12 @@ class Problem:
         """An objective below which relative improvements do not count."""
         return 1e-3 * self.loss.loss_of_ignorance
 
-    def loss_gradient(self, batch, weights, rows):
-        """Return a batch's mean loss and its gradient in the batch's weights."""
+    def loss_gradient(self, batch, weights, rows, n_rows: int):
+        """Return a batch's share of the mean loss of n_rows rows, and its gradient."""
         value, grad_raw = self.loss.loss_gradient(
             batch.raw_prediction(weights),
             self.y[rows],
-            self.sample_weight[rows] / len(rows),
+            self.sample_weight[rows] / n_rows,
         )
         return value, batch.gradient(grad_raw)
 
@@ -105,6 +109,8 @@ class Plateau:
 class AutomaticStep:
     """Steps in the metric of the curvature, of a size that follows from it too."""
 
+    owed = 1  # proximal steps that `descend` leaves for when the weights are next used
+
     def __init__(self, problem: Problem, state: State, metric, rng) -> None:
         """Go on from the curvature in `state`; `metric` is Gram or Diagonal."""
         self._problem, self._metric, self._rng = problem, metric, rng
@@ -113,6 +119,7 @@ class AutomaticStep:
             state.metric, state.curvature, state.curvature_rows = metric.name, None, 0
         self._prior, self._prior_rows = state.curvature, state.curvature_rows
         self.lazy = metric.lazy
+        self.log_decay = np.zeros_like(problem.scale)
         if state.curvature is not None:
             self._adopt(state)
 
@@ -145,48 +152,48 @@ class AutomaticStep:
         ]
         start[0] /= problem.scale
         batches = [spread(order, batch_size)]
-        if batch_size < 512:
+        if batch_size < 256:
             batches.append(spread(order, batch_size, shift=0.5))
         eigenvalue = largest_eigenvalue(
             problem, batches, weights, self._preconditioner, start
         )
-        state.step_size = self._step_size = 1 / eigenvalue if eigenvalue > 0 else 1.0
+        state.step_size = 1 / eigenvalue if eigenvalue > 0 else 1.0
+        self._use(state.step_size)
 
     def descend(self, weights, grad, loss: float, columns) -> None:
         """Take a step in the weights of those columns, in place.
 
         Where it would promise to lower the batch's loss below zero it is cut (Polyak).
         """
-        penalty = self._problem.penalty
         if not self.lazy:
-            grad += penalty.gradient(weights)
+            grad += self._problem.penalty.gradient(weights)
         direction = self._preconditioner.apply(grad, columns)
         slope = float(np.vdot(grad, direction))
         step_size = self._step_size
         if slope * step_size > loss:
             step_size = loss / slope
-        if self.lazy:
-            self.shrink(weights, columns)
         direction *= step_size
         weights -= direction
-
-    def shrink(self, weights, columns, times=1) -> None:
-        """Take the penalty's part of `times` steps, which the Polyak cap leaves as is.
-
-        Thus it does not depend on when a weight that no batch touched catches up.
-        """
-        step_size = self._step_size * pick(self._preconditioner.inverse, columns)
-        self._problem.penalty.shrink(weights, step_size, columns, times)
 
     def _adopt(self, state: State) -> None:
         if state.inverse is None:
             state.inverse = self._metric.invert(state.curvature, state.ridge)
         self._preconditioner = self._metric(state.inverse, self._problem.scale)
-        self._step_size = state.step_size
+        self._use(state.step_size)
+
+    def _use(self, step_size: float) -> None:
+        self._step_size = step_size
+        if self.lazy:
+            # The Polyak cap leaves the penalty's part of a step as it is: it must not
+            # depend on when a weight that no batch touched catches up.
+            step_size = step_size * self._preconditioner.inverse
+            self.log_decay = self._problem.penalty.log_prox(step_size)
 
 
 class ScheduledStep:
     """Steps along the gradient by a schedule of t = 1, 2, ..., with momentum."""
+
+    owed = 0
 
     def __init__(
         self, problem: Problem, state: State, schedule: Callable, momentum: float
@@ -195,6 +202,7 @@ class ScheduledStep:
         self._schedule, self._momentum = schedule, momentum
         # What may wait must not depend on when it is made up for.
         self.lazy = momentum == 0 and schedule(1) == schedule(2)
+        self.log_decay = problem.penalty.log_decay(schedule(1))
         if momentum == 0:
             state.velocity = None
         elif state.velocity is None or len(state.velocity) != len(state.weights):
@@ -205,20 +213,14 @@ class ScheduledStep:
 
     def descend(self, weights, grad, loss: float, columns) -> None:
         """Take a step in the weights of those columns, in place."""
-        step_size = self._schedule(self._state.t)
+        grad += self._penalty.gradient(weights, columns)
         if self._momentum:
-            grad += self._penalty.gradient(weights)
             grad += self._momentum * self._state.velocity
             self._state.velocity = grad
-            grad = grad * step_size
+            weights -= self._schedule(self._state.t) * grad
         else:
-            self._penalty.shrink(weights, step_size, columns)
-            grad *= step_size
-        weights -= grad
-
-    def shrink(self, weights, columns, times=1) -> None:
-        """Take the penalty's part of `times` steps."""
-        self._penalty.shrink(weights, self._schedule(1), columns, times)
+            grad *= self._schedule(self._state.t)
+            weights -= grad
 
 
 class SGD:
@@ -237,8 +239,12 @@ class SGD:
         monitored = spread(rows, MONITORED_ROWS)
         if self.state.average.any():  # a warm start has to be improved upon
             plateau.reached(self._problem.objective(monitored, self.state.average))
+        order = rows[:0]
         while True:
-            self.epoch(rng.permutation(rows) if shuffle else rows, edges)
+            if len(order) < edges[-1]:
+                order = rng.permutation(rows) if shuffle else rows
+            epoch, order = np.split(order, edges[-1:])
+            self.epoch(epoch, edges)
             model = self.state.average
             objective = self._problem.objective(monitored, model)
             if not math.isfinite(objective):
@@ -247,6 +253,11 @@ class SGD:
 
     def epoch(self, order, edges) -> None:
         """Make one pass over the rows in `order`, cut into batches at `edges`."""
+        multiply_adds = self._problem.multiply_adds(np.diff(edges).max())
+        with blas_threads_for(multiply_adds, LARGE_PRODUCT):
+            self._epoch(order, edges)
+
+    def _epoch(self, order, edges) -> None:
         problem, state = self._problem, self.state
         n_batches, largest = len(edges) - 1, int(np.diff(edges).max())
         n_averages = min(n_batches, LAZY_AVERAGES) if self._step.lazy else n_batches
@@ -257,15 +268,15 @@ class SGD:
             rows = order[edges[k] : edges[k + 1]]
             batch = problem.data.batch(rows, compact=self._step.lazy)
             weights = self._catch_up(batch.columns)
-            loss, grad = problem.loss_gradient(batch, weights, rows)
+            loss, grad = problem.loss_gradient(batch, weights, rows, len(rows))
             if not math.isfinite(loss):
                 raise FloatingPointError(f"the loss became {loss} in update {state.t}")
             state.t += 1
             self._step.descend(weights, grad, loss, batch.columns)
             if self._last is not None:
-                self._last[batch.columns] = state.t
+                self._last[batch.columns] = state.t - self._step.owed
             if not isinstance(batch.columns, slice):
-                state.weights[batch.columns] = weights
+                put(state.weights, batch.columns, weights)
             if self._averages and (k + 1) * n_averages // n_batches > (
                 k * n_averages // n_batches
             ):
@@ -289,9 +300,10 @@ class SGD:
         """Return the weights of those columns, a view or a copy, up to date."""
         weights = pick(self.state.weights, columns)
         if self._last is not None:
-            missed = self.state.t - self._last[columns]
+            missed = (self.state.t - self._last[columns]).astype(weights.dtype)
+            missed = missed[:, None] * pick(self._step.log_decay, columns)
             if missed.any():
-                self._step.shrink(weights, columns, missed[:, None])
+                weights *= np.exp(missed, out=missed)
         return weights
 
     def _settle(self) -> None:

@@ -7,10 +7,6 @@ from functools import cache
 
 from threadpoolctl import ThreadpoolController
 
-# Multiply-adds of a matrix product. Measured: at 4 million one thread is twice as fast
-# as two, which wait for each other; at 26 million they are alike; at 80 two are faster.
-SMALL_PRODUCT = 30_000_000
-
 _limit = threading.Lock()
 
 
@@ -21,14 +17,16 @@ def _controller() -> ThreadpoolController:
 
 
 @contextmanager
-def blas_threads_for(multiply_adds: float) -> Iterator[None]:
-    """Keep BLAS on one thread while its matrix products are small.
+def blas_threads_for(multiply_adds: float, large: float) -> Iterator[None]:
+    """Keep BLAS on one thread where its matrix products are not large.
+
+    Threads wait for each other at every product: `large` is what makes up for it.
 
     Of fits that overlap in several Python threads one alone sets the limit and lifts
     it. Each would restore what it found, and the last find one thread and leave BLAS
     there for ever.
     """
-    if multiply_adds >= SMALL_PRODUCT or not _limit.acquire(blocking=False):
+    if multiply_adds >= large or not _limit.acquire(blocking=False):
         yield
         return
     try:

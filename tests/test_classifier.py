@@ -705,7 +705,8 @@ def test_float32_converges_to_its_own_precision(digits):
 
     single = copy.deepcopy(clf).fit(X.astype(np.float32), y)
 
-    assert single.loss_curve_[-1] == pytest.approx(clf.fit(X, y).loss_curve_[-1])
+    expected = clf.fit(X, y).loss_curve_[-1]
+    assert single.loss_curve_[-1] == pytest.approx(expected, rel=3e-6)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])

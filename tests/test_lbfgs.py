@@ -28,7 +28,7 @@ def make_solver(X, y, metric, alpha=1e-3, weights=None, dtype=np.float64):
 def run(solver, n_steps, tol=0.0):
     """Return the objectives of so many steps, and whether the last had converged."""
     objectives = [solver.objective]
-    for _, objective, converged in solver.epochs(tol):
+    for _, objective, converged in solver.to_the_optimum(tol):
         objectives.append(objective)
         if converged or len(objectives) > n_steps:
             return objectives, converged
@@ -89,9 +89,9 @@ def test_weights_of_absent_columns_go_to_their_optimum():
     penalised = make_solver(X, y, Diagonal, alpha=1e-3, weights=start.copy())
     free = make_solver(X, y, Diagonal, alpha=0.0, weights=start.copy())
 
-    model, _, _ = next(penalised.epochs(0.0))
+    model, _, _ = next(penalised.to_the_optimum(0.0))
     assert_array_equal(model[40:90], 0)
-    model, _, _ = next(free.epochs(0.0))
+    model, _, _ = next(free.to_the_optimum(0.0))
     assert_array_equal(model[40:90], 1)
 
 

@@ -26,23 +26,30 @@ def test_without_intercept_all_rows_are_penalised(weights):
     assert penalty.value(weights) == pytest.approx(0.15 * (weights**2).sum())
 
 
-def test_many_shrinkages_at_once_equal_one_after_the_other(weights):
+def test_a_gradient_step_multiplies_all_but_the_intercept(weights):
     penalty = L2(0.3, 3, True, np.float64)
-    at_once, one_by_one = weights.copy(), weights.copy()
-    times = np.array([[0], [2], [5], [5]])
 
-    penalty.shrink(at_once, 0.5, times=times)
-    for row, n_times in enumerate(times[:, 0]):
-        for _ in range(n_times):
-            penalty.shrink(one_by_one[row : row + 1], 0.5, np.array([row]))
+    factor = np.exp(penalty.log_decay(0.5))
 
-    assert_allclose(at_once, one_by_one, rtol=1e-14)
-    assert_array_equal(at_once[3], weights[3])
+    assert_allclose(weights - 0.5 * penalty.gradient(weights), weights * factor)
 
 
-def test_a_step_too_long_ends_at_zero(weights):
+def test_a_gradient_step_too_long_ends_at_zero(weights):
     penalty = L2(10.0, 3, True, np.float64)
 
-    penalty.shrink(weights, 1.0)
+    factor = np.exp(penalty.log_decay(1.0))
 
-    assert_array_equal(weights[:3], 0)
+    assert_allclose((weights * factor)[:3], 0, atol=1e-15)
+    assert_array_equal((weights * factor)[3], weights[3])
+
+
+def test_a_proximal_step_minimises_penalty_plus_half_the_squared_distance(weights):
+    penalty = L2(0.3, 3, True, np.float64)
+    step_size = np.array([[0.5], [2.0], [50.0], [1.0]])
+
+    after = weights * np.exp(penalty.log_prox(step_size))
+
+    # Where the derivative of step_size * penalty + distance^2 / 2 vanishes.
+    assert_allclose(
+        step_size * penalty.gradient(after) + after - weights, 0, atol=1e-15
+    )

@@ -1,0 +1,95 @@
+"""The data sets of the benchmark: two from files, two from scikit-learn, three drawn.
+
+A task is one problem for all systems: the same rows in the same order, the same penalty
+`C` in LogisticRegression's meaning, the same test rows.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.datasets import load_digits, load_iris
+from sklearn.model_selection import train_test_split
+
+
+@dataclass(frozen=True)
+class Task:
+    """Rows to train on, rows to test on, and the penalty."""
+
+    name: str
+    X: Any  # (n_samples, n_features), ndarray or CSR
+    y: np.ndarray  # (n_samples,)
+    X_test: Any
+    y_test: np.ndarray
+    C: float
+
+    @property
+    def alpha(self) -> float:
+        """The same penalty in the meaning of SGDClassifier and of ours."""
+        return 1 / (self.C * self.X.shape[0])
+
+    @property
+    def title(self) -> str:
+        """Name and sizes for people."""
+        kind = "sparse" if sp.issparse(self.X) else str(self.X.dtype)
+        n_classes = len(np.unique(self.y))
+        rows, columns = self.X.shape
+        return (
+            f"{self.name}: {rows} x {columns} {kind}, {n_classes} classes, C={self.C:g}"
+        )
+
+    def first(self, n_rows: int) -> "Task":
+        """Return the task with the first so many rows only."""
+        return Task(
+            f"{self.name}[:{n_rows}]",
+            self.X[:n_rows],
+            self.y[:n_rows],
+            self.X_test,
+            self.y_test,
+            self.C,
+        )
+
+
+def mnist(folder: Path) -> Task:
+    """Return MNIST in float32 from mnist.npz; pixels from 0 to 1."""
+    with np.load(folder / "mnist.npz") as file:
+        arrays = {name: file[name] for name in file.files}
+    order = np.random.RandomState(0).permutation(len(arrays["y_train"]))
+    train, test = (
+        arrays[name].reshape(len(arrays[name]), -1).astype(np.float32) / np.float32(255)
+        for name in ("X_train", "X_test")
+    )
+    y = arrays["y_train"].astype(int)
+    return Task(
+        "mnist", train[order], y[order], test, arrays["y_test"].astype(int), C=1.0
+    )
+
+
+def news20(folder: Path) -> Task:
+    """Return the 20 newsgroups as tf-idf from news20_tfidf.npz."""
+    with np.load(folder / "news20_tfidf.npz") as file:
+        train, test = (
+            sp.csr_array(
+                tuple(file[f"X_{part}_{k}"] for k in ("data", "indices", "indptr")),
+                shape=tuple(file[f"X_{part}_shape"]),
+            )
+            for part in ("train", "test")
+        )
+        y, y_test = (file[f"y_{part}"].astype(int) for part in ("train", "test"))
+    order = np.random.RandomState(0).permutation(len(y))
+    return Task("news20", train[order], y[order], test, y_test, C=10.0)
+
+
+def digits(folder: Path | None = None) -> Task:
+    """Return scikit-learn's 8x8 digits; pixels from 0 to 1."""
+    X, y = load_digits(return_X_y=True)
+    X, X_test, y, y_test = train_test_split(X / 16, y, random_state=0)
+    return Task("digits", X, y, X_test, y_test, C=1.0)
+
+
+def tiny(folder: Path | None = None) -> Task:
+    """Return iris, tested on itself: only the time is of interest."""
+    X, y = load_iris(return_X_y=True)
+    return Task("tiny", X, y, X, y, C=1.0)
