@@ -20,10 +20,14 @@ class Moments(NamedTuple):
     total: float  # sum of the sample weights
     mean: np.ndarray  # (n_features,)
     squares: np.ndarray  # (n_features,), sum of weight * (x - mean)^2
-    nonzero: np.ndarray  # (n_features,), sum of the weights of non-zero entries
+    usual: np.ndarray  # (n_features,), the value that most entries share, or zero
+    unusual: np.ndarray  # (n_features,), sum of the weights of all other entries
 
     def merge(self, other: "Moments") -> "Moments":
-        """Return the moments of both sets of rows (Chan, Golub and LeVeque 1983)."""
+        """Return the moments of both sets of rows (Chan, Golub and LeVeque 1983).
+
+        They share their usual values.
+        """
         total = self.total + other.total
         if total == 0:
             return self
@@ -34,7 +38,8 @@ class Moments(NamedTuple):
             self.squares
             + other.squares
             + shift**2 * (self.total * (other.total / total)),
-            self.nonzero + other.nonzero,
+            self.usual,
+            self.unusual + other.unusual,
         )
 
 
@@ -46,6 +51,14 @@ def parts(rows, size: int):
     else:
         for start in range(0, len(rows), size):
             yield rows[start : start + size]
+
+
+def spread(rows, n_wanted: int, shift: float = 0.0):
+    """Return so many of the rows, or all if they are fewer, evenly spaced."""
+    if n_wanted >= len(rows):
+        return rows
+    places = (np.arange(n_wanted) + shift) * (len(rows) / n_wanted)
+    return rows[places.astype(np.intp)]
 
 
 def pick(array, columns):
@@ -91,13 +104,29 @@ class _Rows:
         """Return what the centers add to the raw predictions, (n_columns,)."""
         return self.center[:, 0] @ weights[self.far]
 
-    def moments(self, sample_weight) -> Moments:
-        """Return the moments of the columns; sample_weight: (n_samples,)."""
+    def moments(self, sample_weight, usual=None) -> Moments:
+        """Return the moments of the columns; sample_weight: (n_samples,).
+
+        `usual`, (n_features,), are the usual values, if they are known.
+        """
         zeros = np.zeros(self.n_features)
-        moments = Moments(0.0, zeros, zeros, zeros)
+        if usual is None:
+            usual = self._usual_values(spread(np.flatnonzero(sample_weight), 128))
+        moments = Moments(0.0, zeros, zeros, usual, zeros)
         for part in parts(slice(0, self.n_samples), self._chunk_rows):
-            moments = moments.merge(self._chunk_moments(part, sample_weight[part]))
+            chunk = self._chunk_moments(part, sample_weight[part], usual)
+            moments = moments.merge(chunk)
         return moments
+
+    def _usual_values(self, rows):
+        """Return the value that most of these rows share in each column, or zero."""
+        usual = np.zeros(self.n_features)
+        if len(rows) >= 32:  # what few rows share says little
+            columns, X = self._full_columns(rows)
+            median = np.median(X, axis=0).astype(X.dtype)
+            shared = np.count_nonzero(median == X, axis=0)
+            usual[columns] = np.where(shared > len(rows) / 2, median, 0)
+        return usual
 
     def scaled(self, rows, scale):
         """Return those rows, dense, as (X - center) / scale with a column of ones."""
@@ -184,17 +213,20 @@ class DenseRows(_Rows):
     def _dense(self, rows):
         return self.batch(rows).X
 
-    def _chunk_moments(self, part, sample_weight) -> Moments:
+    def _full_columns(self, rows):
+        return slice(None), self._dense(rows)
+
+    def _chunk_moments(self, part, sample_weight, usual) -> Moments:
         X = self.X[part].astype(self.dtype, copy=False)
         total = float(sample_weight.sum(dtype=np.float64))
-        nonzero = sample_weight @ (X != 0).astype(self.dtype)
+        unusual = sample_weight @ (usual.astype(self.dtype) != X).astype(self.dtype)
         # Of a mean far from zero float32 loses digits, which the deviations have.
         mean = (sample_weight @ X) / self.dtype.type(total or 1)
         deviation = X - mean
         rest = np.float64(sample_weight @ deviation) / (total or 1)
         deviation *= deviation
-        squares = sample_weight @ deviation - total * rest**2
-        return Moments(total, mean + rest, np.maximum(squares, 0), np.float64(nonzero))
+        squares = np.maximum(sample_weight @ deviation - total * rest**2, 0)
+        return Moments(total, mean + rest, squares, usual, np.float64(unusual))
 
 
 class SparseRows(_Rows):
@@ -256,19 +288,31 @@ class SparseRows(_Rows):
     def _dense(self, rows):
         return self._rows(rows).toarray()
 
+    def _full_columns(self, rows):
+        """Return the columns of which most of these rows store a value, and these."""
+        X = self._rows(rows)
+        n_stored = np.bincount(X.indices, minlength=self.n_features)
+        columns = np.flatnonzero(n_stored > len(rows) / 2)
+        return columns, X[:, columns].toarray()
+
     def _rows(self, rows):
         X = self.X
         if not (isinstance(rows, slice) and rows == slice(None)):
             X = X[rows]
         return X.astype(self.dtype, copy=False)
 
-    def _chunk_moments(self, part, sample_weight) -> Moments:
+    def _chunk_moments(self, part, sample_weight, usual) -> Moments:
         X = self._rows(part).astype(np.float64)
         sample_weight = sample_weight.astype(np.float64)
         total = float(sample_weight.sum())
         mean = (X.T @ sample_weight) / (total or 1)
-        X.data, data = (X.data != 0).astype(np.float64), X.data
-        nonzero = X.T @ sample_weight
+        shared = usual.astype(self.dtype)[X.indices]
+        # What is not stored is zero, unusual where the usual value is not.
+        X.data, data = (
+            np.subtract(X.data != shared, shared != 0, dtype=np.float64),
+            X.data,
+        )
+        unusual = X.T @ sample_weight + total * (usual != 0)
         X.data = data * data
-        squares = X.T @ sample_weight - total * mean**2
-        return Moments(total, mean, np.maximum(squares, 0), nonzero)
+        squares = np.maximum(X.T @ sample_weight - total * mean**2, 0)
+        return Moments(total, mean, squares, usual, unusual)

@@ -52,7 +52,7 @@ _MIN_SHARE = 1e-3  # of a new iterate in the average of a stream
 _GRAM_PAYS = 200
 # An epoch of minibatches costs three to four passes over all rows: where it gains less
 # than this, they gain more in its time. It looks that often.
-_MINIBATCHES_PAY = 0.1
+_MINIBATCHES_PAY = 0.05
 _MINIBATCH_ROWS = 2**16
 _LARGEST_GRAM = 20_000  # features; its two matrices would fill several gigabytes
 _PREDICTED_NUMBERS = 2**22  # of X or of predictions, cast or computed at a time
@@ -90,7 +90,7 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         all of them, in one pass over the rows. "auto" does so from the start where
         n_samples * n_features * n_classes is at most 4e7 (for sparse X: stored values
         * n_classes at most 4e6). Otherwise it takes 512 rows, of dense X for as long
-        as an epoch of at most 65536 rows improves the objective by 10 % or more, and
+        as an epoch of at most 65536 rows improves the objective by 5 % or more, and
         then all. It is 256 with a `learning_rate` other than "auto".
 
     max_iter : int, default=1000
@@ -430,7 +430,8 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
             rng = self._new_rng() if first else copy.deepcopy(self._rng)
             dtype = _training_dtype(X) if first else self.coef_.dtype
             data = training_rows(X, dtype, self.fit_intercept)
-            moments = data.moments(weight.astype(dtype))
+            usual = None if first else self._moments["usual"]
+            moments = data.moments(weight.astype(dtype), usual)
             if not first:
                 moments = Moments(**self._moments).merge(moments)
             self._moments = moments._asdict()

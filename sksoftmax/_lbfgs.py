@@ -5,16 +5,13 @@ from collections import deque
 
 import numpy as np
 
-from sksoftmax._batches import parts, pick
+from sksoftmax._batches import parts, pick, spread
 from sksoftmax._preconditioner import ridge
-from sksoftmax._solver import REFRESH_TIMES, Plateau, Problem, State, spread
+from sksoftmax._solver import REFRESH_TIMES, Plateau, Problem, State
 from sksoftmax._threads import blas_threads_for
 
 MEMORY = 10
 RHO = 0.01  # ridge where there is no noise to guard against
-# After minibatches: what these left undone in directions of little curvature is as much
-# noise as signal. On MNIST 0.01 gains more a step and loses it on test rows.
-RHO_NOISY = 0.3
 # Multiply-adds from which a product gets all BLAS threads. Measured: at 8 million two
 # threads take 0.6 of the time of one; here little else happens between products.
 LARGE_PRODUCT = 4e6
@@ -63,7 +60,7 @@ class FullBatch:
 
         The first step goes without a memory and is not judged.
         """
-        for k, model in enumerate(self._models(RHO_NOISY)):
+        for k, model in enumerate(self._models(self._metric.rho)):
             yield model, self.objective, plateau.reached(self.objective) and k > 0
 
     def gap_estimate(self) -> float:

@@ -26,21 +26,25 @@ def center_and_scale(moments, fit_intercept: bool, dtype, may_center: bool = Tru
 
     Shapes: (n_features,), zero where a column is not centered; (n_weights, 1) twice.
 
-    A scale is the root mean square of the column's non-zero entries. Only columns far
-    from zero, |mean| > 2 std, are centered: with an intercept that changes no model,
-    but a common offset would hide all else, while centering every column would take
-    the zeros their meaning away. Constant columns get the scale of their value.
+    A scale is the root mean square of the column's entries that are not zero. Zero is
+    the usual value, where the column has one: the background of images keeps its
+    meaning when it is not stored as zero. Of the other columns only those far from
+    zero, |mean| > 2 std, are centered, at their mean: with an intercept that changes no
+    model, but a common offset would hide all else, while centering all columns would
+    make every entry of a sparse one count. Constant columns get the scale of their
+    value.
     """
     mean, total = moments.mean, moments.total or 1.0
-    square = moments.squares / total
-    offset = (mean**2 > 4 * square) & (fit_intercept and may_center)
-    constant = np.sqrt(square) <= 4 * np.finfo(dtype).eps * np.abs(mean)
-    square = np.where(offset, square, square + mean**2)
-    coverage = np.divide(
-        moments.nonzero, total, where=square > 0, out=np.ones_like(mean)
-    )
+    variance = moments.squares / total
+    center = np.where(mean**2 > 4 * variance, mean, 0.0)
+    center = np.where(moments.usual != 0, moments.usual, center)
+    center *= fit_intercept and may_center
+    constant = np.sqrt(variance) <= 4 * np.finfo(dtype).eps * np.abs(mean)
+    square = np.where(constant & (center != 0), 0, variance + (mean - center) ** 2)
+    coverage = np.where(center == moments.usual, moments.unusual / total, 1.0)
+    coverage[square == 0] = 1.0
     scale = np.sqrt(square / np.maximum(coverage, np.finfo(dtype).tiny))
-    scale = np.where(offset & constant, np.abs(mean), scale)
+    scale = np.where(constant & (center != 0), np.abs(mean), scale)
     # Within these bounds the square of a scale is far from over- and underflow.
     finfo = np.finfo(dtype)
     smallest, largest = 1e3 * np.sqrt(finfo.tiny), 1e-3 * np.sqrt(finfo.max)
@@ -56,12 +60,11 @@ def center_and_scale(moments, fit_intercept: bool, dtype, may_center: bool = Tru
         )
     scale = np.where(scale == 0, 1, np.maximum(scale, smallest))
     ones = np.ones(int(fit_intercept))
-    center = (mean * offset).astype(dtype)
     scale, mean_square = (
         np.append(column, ones)[:, None].astype(dtype)
         for column in (scale, square / scale**2)
     )
-    return center, scale, mean_square
+    return center.astype(dtype), scale, mean_square
 
 
 class Gram:

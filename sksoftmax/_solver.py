@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sksoftmax._batches import CHUNK_SIZE, parts, pick, put
+from sksoftmax._batches import CHUNK_SIZE, parts, pick, put, spread
 from sksoftmax._preconditioner import largest_eigenvalue, ridge
 from sksoftmax._threads import blas_threads_for
 
@@ -310,14 +310,6 @@ class SGD:
         self._catch_up(slice(None))
         if self._last is not None:
             self._last[:] = self.state.t
-
-
-def spread(rows, n_wanted: int, shift: float = 0.0):
-    """Return so many of the rows, or all if they are fewer, evenly spaced."""
-    if n_wanted >= len(rows):
-        return rows
-    places = (np.arange(n_wanted) + shift) * (len(rows) / n_wanted)
-    return rows[places.astype(np.intp)]
 
 
 def batch_edges(n_rows: int, batch_size: int, even: bool):

@@ -85,7 +85,28 @@ def test_moments(layout, weighted):
     assert moments.total == pytest.approx(weight.sum())
     assert_allclose(moments.mean, mean, atol=1e-14)
     assert_allclose(moments.squares, weight @ (X - mean) ** 2, atol=1e-13)
-    assert_allclose(moments.nonzero, weight @ (X != 0), atol=1e-13)
+    assert_array_equal(moments.usual, 0)
+    assert_allclose(moments.unusual, weight @ (X != 0), atol=1e-13)
+
+
+@layouts
+def test_entries_that_differ_from_the_usual_value_are_counted(layout):
+    weight = rng.exponential(size=40)
+    weight[4] = 0
+    shifted = X.copy()
+    shifted[:, ::2] = np.where(rng.uniform(size=(40, 15)) < 0.2, X[:, ::2], 3.0)
+
+    moments = training_rows(layout(shifted), np.float64, True).moments(weight)
+
+    usual = np.tile([3.0, 0.0], 15)
+    assert_array_equal(moments.usual, usual)
+    assert_allclose(moments.unusual, weight @ (shifted != usual), atol=1e-13)
+
+
+def test_few_rows_have_no_usual_values():
+    moments = training_rows(np.ones((31, 2)), np.float64, True).moments(np.ones(31))
+
+    assert_array_equal(moments.usual, 0)
 
 
 def test_moments_far_from_zero_keep_their_digits_in_float32():
@@ -103,7 +124,7 @@ def test_moments_of_parts_merge_to_those_of_the_whole():
     rows = [training_rows(part, np.float64, True) for part in (X[:11], X[11:], X)]
 
     first, second, whole = (
-        part.moments(w)
+        part.moments(w, np.zeros(30))
         for part, w in zip(rows, (weight[:11], weight[11:], weight), strict=True)
     )
 
@@ -113,7 +134,7 @@ def test_moments_of_parts_merge_to_those_of_the_whole():
 
 def test_rows_without_weight_do_not_move_the_moments():
     some = training_rows(X, np.float64, True).moments(np.ones(40))
-    none = Moments(0.0, np.full(30, 5.0), np.zeros(30), np.zeros(30))
+    none = Moments(0.0, np.full(30, 5.0), *np.zeros((3, 30)))
 
     for merged, wanted in zip(some.merge(none), some, strict=True):
         assert_array_equal(merged, wanted)

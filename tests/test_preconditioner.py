@@ -171,18 +171,19 @@ def test_largest_eigenvalue_takes_the_larger_of_two_batches(problem):
     assert values[2] == max(values[:2])
 
 
-def moments(mean, variance, nonzero=10.0):
-    as_array = (np.array([value], float) for value in (mean, variance * 10, nonzero))
-    return Moments(10.0, *as_array)
+def moments(mean, variance, unusual=10.0, usual=0.0):
+    values = mean, variance * 10, usual, unusual
+    return Moments(10.0, *(np.array([value], float) for value in values))
 
 
-def test_scale_is_the_root_mean_square_of_the_nonzero_entries():
-    # Two tenths of the entries are 3, the rest 0.
+@pytest.mark.parametrize("usual", [0.0, -0.25, 1e3])
+def test_scale_is_the_root_mean_square_of_what_differs_from_the_usual_value(usual):
+    # Two tenths of the entries are 3 more than the rest.
     center, scale, mean_square = center_and_scale(
-        moments(0.6, 9 * 0.2 - 0.36, nonzero=2.0), True, np.float64
+        moments(usual + 0.6, 9 * 0.2 - 0.36, 2.0, usual), True, np.float64
     )
 
-    assert_array_equal(center, [0])
+    assert_array_equal(center, [usual])
     assert scale[0, 0] == pytest.approx(3.0)
     assert scale[1, 0] == mean_square[1, 0] == 1
     assert mean_square[0, 0] == pytest.approx(0.2)
@@ -215,7 +216,8 @@ def test_constant_columns_do_not_blow_up_rounding():
 
 
 def test_huge_values_are_refused_by_the_feature():
-    huge = Moments(10.0, np.zeros(2), np.array([1.0, 1e38]), np.full(2, 10.0))
+    squares, zeros = np.array([1.0, 1e38]), np.zeros(2)
+    huge = Moments(10.0, zeros, squares, zeros, np.full(2, 10.0))
 
     with pytest.raises(ValueError, match=r"feature 1 is 3\.2e\+18.*pass X as float64"):
         center_and_scale(huge, True, np.float32)

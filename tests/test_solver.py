@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
+from sksoftmax._batches import spread
 from sksoftmax._solver import (
     Plateau,
     batch_edges,
     constant,
     inverse_scaling,
-    spread,
 )
 
 
