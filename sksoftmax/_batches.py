@@ -219,14 +219,18 @@ class DenseRows(_Rows):
     def _chunk_moments(self, part, sample_weight, usual) -> Moments:
         X = self.X[part].astype(self.dtype, copy=False)
         total = float(sample_weight.sum(dtype=np.float64))
-        unusual = sample_weight @ (usual.astype(self.dtype) != X).astype(self.dtype)
-        # Of a mean far from zero float32 loses digits, which the deviations have.
-        mean = (sample_weight @ X) / self.dtype.type(total or 1)
-        deviation = X - mean
-        rest = np.float64(sample_weight @ deviation) / (total or 1)
-        deviation *= deviation
-        squares = np.maximum(sample_weight @ deviation - total * rest**2, 0)
-        return Moments(total, mean + rest, squares, usual, np.float64(unusual))
+        common = usual.astype(self.dtype) if usual.any() else 0  # a number is quicker
+        unusual = np.float64(sample_weight @ (common != X).astype(self.dtype))
+        mean = np.float64(sample_weight @ X) / (total or 1)
+        squares = sample_weight @ (X * X) - total * mean**2
+        if (total * mean**2 > 4 * squares).any():
+            # Of a mean far from zero float32 loses digits, which the deviations have.
+            deviation = X - mean.astype(self.dtype)
+            rest = np.float64(sample_weight @ deviation) / (total or 1)
+            deviation *= deviation
+            squares = sample_weight @ deviation - total * rest**2
+            mean = mean.astype(self.dtype) + rest
+        return Moments(total, mean, np.maximum(squares, 0), usual, unusual)
 
 
 class SparseRows(_Rows):

@@ -332,6 +332,7 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         """
         with self._all_or_nothing():
             X, y = self._validate(X, y, reset=True)
+            check_classification_targets(y)
             warm = self.warm_start and hasattr(self, "coef_")
             known = self.classes_ if warm else None
             self.classes_ = np.unique(y)
@@ -412,14 +413,15 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
                     "in partial_fit. Pass a dict {label: weight} instead."
                 )
             first = not hasattr(self, "coef_")
-            check_first_call(self, classes)
+            if first or not (classes is None or np.array_equal(classes, self.classes_)):
+                check_first_call(self, classes)
             X, y = self._validate(X, y, reset=first)
-            unseen = np.setdiff1d(y, self.classes_)
-            if len(unseen):
+            if not np.isin(y, self.classes_).all():
+                check_classification_targets(y)
                 raise ValueError(
-                    f"y holds the labels {unseen}, which are not among the classes "
-                    f"{self.classes_} of the first call to fit or partial_fit. "
-                    "Name all classes in the first call."
+                    f"y holds the labels {np.setdiff1d(y, self.classes_)}, which are "
+                    f"not among the classes {self.classes_} of the first call to fit "
+                    "or partial_fit. Name all classes in the first call."
                 )
             y = np.searchsorted(self.classes_, y)
             weight = self._row_weights(X, y, sample_weight)
@@ -427,7 +429,7 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
             if not (len(rows) or first):
                 return self
             self._check_classes()
-            rng = self._new_rng() if first else copy.deepcopy(self._rng)
+            rng = self._new_rng() if first else self._rng
             dtype = _training_dtype(X) if first else self.coef_.dtype
             data = training_rows(X, dtype, self.fit_intercept)
             usual = None if first else self._moments["usual"]
@@ -541,27 +543,28 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         return tags
 
     def __getstate__(self):
-        """Leave out what follows from the rest: the inverted curvature."""
+        """Leave out what follows from the rest, and share no generator with a copy."""
         attributes = super().__getstate__().copy()
         if "_stream" in attributes:
             attributes["_stream"] = {**attributes["_stream"], "inverse": None}
+            attributes["_rng"] = copy.deepcopy(self._rng)
         return attributes
 
     @contextmanager
     def _all_or_nothing(self):
         """Put the estimator back as it was if anything is raised, an interrupt too."""
         before = vars(self).copy()
-        shared = self.random_state
-        shared = shared if isinstance(shared, np.random.RandomState) else None
-        drawn = shared.get_state() if shared else None
+        generators = [self.random_state, before.get("_rng")]
+        generators = [g for g in generators if isinstance(g, np.random.RandomState)]
+        drawn = [generator.get_state() for generator in generators]
         try:
             with np.errstate(all="ignore"):
                 yield
         except BaseException as error:
             vars(self).clear()
             vars(self).update(before)
-            if shared:
-                shared.set_state(drawn)
+            for generator, state in zip(generators, drawn, strict=True):
+                generator.set_state(state)
             if isinstance(error, FloatingPointError):
                 way_out = (
                     "Scale X, for example with StandardScaler."
@@ -590,8 +593,6 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
                 f"X must hold numbers, but {error}. Encode text with TfidfVectorizer "
                 "and categories with OneHotEncoder."
             ) from error
-        if isinstance(checked, tuple):
-            check_classification_targets(checked[1])
         return checked
 
     def _row_weights(self, X, y, sample_weight):

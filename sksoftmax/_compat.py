@@ -24,16 +24,21 @@ __all__ = [
 ]
 
 
+# From scikit-learn 1.9 it refuses weights that are all zero unless told otherwise.
+_ALL_ZERO = (
+    {"allow_all_zero_weights": True}
+    if "allow_all_zero_weights" in signature(_check_sample_weight).parameters
+    else {}
+)
+
+
 def check_sample_weight(sample_weight, X):
     """Return the weights of the rows, a new float64 array; all may be zero."""
-    # From scikit-learn 1.9 it refuses weights that are all zero unless told otherwise.
-    all_zero = {"allow_all_zero_weights": True}
-    known = signature(_check_sample_weight).parameters
     return _check_sample_weight(
         sample_weight,
         X,
         dtype=np.float64,
         ensure_non_negative=True,
         copy=True,
-        **{name: value for name, value in all_zero.items() if name in known},
+        **_ALL_ZERO,
     )

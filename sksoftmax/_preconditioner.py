@@ -211,6 +211,6 @@ def _inverse(matrix):
             triangle, info = invert(triangle, lower=False, overwrite_c=True)
     if info != 0:
         raise FloatingPointError("the curvature matrix is not positive definite")
-    upper = np.triu(triangle)
-    upper += np.triu(triangle, 1).T
-    return upper
+    inverse = triangle + triangle.T  # potrf has left zeros below
+    inverse.flat[:: len(inverse) + 1] /= 2
+    return inverse
