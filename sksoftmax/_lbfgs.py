@@ -7,10 +7,11 @@ import numpy as np
 
 from sksoftmax._batches import parts, pick, spread
 from sksoftmax._preconditioner import ridge
-from sksoftmax._solver import REFRESH_TIMES, Plateau, Problem, State
+from sksoftmax._solver import Plateau, Problem, State
 from sksoftmax._threads import blas_threads_for
 
 MEMORY = 10
+REFRESH_TIMES = frozenset([0] + [8 * 4**k for k in range(24)])  # steps
 RHO = 0.01  # ridge where there is no noise to guard against
 # Multiply-adds from which a product gets all BLAS threads. Measured: at 8 million two
 # threads take 0.6 of the time of one; here little else happens between products.

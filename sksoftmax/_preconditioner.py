@@ -72,6 +72,8 @@ class Gram:
 
     name = "gram"
     lazy = False  # every step moves every weight
+    # Updates; the curvature changes fast at first and hardly at all later.
+    refresh_times = frozenset([0] + [16 * 8**k for k in range(16)])
     rho = 3.0  # its rows are sampled, and it is as noisy as a minibatch's gradient
 
     def __init__(self, inverse, scale) -> None:
@@ -122,6 +124,7 @@ class Diagonal:
 
     name = "diagonal"
     lazy = True
+    refresh_times = frozenset([0] + [8 * 4**k for k in range(24)])
     rho = 1.0
 
     def __init__(self, inverse, scale) -> None:
@@ -182,7 +185,7 @@ def largest_eigenvalue(problem, batches, weights, preconditioner, start) -> floa
             if not (norm > 0 and power > 0):
                 break
             value = power / norm
-            V = MHV / np.sqrt(power)
+            V = MHV / math.sqrt(power)
         largest = max(largest, value)
     return largest
 

@@ -11,9 +11,6 @@ from sksoftmax._batches import CHUNK_SIZE, parts, pick, put, spread
 from sksoftmax._preconditioner import largest_eigenvalue, ridge
 from sksoftmax._threads import blas_threads_for
 
-# The curvature is measured anew at t = 0, 8, 32, 128, ...: it changes fast at first
-# and hardly at all later.
-REFRESH_TIMES = frozenset([0] + [8 * 4**k for k in range(24)])
 MONITORED_ROWS = 4096
 # Multiply-adds from which a product gets all BLAS threads. Measured: at 4 million one
 # thread is twice as fast as two; at 26 million they are alike; at 80 two are faster.
@@ -123,14 +120,16 @@ class AutomaticStep:
         if state.curvature is not None:
             self._adopt(state)
 
-    def prepare(self, state: State, order, batch_size: int) -> None:
-        """Measure the curvature and the step size anew when it is time to.
+    def due(self, state: State) -> bool:
+        """Return whether it is time to measure the curvature anew."""
+        return state.curvature is None or state.t in self._metric.refresh_times
+
+    def measure(self, state: State, order, batch_size: int) -> None:
+        """Measure the curvature and the step size.
 
         Rows are taken evenly from the whole order. Where these are few, in a stream,
         what earlier calls measured is mixed in.
         """
-        if state.t not in REFRESH_TIMES and state.curvature is not None:
-            return
         problem, weights = self._problem, state.weights
         n_wanted = self._metric.rows_wanted(len(weights))
         rows = spread(order, n_wanted)
@@ -208,8 +207,9 @@ class ScheduledStep:
         elif state.velocity is None or len(state.velocity) != len(state.weights):
             state.velocity = problem.zeros()
 
-    def prepare(self, state: State, order, batch_size: int) -> None:
-        """Nothing is measured."""
+    def due(self, state: State) -> bool:
+        """Return False: nothing is measured."""
+        return False
 
     def descend(self, weights, grad, loss: float, columns) -> None:
         """Take a step in the weights of those columns, in place."""
@@ -262,9 +262,9 @@ class SGD:
         n_batches, largest = len(edges) - 1, int(np.diff(edges).max())
         n_averages = min(n_batches, LAZY_AVERAGES) if self._step.lazy else n_batches
         for k in range(n_batches):
-            if state.t in REFRESH_TIMES:
+            if self._step.due(state):
                 self._settle()  # a new metric must not shrink for old steps
-            self._step.prepare(state, order, largest)
+                self._step.measure(state, order, largest)
             rows = order[edges[k] : edges[k + 1]]
             batch = problem.data.batch(rows, compact=self._step.lazy)
             weights = self._catch_up(batch.columns)

@@ -11,9 +11,9 @@ _limit = threading.Lock()
 
 
 @cache
-def _controller() -> ThreadpoolController:
+def _blas_libraries() -> list:
     """Find the BLAS libraries once: the search takes milliseconds."""
-    return ThreadpoolController()
+    return ThreadpoolController().select(user_api="blas").lib_controllers
 
 
 @contextmanager
@@ -29,8 +29,12 @@ def blas_threads_for(multiply_adds: float, large: float) -> Iterator[None]:
     if multiply_adds >= large or not _limit.acquire(blocking=False):
         yield
         return
+    found = [(library, library.get_num_threads()) for library in _blas_libraries()]
     try:
-        with _controller().limit(limits=1, user_api="blas"):
-            yield
+        for library, _ in found:
+            library.set_num_threads(1)
+        yield
     finally:
+        for library, n_threads in found:
+            library.set_num_threads(n_threads)
         _limit.release()
