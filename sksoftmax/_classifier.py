@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import islice
 from numbers import Integral, Real
+from operator import is_not
 
 import numpy as np
 import scipy.sparse as sp
@@ -406,7 +407,7 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
             before.
         """
         with self._all_or_nothing():
-            self._validate_params()  # fit_context does so in a first call only
+            self._validate_changed_params()  # fit_context does so in a first call only
             if self.class_weight == "balanced":
                 raise ValueError(
                     "class_weight='balanced' needs all of y at once and cannot be used "
@@ -574,6 +575,14 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
                 )
                 raise ValueError(f"Training diverged: {error}. {way_out}") from error
             raise
+
+    def _validate_changed_params(self):
+        """Validate the parameters if one is another object than in the last call."""
+        parameters = [vars(self)[name] for name in self._parameter_constraints]
+        known = getattr(self, "_known_parameters", [])
+        if len(known) != len(parameters) or any(map(is_not, parameters, known)):
+            self._validate_params()
+            self._known_parameters = parameters
 
     def _validate(self, X, y="no_validation", reset=False):
         """Return X as it is, if it is rows of numbers, and y as a column of labels."""
