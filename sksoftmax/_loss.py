@@ -6,7 +6,7 @@ columns and needs not ask.
 """
 
 import numpy as np
-from scipy.special import log_softmax
+from scipy.special import expit, log_softmax
 
 
 def cross_entropy(n_classes: int) -> "SigmoidCrossEntropy | SoftmaxCrossEntropy":
@@ -98,7 +98,7 @@ class SigmoidCrossEntropy:
 
     def proba(self, raw_prediction):
         """Return the probability of the second class, shape (n_samples, 1)."""
-        return _softplus_expit(-raw_prediction)[1]
+        return expit(raw_prediction)
 
     def predict(self, raw_prediction):
         """Return the more probable class of each row."""
@@ -106,7 +106,11 @@ class SigmoidCrossEntropy:
 
     def predict_proba(self, raw_prediction):
         """Return the probability of both classes."""
-        return np.hstack([self.proba(-raw_prediction), self.proba(raw_prediction)])
+        proba = np.empty((len(raw_prediction), 2), raw_prediction.dtype)
+        # Not 1 - p: what is nearly sure keeps the digits of its surprise.
+        expit(-raw_prediction[:, 0], out=proba[:, 0])
+        expit(raw_prediction[:, 0], out=proba[:, 1])
+        return proba
 
     def predict_log_proba(self, raw_prediction):
         """Return the logarithm of the probability of both classes."""
