@@ -100,12 +100,12 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
     tol : float or None, default=1e-2
         When to stop. On larger data, with minibatches or after them: when the
         objective improves by less than ``tol`` times itself an epoch,
-        `n_iter_no_change` epochs in a row. When all samples are one batch from the
-        start: when the estimated distance to the optimum,
-        <G, M G> / 2 with the gradient G and the metric M, is at most ``tol / 100``
-        of the objective, or of a thousandth of log(n_classes) if that is more, which
-        keeps the true one below about ``tol`` of it. Smaller is
-        nearer to the optimum and takes longer. None: go on for `max_iter` epochs.
+        `n_iter_no_change` epochs in a row, or twice as many passes over all rows. When
+        all samples are one batch from the start: when the estimated distance to the
+        optimum, <G, M G> / 2 with the gradient G and the metric M, is at most
+        ``tol / 100`` of the objective, or of a thousandth of log(n_classes) if that is
+        more, which keeps the true one below about ``tol`` of it. Smaller is nearer to
+        the optimum and takes longer. None: go on for `max_iter` epochs.
 
     n_iter_no_change : int, default=1
         Epochs without enough improvement to wait for before stopping.
@@ -755,6 +755,8 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
             yield model, objective, False
             if slow:
                 break
+        # Passes are cheap and gain unevenly: two count as one epoch.
+        plateau = Plateau(tol, 2 * self.n_iter_no_change, floor)
         full_batch = FullBatch(problem, state, rows, metric)
         yield from full_batch.while_it_pays(plateau)
 

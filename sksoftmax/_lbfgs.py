@@ -57,12 +57,9 @@ class FullBatch:
             yield model, self.objective, self.gap_estimate() <= enough
 
     def while_it_pays(self, plateau: Plateau):
-        """Yield model, objective and whether that has converged, step by step.
-
-        The first step goes without a memory and is not judged.
-        """
-        for k, model in enumerate(self._models(self._metric.rho)):
-            yield model, self.objective, plateau.reached(self.objective) and k > 0
+        """Yield model, objective and whether that has converged, step by step."""
+        for model in self._models(self._metric.rho):
+            yield model, self.objective, plateau.reached(self.objective)
 
     def gap_estimate(self) -> float:
         """Return <G, M G> / 2: near the optimum, about the objective's distance to it.
