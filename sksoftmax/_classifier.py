@@ -191,7 +191,7 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
 
     loss_curve_ : list of float
         Objective of the model after each epoch of `fit`: on all rows, or, after
-        minibatches, on at most 4096 of them, the same each time.
+        minibatches, on at most 2048 of them, the same each time.
 
     validation_loss_curve_ : list of float
         Log-loss of the rows set aside after each epoch; only with early stopping.

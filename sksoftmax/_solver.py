@@ -11,11 +11,13 @@ from sksoftmax._batches import CHUNK_SIZE, parts, pick, put, spread
 from sksoftmax._preconditioner import largest_eigenvalue, ridge
 from sksoftmax._threads import blas_threads_for
 
-MONITORED_ROWS = 4096
+MONITORED_ROWS = 2048
 # Multiply-adds from which a product gets all BLAS threads. Measured: at 4 million one
 # thread is twice as fast as two; at 26 million they are alike; at 80 two are faster.
 LARGE_PRODUCT = 3e7
-LAZY_AVERAGES = 4  # an epoch, where averaging touches weights that the batch did not
+# Where averaging touches weights that the batch did not, it is done every so many
+# batches, and at least so many times an epoch.
+LAZY_BATCHES, LAZY_AVERAGES = 24, 4
 
 
 @dataclass(frozen=True)
@@ -260,7 +262,9 @@ class SGD:
     def _epoch(self, order, edges) -> None:
         problem, state = self._problem, self.state
         n_batches, largest = len(edges) - 1, int(np.diff(edges).max())
-        n_averages = min(n_batches, LAZY_AVERAGES) if self._step.lazy else n_batches
+        n_averages = n_batches
+        if self._step.lazy:
+            n_averages = max(n_batches // LAZY_BATCHES, min(n_batches, LAZY_AVERAGES))
         for k in range(n_batches):
             if self._step.due(state):
                 self._settle()  # a new metric must not shrink for old steps

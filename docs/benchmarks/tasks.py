@@ -93,3 +93,67 @@ def tiny(folder: Path | None = None) -> Task:
     """Return iris, tested on itself: only the time is of interest."""
     X, y = load_iris(return_X_y=True)
     return Task("tiny", X, y, X, y, C=1.0)
+
+
+def probe(folder: Path | None = None) -> Task:
+    """Return embeddings of 1000 overlapping classes; their spectrum falls as 1/k."""
+    rng = np.random.default_rng(0)
+    n_samples, n_features, n_classes = 60_000, 512, 1000
+    centers = rng.standard_normal((n_classes, n_features), dtype=np.float32)
+    y = rng.integers(n_classes, size=n_samples)
+    X = centers[y] * np.float32(0.25)
+    X += rng.standard_normal(X.shape, dtype=np.float32)
+    X = X @ _mixing(rng, n_features)
+    return _split("probe", X, y, 50_000, C=1.0)
+
+
+def tall(folder: Path | None = None) -> Task:
+    """Return many rows of few, correlated features in units from 0.1 to 10."""
+    rng = np.random.default_rng(0)
+    n_samples, n_features, n_classes = 2_100_000, 50, 10
+    X = rng.standard_normal((n_samples, n_features), dtype=np.float32)
+    raw = X @ rng.standard_normal((n_features, n_classes), dtype=np.float32)
+    raw *= np.float32(0.5)
+    raw += rng.gumbel(size=raw.shape).astype(np.float32)  # argmax: softmax labels
+    units = 10 ** rng.uniform(-1, 1, n_features)
+    X = X @ (_mixing(rng, n_features) * units).astype(np.float32)
+    return _split("tall", X, raw.argmax(axis=1), 2_000_000, C=1.0)
+
+
+def wide(folder: Path | None = None) -> Task:
+    """Return rows like short texts: words by Zipf's law, an eighth of them topical."""
+    rng = np.random.default_rng(0)
+    n_samples, n_features, n_classes, n_words = 120_000, 200_000, 20, 50
+    y = rng.integers(n_classes, size=n_samples)
+    uniform = rng.random((n_samples, n_words))
+    words = (np.exp(uniform * np.log(n_features)) - 1).astype(np.int64)
+    topical = rng.random(words.shape) < 0.125
+    own = (words * 31 + 7919 * (y[:, None] + 1)) % n_features
+    words = np.where(topical, own, words).clip(0, n_features - 1)
+    starts = np.arange(n_samples + 1, dtype=np.int32) * n_words
+    words = words.ravel().astype(np.int32)  # SGDClassifier takes no larger indices
+    X = sp.csr_array(
+        (np.ones(words.size, np.float32), words, starts), shape=(n_samples, n_features)
+    )
+    X.sum_duplicates()
+    norm = np.sqrt(X.multiply(X).sum(axis=1))
+    X.data /= np.repeat(norm, np.diff(X.indptr)).astype(np.float32)
+    return _split("wide", X, y, 100_000, C=1.0)
+
+
+def _mixing(rng, n_features):
+    """Return a matrix that gives white features a falling spectrum and unit size."""
+    spectrum = np.arange(1, n_features + 1) ** -0.5
+    spectrum /= np.sqrt(np.mean(spectrum**2))
+    rotation = np.linalg.qr(rng.standard_normal((n_features, n_features)))[0]
+    return (spectrum[:, None] * rotation).astype(np.float32)
+
+
+def _split(name, X, y, n_train: int, C: float) -> Task:
+    return Task(name, X[:n_train], y[:n_train], X[n_train:], y[n_train:], C)
+
+
+TASKS = {
+    make.__name__: make for make in (mnist, news20, digits, probe, wide, tall, tiny)
+}
+FROM_FILES = {"mnist": "mnist.npz", "news20": "news20_tfidf.npz"}
