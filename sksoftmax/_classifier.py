@@ -735,8 +735,8 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         tol, floor = self.tol or 0.0, problem.floor
         plateau = Plateau(tol, self.n_iter_no_change, floor)
         automatic = self.learning_rate == "auto"
-        metric = self._metric(problem, n_rows=len(rows)) if automatic else None
         if automatic and batch_size == len(rows):
+            metric = self._metric(problem, n_rows=len(rows))
             full_batch = FullBatch(problem, state, rows, metric)
             yield from full_batch.to_the_optimum(tol / 100)
             return
@@ -757,6 +757,7 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
                 break
         # Passes are cheap and gain unevenly: two count as one epoch.
         plateau = Plateau(tol, 2 * self.n_iter_no_change, floor)
+        metric = self._metric(problem, state.metric)
         full_batch = FullBatch(problem, state, rows, metric)
         yield from full_batch.while_it_pays(plateau)
 

@@ -59,7 +59,7 @@ class FullBatch:
     def while_it_pays(self, plateau: Plateau):
         """Yield model, objective and whether that has converged, step by step."""
         for model in self._models(self._metric.rho):
-            yield model, self.objective, plateau.reached(self.objective)
+            yield model, self.objective, plateau.reached(self.objective) or self.stalled
 
     def gap_estimate(self) -> float:
         """Return <G, M G> / 2: near the optimum, about the objective's distance to it.
@@ -71,9 +71,10 @@ class FullBatch:
 
     def _models(self, rho: float):
         self._rho = rho
+        with self._blas_threads():
+            self._prepare()
         while not self.stalled:
             with self._blas_threads():
-                self._prepare()
                 self.step()
                 self._prepare()
             if not math.isfinite(self.objective):

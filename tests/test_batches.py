@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sksoftmax._batches import Moments, parts, training_rows
+from sksoftmax._batches import Moments, parts, put, training_rows
 
 rng = np.random.RandomState(0)
 X = rng.standard_normal((40, 30)) * (rng.uniform(size=(40, 30)) < 0.1)
@@ -190,3 +190,15 @@ def test_parts_cover_everything_once():
 
     assert_array_equal(np.concatenate(list(parts(numbers, 5))), numbers)
     assert [(p.start, p.stop) for p in parts(slice(3, 9), 4)] == [(3, 7), (7, 9)]
+
+
+@pytest.mark.parametrize("n_columns", [1, 3])
+def test_put_sets_whole_rows(n_columns):
+    array = rng.standard_normal((40, n_columns)).astype(np.float32)
+    columns, values = np.array([0, 7, 39]), np.ones((3, n_columns), np.float32)
+    expected = array.copy()
+    expected[columns] = values
+
+    put(array, columns, values)
+
+    assert_array_equal(array, expected)

@@ -104,6 +104,17 @@ def test_the_generator_of_a_stream_is_its_own(permuted):
     assert_array_equal(shared.get_state()[1], state)
 
 
+def test_shallow_copies_do_not_share_the_generator(permuted):
+    X, y = permuted
+    clf = SoftmaxRegressionClassifier(random_state=0).fit(X[:500], y[:500])
+    first, second = copy.copy(clf), copy.copy(clf)
+
+    for model in (first, second):
+        model.partial_fit(X[500:], y[500:])
+
+    assert_array_equal(first.coef_, second.coef_)
+
+
 def test_goes_on_from_a_fit(permuted):
     X, y = permuted
     clf = SoftmaxRegressionClassifier(random_state=0, batch_size=100)

@@ -7,21 +7,21 @@ The quality that a fit has to reach is LogisticRegression's of the same run.
 """
 
 import argparse
-import json
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
-from itertools import islice, pairwise
+from itertools import islice
 from pathlib import Path
 from statistics import median
 
 import costs
 import numpy as np
+import quality
+import report
 from systems import OURS, PEERS, REFERENCE, TORCH_RATES, Fit, System, torch_epochs
 from tasks import FROM_FILES, TASKS, Task
 from threadpoolctl import threadpool_info
 
-HERE = Path(__file__).parent
 SLOW = 20.0  # seconds; a peer's fits that take longer are not repeated
 LIBRARIES = (
     *("sksoftmax", "numpy", "scipy", "scikit-learn", "scikit-learn-intelex"),
@@ -104,12 +104,18 @@ def compare(task: Task, peers: list[System], repeats: int, named: bool) -> dict:
                 skipped[peer.name] = why
                 continue
             known = fits.get(peer.name, [])
+            if peer.name in skipped:
+                continue
             if known and known[0]["seconds"] > SLOW and peer is not REFERENCE:
                 continue
             run(OURS, len(fits[OURS.name]))
-            run(peer, seed)
+            try:
+                run(peer, seed)
+            except Exception as error:  # a peer's failure is a result, too
+                skipped[peer.name] = f"failed: {error}"[:200]
+                print(f"  {peer.name}: {skipped[peer.name]}", flush=True)
         run(OURS, len(fits[OURS.name]))
-    return {"fits": fits, "skipped": skipped}
+    return {"title": task.title, "fits": fits, "skipped": skipped}
 
 
 def best_torch(task: Task, optimizer: str, target: float, patience: float) -> dict:
@@ -155,121 +161,20 @@ def _words(found):
     return words + (f" ({found['note']})" if found["note"] else "")
 
 
-def table(title: str, result: dict) -> str:
-    """Return one task's comparison in Markdown."""
-    fits = {name: list(found) for name, found in result["fits"].items()}
-    for name, found in result.get("torch", {}).items():
-        fits[f"PyTorch {name}"] = [found["best"]]
-    ours = median(f["seconds"] for f in fits[OURS.name])
-    lines = [
-        f"### {title}",
-        "",
-        "| system | seconds | times ours | test log-loss | accuracy | objective "
-        "| epochs | fits |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for name, found in fits.items():
-        middle = {
-            key: median(f[key] for f in found)
-            for key in ("seconds", "log_loss", "accuracy", "objective", "n_iter")
-            if all(f.get(key) is not None for f in found)
-        }
-        objective = f"{middle['objective']:.4f}" if "objective" in middle else "-"
-        epochs = f"{middle['n_iter']:g}" if "n_iter" in middle else "-"
-        note = f" ({found[0]['note']})" if found[0]["note"] else ""
-        lines.append(
-            f"| {name}{note} "
-            f"| {middle['seconds']:.3g} | {middle['seconds'] / ours:.2g} "
-            f"| {middle['log_loss']:.4f} | {middle['accuracy']:.4f} | {objective} "
-            f"| {epochs} | {len(found)} |"
-        )
-    for name, why in result["skipped"].items():
-        lines.append(f"| {name} | skipped: {why} | | | | | | |")
-    return "\n".join(lines) + "\n"
-
-
-def cost_table(rows: list[dict]) -> str:
-    """Return what single operations cost, in Markdown."""
-    lines = [
-        "### Single operations",
-        "",
-        "| ours / what it is compared with | seconds | of the other | ratio | |",
-        "|---|---|---|---|---|",
-    ]
-    for row in rows:
-        other = f"{row['other']:.3g} | {row['ratio']:.2f}" if "other" in row else " | "
-        note = row.get("note", "")
-        lines.append(f"| {row['name']} | {row['seconds']:.3g} | {other} | {note} |")
-    return "\n".join(lines) + "\n"
-
-
-def growth_table(curves: dict[str, list]) -> str:
-    """Return how an epoch's time grows as one size doubles, in Markdown."""
-    lines = [
-        "### An epoch's seconds as one size doubles",
-        "",
-        "| | 1 | 2 | 4 | times for each doubling |",
-        "|---|---|---|---|---|",
-    ]
-    for name, points in curves.items():
-        times = [t for _, t in points]
-        steps = ", ".join(f"{b / a:.2f}" for a, b in pairwise(times))
-        cells = " | ".join(f"{t:.3g} ({size})" for size, t in points)
-        lines.append(f"| {name} | {cells} | {steps} |")
-    return "\n".join(lines) + "\n"
-
-
-def draw_curves(name: str, lines: dict[str, list[dict]], path: Path) -> None:
-    """Draw test log-loss and objective against seconds."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11, 4.5), layout="constrained")
-    panels = figure.subplots(1, 2)
-    for panel, key in zip(panels, ("log_loss", "objective"), strict=True):
-        for system, found in lines.items():
-            points = [(f["seconds"], f[key]) for f in found if key in f]
-            if points:
-                panel.plot(*zip(*points, strict=True), "o-", ms=3, label=system)
-        panel.set(xscale="log", yscale="log", xlabel="seconds")
-        panel.grid(alpha=0.3, which="both")
-    panels[0].set_title(f"{name}: test log-loss")
-    panels[1].set_title(f"{name}: training objective")
-    panels[0].legend(fontsize="small")
-    figure.savefig(path, dpi=110)
-
-
-def draw_growth(curves: dict[str, list], path: Path) -> None:
-    """Draw an epoch's seconds against rows, features and classes."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11, 3.6), layout="constrained")
-    for panel, size in zip(figure.subplots(1, 3), "ndq", strict=True):
-        for name, points in curves.items():
-            if name.endswith(f", {size}"):
-                panel.plot(*zip(*points, strict=True), "o-", ms=3, label=name[:-3])
-        panel.set(
-            xscale="log", yscale="log", xlabel=size, title=f"epoch against {size}"
-        )
-        panel.set_ylabel("seconds")
-        panel.grid(alpha=0.3, which="both")
-        panel.legend(fontsize="small")
-    figure.savefig(path, dpi=110)
-
-
 def main() -> None:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         "--data", type=Path, help="folder of mnist.npz, news20_tfidf.npz"
     )
-    parser.add_argument("--task", nargs="+", choices=[*TASKS, "costs"])
+    parser.add_argument("--task", nargs="+", choices=[*TASKS, "costs", "quality"])
     parser.add_argument(
         "--peers", nargs="+", help="names as in the table; default: all"
     )
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--curves", action="store_true", help="also draw them")
     parser.add_argument("--quick", action="store_true", help="digits, tiny and costs")
-    parser.add_argument("--output", type=Path, default=HERE / "results")
+    parser.add_argument("--output", type=Path, default=Path("benchmark"))
     options = parser.parse_args()
 
     known = {peer.name: peer for peer in PEERS} | {
@@ -283,20 +188,15 @@ def main() -> None:
     if options.quick:
         peers = [p for p in peers if p.name in ("LogisticRegression", "SGDClassifier")]
     names = options.task or (["digits", "tiny", "costs"] if options.quick else None)
-    names = names or [*TASKS, "costs"]
-    options.output.mkdir(parents=True, exist_ok=True)
+    names = names or [*TASKS, "costs", "quality"]
 
-    results, texts = {"machine": machine()}, []
-    mnist = None
-    for name in names:
-        if name == "costs":
-            continue
-        file = FROM_FILES.get(name)
-        if file and not (options.data and (options.data / file).exists()):
-            print(f"{name}: skipped, needs {file} in --data")
+    results = report.load(options.output) | {"machine": machine()}
+    results.setdefault("tasks", {})
+    for name in [name for name in names if name in TASKS]:
+        if not _has_data(name, options.data):
+            print(f"{name}: skipped, needs {FROM_FILES[name]} in --data")
             continue
         task = TASKS[name](options.data)
-        mnist = task if name == "mnist" else mnist
         print(task.title, flush=True)
         result = compare(task, peers, options.repeats, options.peers is not None)
         if not options.quick:
@@ -305,14 +205,22 @@ def main() -> None:
             result["curves"] = curves(task, [OURS, *peers])
             for key, found in result.get("torch", {}).items():
                 result["curves"][f"PyTorch {key}"] = found["curve"]
-            draw_curves(name, result["curves"], options.output / f"curve_{name}.png")
-        results[name] = result
-        texts.append(table(task.title, result))
-        _write(options.output, results, texts)
+        results["tasks"][name] = result
+        report.write(options.output, results)
     if "costs" in names:
-        results |= _costs(mnist, options, texts)
-        _write(options.output, results, texts)
+        print("costs", flush=True)
+        results |= _costs(options)
+        report.write(options.output, results)
+    if "quality" in names:
+        print("quality", flush=True)
+        results["quality"] = quality.compare()
+        report.write(options.output, results)
     print((options.output / "results.md").read_text())
+
+
+def _has_data(name, folder):
+    file = FROM_FILES.get(name)
+    return file is None or (folder is not None and (folder / file).exists())
 
 
 def _add_torch(task, result, wanted):
@@ -334,33 +242,17 @@ def _add_torch(task, result, wanted):
             result.setdefault("torch", {})[optimizer] = found
 
 
-def _costs(mnist, options, texts):
-    print("costs", flush=True)
-    small = options.quick
-    rows = []
-    if mnist is None and options.data and (options.data / FROM_FILES["mnist"]).exists():
+def _costs(options):
+    small, rows = options.quick, []
+    if _has_data("mnist", options.data):
         mnist = TASKS["mnist"](options.data)
-    if mnist is not None:
         rows += [costs.epoch(mnist), costs.stream(mnist)]
         rows += [] if small else [costs.search(mnist)]
     else:
         print("  epoch, stream and search need mnist.npz in --data: skipped")
     rows += costs.predictions(10**5 if small else 10**6)
     rows.append(costs.prediction_memory(10**5 if small else 10**6))
-    growth = costs.growth(1 if small else 3, small)
-    draw_growth(growth, options.output / "growth.png")
-    texts += [cost_table(rows), growth_table(growth)]
-    print(cost_table(rows))
-    return {"costs": rows, "growth": growth}
-
-
-def _write(folder, results, texts):
-    (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n")
-    system = results["machine"]
-    versions = ", ".join(f"{k} {v}" for k, v in system["versions"].items() if v)
-    head = f"{system['cores']} cores, {system['architecture']}, Python "
-    head += f"{system['python']}; {versions}; BLAS threads {system['blas threads']}\n"
-    (folder / "results.md").write_text("\n".join([head, *texts]))
+    return {"costs": rows, "growth": costs.growth(1 if small else 3, small)}
 
 
 if __name__ == "__main__":

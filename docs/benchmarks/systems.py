@@ -39,6 +39,7 @@ class System:
     fit: Callable[[Task, int, int | None], Fit]
     library: str = "sklearn"
     largest_work: float = np.inf  # stored values times classes
+    largest_model: float = np.inf  # features times classes
     takes_sparse: bool = True
     epochs: tuple[int, ...] = ()  # for the curves
 
@@ -49,7 +50,11 @@ class System:
         if sp.issparse(task.X) and not self.takes_sparse:
             return "takes no sparse rows"
         stored = task.X.nnz if sp.issparse(task.X) else task.X.size
-        if stored * len(np.unique(task.y)) > self.largest_work:
+        n_classes = len(np.unique(task.y))
+        if (
+            stored * n_classes > self.largest_work
+            or task.X.shape[1] * n_classes > self.largest_model
+        ):
             return "would take many minutes; name it in --peers to run it"
         return None
 
@@ -57,10 +62,13 @@ class System:
 def _estimator(make) -> Callable[[Task, int, int | None], Fit]:
     def fit(task, seed, epochs):
         model = make(task, seed, {} if epochs is None else {"max_iter": epochs})
+        X = task.X
+        if sp.issparse(X) and type(model).__module__.startswith("snapml"):
+            X = sp.csr_matrix(X)  # it takes no sparse arrays
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # not converged: the table says how far
             started = time.perf_counter()
-            model.fit(task.X, task.y)
+            model.fit(X, task.y)
             seconds = time.perf_counter() - started
         n_iter = getattr(model, "n_iter_", None)
         n_iter = None if n_iter is None else int(np.max(n_iter))
@@ -68,7 +76,10 @@ def _estimator(make) -> Callable[[Task, int, int | None], Fit]:
             type(model).__name__ == "LogisticRegression"
         )
         weights = np.asarray(model.coef_) if is_softmax else None
-        return Fit(seconds, model.predict_proba, n_iter, weights)
+        proba = model.predict_proba
+        if X is not task.X:
+            proba = lambda rows: model.predict_proba(sp.csr_matrix(rows))  # noqa: E731
+        return Fit(seconds, proba, n_iter, weights)
 
     return fit
 
@@ -225,6 +236,7 @@ PEERS = [
         "MLPClassifier(())",
         _estimator(_mlp_classifier),
         largest_work=6e8,
+        largest_model=1e6,
         epochs=(1, 2, 4, 8, 16),
     ),
     System("scikit-learn-intelex", _estimator(_intelex), "sklearnex", 2e9),
