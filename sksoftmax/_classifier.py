@@ -90,7 +90,8 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         Rows in a minibatch. As many as there are samples, or more, and each step uses
         all of them, in one pass over the rows. "auto" does so from the start where
         n_samples * n_features * n_classes is at most 4e7 (for sparse X: stored values
-        * n_classes at most 4e6). Otherwise it takes 512 rows, of dense X for as long
+        * n_classes at most 4e6). Otherwise it takes 512 rows (up to 1024 of more
+        than 512 classes), of dense X for as long
         as an epoch of at most 65536 rows improves the objective by 5 % or more, and
         then all. It is 256 with a `learning_rate` other than "auto".
 
@@ -690,7 +691,11 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
             if self.learning_rate == "auto":
                 work = data.n_stored * problem.loss.n_columns
                 all_rows = may_be_all and work <= data.full_batch_work
-                batch_size = n_rows if all_rows else data.batch_size
+                batch_size = data.batch_size
+                if all_rows:
+                    batch_size = n_rows
+                elif problem.loss.n_columns > batch_size:  # or most classes are absent
+                    batch_size = min(problem.loss.n_columns, 2 * batch_size)
         return min(batch_size, n_rows)
 
     def _edges(self, n_rows, batch_size):
@@ -859,7 +864,10 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         X = self._validate(X)
         coef, loss = self.coef_.T, cross_entropy(len(self.classes_))
-        size = max(1, _PREDICTED_NUMBERS // max(X.shape[1], coef.shape[1]))
+        width = 4 * coef.shape[1]
+        if X.dtype != coef.dtype:  # then a part of X is copied
+            width = max(width, X.shape[1])
+        size = max(1, _PREDICTED_NUMBERS // width)
         result = None
         for part in parts(slice(0, X.shape[0]), size):
             raw = safe_sparse_dot(

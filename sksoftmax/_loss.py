@@ -105,11 +105,12 @@ class SigmoidCrossEntropy:
         return (raw_prediction[:, 0] > 0).astype(np.intp)
 
     def predict_proba(self, raw_prediction):
-        """Return the probability of both classes."""
-        proba = np.empty((len(raw_prediction), 2), raw_prediction.dtype)
+        """Return the probability of both classes; overwrites its input."""
+        raw = raw_prediction[:, 0]
+        proba = np.empty((len(raw), 2), raw.dtype)
+        expit(raw, out=proba[:, 1])
         # Not 1 - p: what is nearly sure keeps the digits of its surprise.
-        expit(-raw_prediction[:, 0], out=proba[:, 0])
-        expit(raw_prediction[:, 0], out=proba[:, 1])
+        expit(np.negative(raw, out=raw), out=proba[:, 0])
         return proba
 
     def predict_log_proba(self, raw_prediction):

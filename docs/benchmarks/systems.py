@@ -229,7 +229,7 @@ PEERS = [
     System(
         "SGDClassifier",
         _estimator(_sgd_classifier),
-        largest_work=2e9,
+        largest_work=6e8,
         epochs=(1, 2, 4, 8),
     ),
     System(

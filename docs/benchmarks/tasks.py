@@ -108,15 +108,14 @@ def probe(folder: Path | None = None) -> Task:
 
 
 def tall(folder: Path | None = None) -> Task:
-    """Return many rows of few, correlated features in units from 0.1 to 10."""
+    """Return many rows of few, correlated features."""
     rng = np.random.default_rng(0)
     n_samples, n_features, n_classes = 2_100_000, 50, 10
     X = rng.standard_normal((n_samples, n_features), dtype=np.float32)
     raw = X @ rng.standard_normal((n_features, n_classes), dtype=np.float32)
     raw *= np.float32(0.5)
     raw += rng.gumbel(size=raw.shape).astype(np.float32)  # argmax: softmax labels
-    units = 10 ** rng.uniform(-1, 1, n_features)
-    X = X @ (_mixing(rng, n_features) * units).astype(np.float32)
+    X = X @ _mixing(rng, n_features)
     return _split("tall", X, raw.argmax(axis=1), 2_000_000, C=1.0)
 
 
