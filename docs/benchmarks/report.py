@@ -1,6 +1,7 @@
 """Tables in Markdown and figures of what was measured."""
 
 import json
+import math
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -79,15 +80,18 @@ def draw_curves(name: str, lines: dict[str, list[dict]], path: Path) -> None:
     figure = Figure(figsize=(11, 4.5), layout="constrained")
     panels = figure.subplots(1, 2)
     for panel, key in zip(panels, ("log_loss", "objective"), strict=True):
-        for system, found in lines.items():
+        best = math.inf
+        for colour, (system, found) in enumerate(lines.items()):
             points = [(f["seconds"], f[key]) for f in found if key in f]
             if points:
-                panel.plot(*zip(*points, strict=True), "o-", ms=3, label=system)
-        panel.set(xscale="log", yscale="log", xlabel="seconds")
+                style = {"color": f"C{colour}", "marker": "o", "ms": 3}
+                panel.plot(*zip(*points, strict=True), **style, label=system)
+                best = min(best, *(value for _, value in points))
+        panel.set(xscale="log", xlabel="seconds", ylim=(0.98 * best, 1.5 * best))
         panel.grid(alpha=0.3, which="both")
     panels[0].set_title(f"{name}: test log-loss")
     panels[1].set_title(f"{name}: training objective")
-    panels[0].legend(fontsize="small")
+    panels[0].legend(fontsize="small", loc="upper right")
     figure.savefig(path, dpi=110)
 
 

@@ -252,7 +252,7 @@ def _costs(options):
         print("  epoch, stream and search need mnist.npz in --data: skipped")
     rows += costs.predictions(10**5 if small else 10**6)
     rows.append(costs.prediction_memory(10**5 if small else 10**6))
-    return {"costs": rows, "growth": costs.growth(1 if small else 3, small)}
+    return {"costs": rows, "growth": costs.growth(1 if small else 5, small)}
 
 
 if __name__ == "__main__":
