@@ -778,6 +778,7 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         best = None
         for model, objective, converged in islice(epochs, self.max_iter):
             self.loss_curve_.append(objective)
+            done = converged
             line = f"epoch {len(self.loss_curve_)}: objective {objective:.6f}"
             if validation is not None:
                 validation_loss, plateau = validation
@@ -787,14 +788,14 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
                 if best is None or loss < self.best_validation_loss_:
                     best, self.best_validation_loss_ = model.copy(), loss
                 self.validation_loss_curve_.append(loss)
-                converged = plateau.reached(loss)
+                done = plateau.reached(loss)
                 line += f", validation log-loss {loss:.6f}"
             if self.verbose:
                 print(line)
-            if converged and self.tol is not None:
+            if done and self.tol is not None:
                 break
-        else:
-            if self.tol is not None:
+        else:  # with validation, a solver that can do no more is no failure
+            if self.tol is not None and not converged:
                 self._warn_not_converged(model.dtype)
         self.n_iter_ = len(self.loss_curve_)
         return model if best is None else best

@@ -37,9 +37,12 @@ def center_and_scale(moments, fit_intercept: bool, dtype, may_center: bool = Tru
     mean, total = moments.mean, moments.total or 1.0
     variance = moments.squares / total
     center = np.where(mean**2 > 4 * variance, mean, 0.0)
-    center = np.where(moments.usual != 0, moments.usual, center)
+    # In a stream what was usual once may be so no longer.
+    usual = (moments.usual != 0) & (moments.unusual < total / 2)
+    center = np.where(usual, moments.usual, center)
     center *= fit_intercept and may_center
     constant = np.sqrt(variance) <= 4 * np.finfo(dtype).eps * np.abs(mean)
+    constant |= usual & (moments.unusual <= 1e-12 * total)
     square = np.where(constant & (center != 0), 0, variance + (mean - center) ** 2)
     coverage = np.where(center == moments.usual, moments.unusual / total, 1.0)
     coverage[square == 0] = 1.0

@@ -229,7 +229,8 @@ class SGD:
     """Minibatch SGD with averaged iterates."""
 
     def __init__(self, problem: Problem, state: State, step, min_share=0.0) -> None:
-        """Go on from `state`; an average holds that share of the newest iterate."""
+        """Go on from `state`; to an average an update adds at least `min_share`."""
+        self._averaged_at = state.t
         self._problem, self.state, self._step = problem, state, step
         self._min_share = min_share
         self._averages = state.average is not state.weights
@@ -293,7 +294,9 @@ class SGD:
         state = self.state
         self._settle()
         state.n_averages += 1
-        share = max(min(1.0, 8 / (state.n_averages + 7)), self._min_share)
+        kept = (1 - self._min_share) ** (state.t - self._averaged_at)
+        share = max(min(1.0, 8 / (state.n_averages + 7)), 1 - kept)
+        self._averaged_at = state.t
         size = max(1, CHUNK_SIZE // state.weights.shape[1])
         for part in parts(slice(0, len(state.weights)), size):
             change = state.weights[part] - state.average[part]

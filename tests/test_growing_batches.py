@@ -170,7 +170,28 @@ def test_early_stopping_watches_the_passes_too(blobs, n_passes):
     assert clf.best_validation_loss_ == min(clf.validation_loss_curve_)
 
 
+def test_early_stopping_at_the_optimum_is_no_failure(blobs):
+    clf = SoftmaxRegressionClassifier(
+        alpha=1e-2, early_stopping=True, n_iter_no_change=100, random_state=0
+    )
+
+    clf.fit(*blobs)  # a ConvergenceWarning would be an error
+
+    assert clf.n_iter_ < clf.max_iter
+
+
 # Columns whose usual value is not zero
+
+
+@pytest.mark.parametrize("value", [100000.1, 1e10 / 3, 0.1])
+def test_a_constant_column_of_sparse_rows(blobs, value):
+    X, y = blobs[0].copy(), blobs[1]
+    X[:, 3] = value
+
+    sparse = SoftmaxRegressionClassifier(random_state=0).fit(sp.csr_array(X), y)
+
+    assert np.abs(sparse.coef_[:, 3] * value).max() < 10
+    assert sparse.score(sp.csr_array(X), y) > 0.6
 
 
 @pytest.mark.parametrize("preconditioner", ["gram", "diagonal"])

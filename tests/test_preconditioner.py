@@ -215,6 +215,25 @@ def test_constant_columns_do_not_blow_up_rounding():
     assert scale[0, 0] == 1e3
 
 
+def test_constant_columns_have_no_scale_from_rounding():
+    # Of the squares of sparse rows, rounding is left where there is no variance.
+    center, scale, _ = center_and_scale(
+        moments(1e5, 1e-6, unusual=0.0, usual=1e5), True, np.float64
+    )
+
+    assert_array_equal(center, [1e5])
+    assert scale[0, 0] == 1e5
+
+
+def test_what_is_usual_no_longer_is_no_center():
+    center, scale, _ = center_and_scale(
+        moments(1.0, 4.0, unusual=8.0, usual=30.0), True, np.float64
+    )
+
+    assert_array_equal(center, [0.0])
+    assert scale[0, 0] == pytest.approx(np.sqrt(5))
+
+
 def test_huge_values_are_refused_by_the_feature():
     squares, zeros = np.array([1.0, 1e38]), np.zeros(2)
     huge = Moments(10.0, zeros, squares, zeros, np.full(2, 10.0))

@@ -287,3 +287,37 @@ def test_new_units_do_not_break_a_stream(permuted):
 
     assert np.isfinite(clf.coef_).all()
     assert clf.score(100 * X, y) > 0.9
+
+
+def test_columns_that_begin_to_vary_are_learnt(permuted):
+    X, y = permuted
+    late = X.copy()
+    late[:200] = 5.0
+    plain, stream = (SoftmaxRegressionClassifier(random_state=0) for _ in range(2))
+
+    for model, rows in ((plain, X), (stream, late)):
+        for _ in range(3):
+            for start in range(0, len(y), 200):
+                part = slice(start, start + 200)
+                model.partial_fit(rows[part], y[part], classes=np.unique(y))
+
+    assert stream.score(X[200:], y[200:]) > plain.score(X[200:], y[200:]) - 0.03
+
+
+def test_the_average_forgets_by_updates_however_the_rows_are_cut(permuted):
+    X, y = sp.csr_array(permuted[0]), permuted[1]
+    clf = SoftmaxRegressionClassifier(
+        preconditioner="diagonal", batch_size=4, shuffle=False, random_state=0
+    ).partial_fit(X, y, classes=np.unique(y))
+    clf._stream["n_averages"] = 10**6  # after a long stream
+    before, coefs = clf.coef_.copy(), []
+
+    for size in (len(y), 96):
+        model = copy.deepcopy(clf)
+        for start in range(0, len(y), size):
+            part = slice(start, start + size)
+            model.partial_fit(X[part], 9 - y[part])
+        coefs.append(model.coef_)
+
+    moved = [np.linalg.norm(coef - before) for coef in coefs]
+    assert moved[0] == pytest.approx(moved[1], rel=0.2)
