@@ -106,11 +106,13 @@ class SigmoidCrossEntropy:
 
     def predict_proba(self, raw_prediction):
         """Return the probability of both classes; overwrites its input."""
-        raw = raw_prediction[:, 0]
-        proba = np.empty((len(raw), 2), raw.dtype)
-        expit(raw, out=proba[:, 1])
+        odds = raw_prediction[:, 0]
+        largest = 88 if odds.dtype == np.float32 else 709  # exp must stay finite
+        np.exp(np.minimum(odds, largest, out=odds), out=odds)
+        proba = np.empty((len(odds), 2), odds.dtype)
         # Not 1 - p: what is nearly sure keeps the digits of its surprise.
-        expit(np.negative(raw, out=raw), out=proba[:, 0])
+        np.divide(odds, odds + 1, out=proba[:, 1])
+        np.reciprocal(odds + 1, out=proba[:, 0])
         return proba
 
     def predict_log_proba(self, raw_prediction):
