@@ -163,8 +163,11 @@ class Batch:
         if not self._fit_intercept:
             return grad
         total = grad_raw.sum(axis=0)
-        grad[self._far] -= self._center * total
-        return np.vstack([grad, total])
+        if len(self._far):
+            grad[self._far] -= self._center * total
+        whole = np.empty((len(grad) + 1, len(total)), grad.dtype)
+        whole[:-1], whole[-1] = grad, total
+        return whole
 
 
 class DenseRows(_Rows):

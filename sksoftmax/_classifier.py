@@ -30,7 +30,7 @@ from sksoftmax._compat import (
 )
 from sksoftmax._lbfgs import FullBatch
 from sksoftmax._loss import cross_entropy
-from sksoftmax._penalty import L2
+from sksoftmax._penalty import ElasticNet
 from sksoftmax._preconditioner import Diagonal, Gram, center_and_scale
 from sksoftmax._solver import (
     SGD,
@@ -64,7 +64,8 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
 
     Minimises, over the weights W (`coef_`) and the intercept c (`intercept_`)::
 
-        sum_i s_i CE(y_i, softmax(W x_i + c)) / sum_i s_i  +  alpha / 2 * ||W||_2^2
+        sum_i s_i CE(y_i, softmax(W x_i + c)) / sum_i s_i
+        + alpha * ((1 - l1_ratio) / 2 * ||W||_2^2 + l1_ratio * ||W||_1)
 
     with the cross-entropy CE(y, p) = -log p_y and s_i the sample weight times the
     weight of the class. Two classes have one row of weights and a sigmoid.
@@ -80,8 +81,15 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
     Parameters
     ----------
     alpha : float, default=1e-4
-        Strength of the L2 penalty. It does not depend on the number of samples.
+        Strength of the penalty. It does not depend on the number of samples.
         0 is no penalty; raising it draws all weights towards zero.
+
+    l1_ratio : float, default=0.0
+        Share of L1 in the penalty, between 0 (L2 alone) and 1 (L1 alone). More of it
+        makes more weights zero, exactly; see `sparsify`. With minibatches a weight of
+        the average is zero where that of the last iterate is: noise leaves more
+        weights than the optimum has. All rows in a batch, or ``solver="svrg"``, find
+        the zeros of the optimum.
 
     fit_intercept : bool, default=True
         Whether to fit an intercept. It is not penalised.
@@ -241,6 +249,7 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
 
     _parameter_constraints = {  # noqa: RUF012 (scikit-learn reads this class attribute)
         "alpha": [Interval(Real, 0, None, closed="left")],
+        "l1_ratio": [Interval(Real, 0, 1, closed="both")],
         "fit_intercept": ["boolean"],
         "batch_size": [
             Interval(Integral, 1, None, closed="left"),
@@ -268,6 +277,7 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         self,
         *,
         alpha=1e-4,
+        l1_ratio=0.0,
         fit_intercept=True,
         batch_size="auto",
         max_iter=1000,
@@ -288,6 +298,7 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         verbose=0,
     ):
         self.alpha = alpha
+        self.l1_ratio = l1_ratio
         self.fit_intercept = fit_intercept
         self.batch_size = batch_size
         self.max_iter = max_iter
@@ -671,17 +682,19 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
 
     def _problem(self, data, y, weight):
         """Return what there is to minimise over these rows."""
-        center, scale, coverage = center_and_scale(
+        center, *of_columns = center_and_scale(
             Moments(**self._moments),
             self.fit_intercept,
             data.dtype,
             may_center=self.learning_rate == "auto",
         )
         data.center_at(center)
-        penalty = L2(self.alpha, data.n_features, self.fit_intercept, data.dtype)
+        penalty = ElasticNet(
+            self.alpha, self.l1_ratio, data.n_features, self.fit_intercept, data.dtype
+        )
         loss = cross_entropy(len(self.classes_))
         weight = weight.astype(data.dtype, copy=False)
-        return Problem(data, y, weight, loss, penalty, scale, coverage)
+        return Problem(data, y, weight, loss, penalty, *of_columns)
 
     def _batch_size(self, problem, n_rows, may_be_all):
         """Return how many of these rows make a batch."""
@@ -710,6 +723,14 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         """
         data = problem.data
         name = self.preconditioner if self.preconditioner != "auto" else known
+        if problem.penalty.makes_zeros:
+            if self.preconditioner == "gram":
+                raise ValueError(
+                    f"preconditioner='gram' was wanted with l1_ratio={self.l1_ratio}; "
+                    "proximal steps, which make weights zero, need a diagonal metric. "
+                    "Use preconditioner='auto' or 'diagonal', or l1_ratio=0."
+                )
+            name = "diagonal"
         if name is None:
             worthwhile = _GRAM_PAYS * n_rows * problem.loss.n_columns
             wide = data.n_features > data.max_gram_features

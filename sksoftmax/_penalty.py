@@ -1,36 +1,99 @@
-"""What is added to the loss to keep the weights small."""
+"""What is added to the loss to keep the weights small, or zero."""
+
+from typing import NamedTuple
 
 import numpy as np
 
 from sksoftmax._batches import pick
 
 
-class L2:
-    """alpha / 2 * ||coef||_2^2 on weights of shape (n_weights, n_columns).
+class ElasticNet:
+    """alpha * ((1 - l1_ratio) / 2 * ||coef||_2^2 + l1_ratio * ||coef||_1).
 
-    `alpha` has the shape (n_weights, 1): the row of the intercept has none.
+    For weights of shape (n_weights, n_columns). The strengths `l2` and `l1` have the
+    shape (n_weights, 1): the row of the intercept has none.
     """
 
-    def __init__(self, alpha: float, n_features: int, fit_intercept: bool, dtype):
-        self.alpha = np.full((n_features + fit_intercept, 1), alpha, dtype)
-        self.alpha[n_features:] = 0
+    def __init__(
+        self, alpha: float, l1_ratio: float, n_features: int, fit_intercept: bool, dtype
+    ) -> None:
+        self.l2, self.l1 = np.zeros((2, n_features + fit_intercept, 1), dtype)
+        self.l2[:n_features] = alpha * (1 - l1_ratio)
+        self.l1[:n_features] = alpha * l1_ratio
+        self.penalised = self.l2 + self.l1 > 0
+        self.makes_zeros = bool(self.l1.any())
 
-    def value(self, weights, rows=slice(None)):
+    def value(self, weights, rows=slice(None)) -> float:
         """Return the penalty of those rows of the weights."""
-        return 0.5 * float(np.vdot(weights, self.gradient(weights, rows)))
+        of_rows = np.einsum("ij,ij->i", weights, self.gradient(weights, rows)) / 2
+        if self.makes_zeros:
+            of_rows += pick(self.l1, rows)[:, 0] * np.abs(weights).sum(axis=1)
+        return float(of_rows.sum(dtype=np.float64))
 
     def gradient(self, weights, rows=slice(None)):
-        """Return the gradient at those rows of the weights."""
-        return pick(self.alpha, rows) * weights
+        """Return the gradient of the smooth part at those rows of the weights."""
+        return pick(self.l2, rows) * weights
 
-    def log_decay(self, step_size):
-        """Return the log of what a gradient step on the penalty multiplies weights by.
+    def pseudo_gradient(self, weights, grad, rows=slice(None)):
+        """Return the shortest subgradient, given the gradient of all that is smooth.
 
-        Shape (n_weights, 1); `step_size` is a number or of that shape.
+        It is zero at the optimum. Without l1 it is `grad` itself.
         """
-        largest = 1 - np.finfo(self.alpha.dtype).eps
-        return np.log1p(-np.minimum(step_size * self.alpha, largest))
+        if not self.makes_zeros:
+            return grad
+        l1 = pick(self.l1, rows)
+        return np.where(weights == 0, _soft(grad, l1), grad + l1 * np.sign(weights))
 
-    def log_prox(self, step_size):
-        """Return the same for a proximal step, which no length makes overshoot."""
-        return -np.log1p(step_size * self.alpha)
+    def soften(self, weights, step_size: float, rows=slice(None)) -> None:
+        """Take a proximal step on l1 alone in those rows of the weights, in place."""
+        if self.makes_zeros:
+            weights[...] = _soft(weights, step_size * pick(self.l1, rows))
+
+    def gradient_step(self, step_size) -> "Shrinkage":
+        """Return what a gradient step on l2 and a proximal one on l1 do to weights.
+
+        `step_size` is a number or has the shape (n_weights, 1).
+        """
+        largest = 1 - np.finfo(self.l2.dtype).eps
+        log_factor = np.log1p(-np.minimum(step_size * self.l2, largest))
+        return Shrinkage(log_factor, step_size * self.l1, self.makes_zeros)
+
+    def proximal_step(self, step_size) -> "Shrinkage":
+        """Return what a proximal step does, which no length makes overshoot."""
+        log_factor = -np.log1p(step_size * self.l2)
+        threshold = step_size * self.l1 * np.exp(log_factor)
+        return Shrinkage(log_factor, threshold, self.makes_zeros)
+
+
+class Shrinkage(NamedTuple):
+    """The map w <- soft(factor * w, threshold), which can be repeated at one go."""
+
+    log_factor: np.ndarray  # (n_weights, 1)
+    threshold: np.ndarray  # (n_weights, 1)
+    makes_zeros: bool
+
+    def repeat(self, weights, times, columns=slice(None)) -> None:
+        """Apply it so many times to the weights of those columns, in place.
+
+        `times`: shape (len(weights),), integers.
+        """
+        log_factor = pick(self.log_factor, columns)
+        times = times.astype(weights.dtype)[:, None]
+        powers = times * log_factor
+        weights *= np.exp(powers)
+        if self.makes_zeros:
+            threshold = pick(self.threshold, columns) * _geometric(
+                times, log_factor, powers
+            )
+            weights[...] = _soft(weights, threshold)
+
+
+def _soft(values, threshold):
+    """Draw values towards zero by the threshold; those within it become zero."""
+    return values - np.clip(values, -threshold, threshold)
+
+
+def _geometric(times, log_factor, powers):
+    """Return 1 + factor + ... + factor^(times - 1)."""
+    small = np.where(log_factor == 0, 1, np.expm1(log_factor))
+    return np.where(log_factor == 0, times, np.expm1(powers) / small)

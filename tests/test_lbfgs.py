@@ -8,19 +8,21 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sksoftmax._batches import training_rows
 from sksoftmax._lbfgs import FullBatch
 from sksoftmax._loss import cross_entropy
-from sksoftmax._penalty import L2
+from sksoftmax._penalty import ElasticNet
 from sksoftmax._preconditioner import Diagonal, Gram, center_and_scale
 from sksoftmax._solver import Problem, State
 
 
-def make_solver(X, y, metric, alpha=1e-3, weights=None, dtype=np.float64):
+def make_solver(
+    X, y, metric, alpha=1e-3, l1_ratio=0.0, weights=None, dtype=np.float64
+):
     data = training_rows(X, dtype, True)
     weight = np.ones(X.shape[0], dtype)
-    center, scale, coverage = center_and_scale(data.moments(weight), True, dtype)
+    center, *of_columns = center_and_scale(data.moments(weight), True, dtype)
     data.center_at(center)
     loss = cross_entropy(int(y.max()) + 1)
-    penalty = L2(alpha, X.shape[1], True, dtype)
-    problem = Problem(data, y, weight, loss, penalty, scale, coverage)
+    penalty = ElasticNet(alpha, l1_ratio, X.shape[1], True, dtype)
+    problem = Problem(data, y, weight, loss, penalty, *of_columns)
     weights = problem.zeros() if weights is None else weights
     return FullBatch(problem, State(weights, weights), np.arange(X.shape[0]), metric)
 

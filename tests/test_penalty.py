@@ -1,10 +1,11 @@
-"""The penalty against its formula."""
+"""The penalty against its formula, and many small steps at once against a loop."""
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.optimize import minimize_scalar
 
-from sksoftmax._penalty import L2
+from sksoftmax._penalty import ElasticNet
 
 
 @pytest.fixture
@@ -12,44 +13,122 @@ def weights():
     return np.random.RandomState(0).standard_normal((4, 3))
 
 
-def test_value_and_gradient_leave_the_intercept_out(weights):
-    penalty = L2(0.3, 3, True, np.float64)
+def elastic_net(alpha=0.3, l1_ratio=0.0, fit_intercept=True):
+    return ElasticNet(alpha, l1_ratio, 4 - fit_intercept, fit_intercept, np.float64)
 
-    assert penalty.value(weights) == pytest.approx(0.15 * (weights[:3] ** 2).sum())
-    assert_allclose(penalty.gradient(weights)[:3], 0.3 * weights[:3])
-    assert_array_equal(penalty.gradient(weights)[3], 0)
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.4, 1.0])
+def test_value_leaves_the_intercept_out(weights, l1_ratio):
+    squares, sizes = (weights[:3] ** 2).sum(), np.abs(weights[:3]).sum()
+
+    value = elastic_net(l1_ratio=l1_ratio).value(weights)
+
+    assert value == pytest.approx(
+        0.15 * (1 - l1_ratio) * squares + 0.3 * l1_ratio * sizes
+    )
 
 
 def test_without_intercept_all_rows_are_penalised(weights):
-    penalty = L2(0.3, 4, False, np.float64)
+    penalty = elastic_net(fit_intercept=False)
 
     assert penalty.value(weights) == pytest.approx(0.15 * (weights**2).sum())
 
 
+def test_the_gradient_is_that_of_l2_alone(weights):
+    gradient = elastic_net(l1_ratio=0.5).gradient(weights)
+
+    assert_allclose(gradient[:3], 0.15 * weights[:3])
+    assert_array_equal(gradient[3], 0)
+
+
+def test_the_value_of_many_float32_weights_keeps_its_digits():
+    weights = np.full((200_000, 20), 0.1, np.float32)
+    penalty = ElasticNet(1e-3, 0.0, 200_000, False, np.float32)
+
+    exact = 1e-3 / 2 * np.float64(np.float32(0.1)) ** 2 * 4e6
+    assert penalty.value(weights) == pytest.approx(exact, rel=1e-6)
+
+
+def test_the_pseudo_gradient_is_the_shortest_subgradient(weights):
+    weights[1] = 0
+    grad = np.array([[0.1] * 3, [0.05, -0.5, 0.2], [-1, 0, 1], [3, 0, -3]])
+    penalty = elastic_net(l1_ratio=0.5)
+
+    slopes = penalty.pseudo_gradient(weights, grad)
+
+    at_zero = [0, -0.35, 0.2 - 0.15]  # 0.3 * 0.5 = 0.15 towards zero
+    assert_allclose(slopes[1], at_zero, atol=1e-15)
+    for row in (0, 2):
+        assert_allclose(slopes[row], grad[row] + 0.15 * np.sign(weights[row]))
+    assert_array_equal(slopes[3], grad[3])
+
+
+def test_without_l1_the_pseudo_gradient_is_the_gradient(weights):
+    assert elastic_net().pseudo_gradient(weights, weights) is weights
+
+
 def test_a_gradient_step_multiplies_all_but_the_intercept(weights):
-    penalty = L2(0.3, 3, True, np.float64)
+    penalty = elastic_net()
+    expected = weights - 0.5 * penalty.gradient(weights)
 
-    factor = np.exp(penalty.log_decay(0.5))
+    penalty.gradient_step(0.5).repeat(weights, np.ones(4, int))
 
-    assert_allclose(weights - 0.5 * penalty.gradient(weights), weights * factor)
+    assert_allclose(weights, expected)
 
 
 def test_a_gradient_step_too_long_ends_at_zero(weights):
-    penalty = L2(10.0, 3, True, np.float64)
+    intercept = weights[3].copy()
 
-    factor = np.exp(penalty.log_decay(1.0))
+    elastic_net(alpha=10.0).gradient_step(1.0).repeat(weights, np.ones(4, int))
 
-    assert_allclose((weights * factor)[:3], 0, atol=1e-15)
-    assert_array_equal((weights * factor)[3], weights[3])
+    assert_allclose(weights[:3], 0, atol=1e-15)
+    assert_array_equal(weights[3], intercept)
 
 
-def test_a_proximal_step_minimises_penalty_plus_half_the_squared_distance(weights):
-    penalty = L2(0.3, 3, True, np.float64)
-    step_size = np.array([[0.5], [2.0], [50.0], [1.0]])
+@pytest.mark.parametrize("step_size", [0.1, 2.0, 50.0])
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.3, 1.0])
+def test_a_proximal_step_minimises_penalty_plus_half_the_squared_distance(
+    l1_ratio, step_size
+):
+    before, alpha = -0.7, 0.3
 
-    after = weights * np.exp(penalty.log_prox(step_size))
+    def cost(weight):
+        size = (1 - l1_ratio) / 2 * weight**2 + l1_ratio * abs(weight)
+        return step_size * alpha * size + (weight - before) ** 2 / 2
 
-    # Where the derivative of step_size * penalty + distance^2 / 2 vanishes.
-    assert_allclose(
-        step_size * penalty.gradient(after) + after - weights, 0, atol=1e-15
+    weights = np.full((4, 3), before)
+    penalty = elastic_net(alpha, l1_ratio)
+    penalty.proximal_step(step_size).repeat(weights, np.ones(4, int))
+
+    best = minimize_scalar(cost, bounds=(-1, 1), options={"xatol": 1e-10}).x
+    assert_allclose(weights[:3], best, atol=1e-6)
+    assert_array_equal(weights[3], before)
+
+
+@pytest.mark.parametrize("kind", ["gradient_step", "proximal_step"])
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.3, 1.0])
+def test_many_steps_at_once_are_as_many_steps(weights, kind, l1_ratio):
+    step_size = np.array([[0.1], [0.02], [0.5], [1.0]])
+    shrinkage = getattr(elastic_net(l1_ratio=l1_ratio), kind)(step_size)
+    times, one_by_one = np.array([7, 0, 30, 5]), weights.copy()
+
+    shrinkage.repeat(weights, times)
+
+    for t in range(30):
+        shrinkage.repeat(one_by_one, (times > t).astype(int))
+    assert_allclose(weights, one_by_one, atol=1e-15)
+    assert_array_equal(weights == 0, one_by_one == 0)
+    assert l1_ratio < 1 or (weights == 0).any()
+
+
+def test_only_the_rows_that_are_named_shrink(weights):
+    rows = np.array([0, 2])
+    shrinkage = elastic_net(l1_ratio=0.5).proximal_step(
+        np.array([[0.1], [9], [2.0], [9]])
     )
+    everything, some = weights.copy(), weights[rows]
+
+    shrinkage.repeat(everything, np.full(4, 3))
+    shrinkage.repeat(some, np.full(2, 3), rows)
+
+    assert_allclose(some, everything[rows])

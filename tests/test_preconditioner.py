@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from sksoftmax._batches import Moments, training_rows
 from sksoftmax._loss import cross_entropy
-from sksoftmax._penalty import L2
+from sksoftmax._penalty import ElasticNet
 from sksoftmax._preconditioner import (
     Diagonal,
     Gram,
@@ -23,11 +23,11 @@ ALPHA = 0.05
 def make_problem(X, y, weight, n_classes, fit_intercept=True):
     data = training_rows(X, np.float64, fit_intercept)
     moments = data.moments(weight)
-    center, scale, coverage = center_and_scale(moments, fit_intercept, np.float64)
+    center, *of_columns = center_and_scale(moments, fit_intercept, np.float64)
     data.center_at(center)
-    penalty = L2(ALPHA, X.shape[1], fit_intercept, np.float64)
+    penalty = ElasticNet(ALPHA, 0.0, X.shape[1], fit_intercept, np.float64)
     loss = cross_entropy(n_classes)
-    return Problem(data, y, weight, loss, penalty, scale, coverage)
+    return Problem(data, y, weight, loss, penalty, *of_columns)
 
 
 @pytest.fixture(params=[2, 4], ids=["two classes", "four classes"])
@@ -55,7 +55,7 @@ def full_hessian(problem, weights):
     """Return the Hessian of the objective in weights.ravel(), and the metric's K."""
     S, loss, q = scaled_rows(problem), problem.loss, problem.loss.n_columns
     proba = loss.proba(S @ (weights * problem.scale))
-    hessian = np.kron(np.diag(problem.penalty.alpha[:, 0]), np.eye(q))
+    hessian = np.kron(np.diag(problem.penalty.l2[:, 0]), np.eye(q))
     rows = S * problem.scale[:, 0]
     for row, p, s in zip(rows, proba, problem.sample_weight, strict=True):
         columns = [loss.hessian_product(p[None], e[None].copy())[0] for e in np.eye(q)]
@@ -75,7 +75,7 @@ def test_gram_measures_the_weighted_gram_matrix(problem):
 def test_gram_applies_the_inverse(problem):
     weights = weights_of(problem)
     K = Gram.measure(problem, np.arange(50), weights)
-    diagonal = ridge(np.trace(K), problem.scale, problem.penalty.alpha, 0.5)
+    diagonal = ridge(np.trace(K), problem.scale, problem.penalty.l2, 0.5)
     grad = np.random.RandomState(2).standard_normal(weights.shape)
 
     direction = Gram(Gram.invert(K, diagonal), problem.scale).apply(grad)
@@ -87,7 +87,7 @@ def test_gram_applies_the_inverse(problem):
 
 
 def test_ridge_adds_noise_and_penalty(problem):
-    diagonal = ridge(3.5, problem.scale, problem.penalty.alpha, 0.5)
+    diagonal = ridge(3.5, problem.scale, problem.penalty.l2, 0.5)
 
     assert diagonal[-1] == pytest.approx(0.5 * 3.5 / 7)
     assert_allclose(
@@ -133,7 +133,7 @@ def test_diagonal_of_sparse_rows_equals_that_of_dense_rows():
 def test_largest_eigenvalue_is_that_of_the_preconditioned_hessian(problem, metric):
     weights, rows = weights_of(problem), np.arange(50)
     K = metric.measure(problem, rows, weights)
-    diagonal = ridge(metric.trace(K), problem.scale, problem.penalty.alpha, 1.0)
+    diagonal = ridge(metric.trace(K), problem.scale, problem.penalty.l2, 1.0)
     preconditioner = metric(metric.invert(K, diagonal), problem.scale)
     q = weights.shape[1]
     starts = [
@@ -179,7 +179,7 @@ def moments(mean, variance, unusual=10.0, usual=0.0):
 @pytest.mark.parametrize("usual", [0.0, -0.25, 1e3])
 def test_scale_is_the_root_mean_square_of_what_differs_from_the_usual_value(usual):
     # Two tenths of the entries are 3 more than the rest.
-    center, scale, mean_square = center_and_scale(
+    center, scale, mean_square, _ = center_and_scale(
         moments(usual + 0.6, 9 * 0.2 - 0.36, 2.0, usual), True, np.float64
     )
 
@@ -192,17 +192,17 @@ def test_scale_is_the_root_mean_square_of_what_differs_from_the_usual_value(usua
 def test_columns_far_from_zero_are_centered_where_there_is_an_intercept():
     far = moments(30.0, 4.0)
 
-    center, scale, _ = center_and_scale(far, True, np.float64)
+    center, scale, *_ = center_and_scale(far, True, np.float64)
     assert_array_equal(center, [30.0])
     assert scale[0, 0] == pytest.approx(2.0)
-    center, scale, _ = center_and_scale(far, False, np.float64)
+    center, scale, *_ = center_and_scale(far, False, np.float64)
     assert_array_equal(center, [0])
     assert scale[:, 0] == pytest.approx([np.sqrt(904)])
 
 
 @pytest.mark.parametrize("intercept", [True, False])
 def test_columns_of_nothing_keep_their_scale(intercept):
-    _, scale, _ = center_and_scale(moments(0.0, 0.0, 0.0), intercept, np.float64)
+    _, scale, *_ = center_and_scale(moments(0.0, 0.0, 0.0), intercept, np.float64)
 
     assert_array_equal(scale, 1)
 
@@ -210,14 +210,14 @@ def test_columns_of_nothing_keep_their_scale(intercept):
 def test_constant_columns_do_not_blow_up_rounding():
     rounding = (1e3 * np.finfo(np.float32).eps) ** 2
 
-    _, scale, _ = center_and_scale(moments(1e3, rounding), True, np.float32)
+    _, scale, *_ = center_and_scale(moments(1e3, rounding), True, np.float32)
 
     assert scale[0, 0] == 1e3
 
 
 def test_constant_columns_have_no_scale_from_rounding():
     # Of the squares of sparse rows, rounding is left where there is no variance.
-    center, scale, _ = center_and_scale(
+    center, scale, *_ = center_and_scale(
         moments(1e5, 1e-6, unusual=0.0, usual=1e5), True, np.float64
     )
 
@@ -226,7 +226,7 @@ def test_constant_columns_have_no_scale_from_rounding():
 
 
 def test_what_is_usual_no_longer_is_no_center():
-    center, scale, _ = center_and_scale(
+    center, scale, *_ = center_and_scale(
         moments(1.0, 4.0, unusual=8.0, usual=30.0), True, np.float64
     )
 
