@@ -47,59 +47,98 @@ class FullBatch:
         with self._blas_threads():
             self.objective, self._grad = self._evaluate(self._weights)
         self._slopes = self._pseudo_gradient()
+        self._objectives = [self.objective]
+        self._measured_at = None
+
+    @property
+    def model(self):
+        """The weights that it has come to, (n_weights, n_columns)."""
+        state = self._state
+        state.weights[self._columns] = self._weights
+        state.average = state.weights
+        return state.weights
 
     def to_the_optimum(self, tol: float):
-        """Yield model, objective and whether its estimated gap is small, step by step.
+        """Yield model, objective and whether its gap is small, step by step.
 
         Ends where rounding leaves no progress to make.
         """
         for model in self._models(RHO):
-            rounding = 10 * float(np.finfo(model.dtype).eps)
-            share = max(tol, rounding) if self.stalled else tol
-            enough = share * max(self.objective, self._problem.floor)
-            yield model, self.objective, self.gap_estimate() <= enough
+            yield model, self.objective, self.is_near(tol)
 
     def while_it_pays(self, plateau: Plateau):
         """Yield model, objective and whether that has converged, step by step."""
         for model in self._models(self._metric.rho):
             yield model, self.objective, plateau.reached(self.objective) or self.stalled
 
+    def is_near(self, tol: float) -> bool:
+        """Return whether the objective is at most about tol times itself too high."""
+        if self.stalled:
+            tol = max(tol, 200 * float(np.finfo(self._weights.dtype).eps))
+        return self.gap_estimate() <= tol * max(self.objective, self._problem.floor)
+
     def gap_estimate(self) -> float:
-        """Return <G, M G> / 2: near the optimum, about the objective's distance to it.
+        """Return how far the objective is above the optimum at most, by experience.
 
-        Measured on sixty problems of four small data sets: where the estimate was at
-        most 1e-4 of the objective, the gap was at most 7e-3 of it.
+        Half of <G, M G> in the metric's M and in that of L-BFGS, which knows the
+        directions lately taken, are both too small where others matter: the larger one
+        counts twenty times. With a diagonal metric, whose steps are many and short,
+        the last eighth of them has to have gained little, too.
+
+        Measured on 32 problems with the full matrix, each for five values of tol: at
+        the stop the true gap was never above the estimate, and in a fifth of them more
+        than a hundred times below. On 95 with a diagonal it was above it in one of
+        sixteen, by a factor of eight at most, near separable data mostly.
         """
-        return float(np.vdot(self._slopes, self._preconditioned)) / 2
+        slopes = self._slopes
+        expected = np.vdot(slopes, self._preconditioned), -np.vdot(slopes, self._next)
+        estimate = 10 * float(max(expected))
+        if self._metric.lazy:
+            known = self._objectives
+            lately = max(1, len(known) // 8)
+            if len(known) <= lately:
+                return math.inf
+            estimate = max(estimate, 3 * (known[-1 - lately] - known[-1]))
+        return estimate
 
-    def _models(self, rho: float):
+    def start(self, rho: float) -> None:
+        """Measure the curvature and find the first direction."""
         self._rho = rho
         with self._blas_threads():
             self._prepare()
+
+    def _models(self, rho: float):
+        self.start(rho)
         while not self.stalled:
             with self._blas_threads():
                 self.step()
                 self._prepare()
             if not math.isfinite(self.objective):
                 raise FloatingPointError(f"the objective became {self.objective}")
-            self._state.weights[self._columns] = self._weights
-            yield self._state.weights
+            yield self.model
 
     def _prepare(self) -> None:
-        """Measure the curvature anew when it is time to."""
-        if self._n_steps not in REFRESH_TIMES:
-            return
+        """Find the next direction, measuring the curvature anew when it is time to."""
+        if self._n_steps in REFRESH_TIMES and self._n_steps != self._measured_at:
+            self._measure()
+        self._next = self._direction()
+        if self._problem.penalty.makes_zeros:
+            self._next[self._next * self._slopes >= 0] = 0
+
+    def _measure(self) -> None:
+        self._measured_at = self._n_steps
         problem, state = self._problem, self._state
-        state.weights[self._columns] = self._weights
-        curvature = state.curvature
+        curvature, model = state.curvature, self.model
         known = state.metric == self._metric.name and curvature is not None
         if self._n_steps > 0 or not known:
-            curvature = self._metric.measure(problem, self._sample, state.weights)
+            curvature = self._metric.measure(problem, self._sample, model)
         trace = self._metric.trace(curvature)
         noise = ridge(trace, problem.scale, problem.penalty.l2, self._rho)
         inverse = self._metric.invert(curvature, noise)
         if self._metric is CenteredDiagonal:
-            self._preconditioner = CenteredDiagonal(inverse, problem.scale, problem.offset)
+            self._preconditioner = CenteredDiagonal(
+                inverse, problem.scale, problem.offset
+            )
         else:
             self._preconditioner = self._metric(inverse, problem.scale)
         self._preconditioned = self._apply(self._slopes)
@@ -107,24 +146,42 @@ class FullBatch:
             _, change, curvature = self._pairs[-1]
             self._length = curvature / float(np.vdot(change, self._apply(change)))
 
+    def loss_gradient(self):
+        """Return the gradient of the loss alone, (n_weights, n_columns)."""
+        grad = np.zeros_like(self._state.weights)
+        of_penalty = self._problem.penalty.gradient(self._weights, self._columns)
+        grad[self._columns] = self._grad - of_penalty
+        return grad
+
+    def consider(self, weights) -> bool:
+        """Go on from these weights, if the objective is lower there."""
+        weights = pick(weights, self._columns)
+        with self._blas_threads():
+            objective, grad = self._evaluate(weights)
+            if not objective < self.objective:
+                return False
+            self._go_to(objective, weights.copy(), grad)
+            self._prepare()
+        return True
+
     def step(self) -> None:
         """Take one step of L-BFGS; with no progress left, `stalled` is set."""
         self._n_steps += 1
         self._state.t += 1
         self._state.n_averages += 1
-        direction = self._direction()
-        search = self._search
-        if self._problem.penalty.makes_zeros:
-            direction[direction * self._slopes >= 0] = 0
-            search = self._search_orthant
-        found = search(direction, float(np.vdot(self._slopes, direction)))
-        if found is None:
-            self.stalled = not self._pairs  # else try once more without a memory
-            self._pairs.clear()
+        makes_zeros = self._problem.penalty.makes_zeros
+        search = self._search_orthant if makes_zeros else self._search
+        found = search(self._next, float(np.vdot(self._slopes, self._next)))
+        if found is not None:
+            self._go_to(*found)
             return
-        self.objective, weights, grad = found
-        step, self._weights = weights - self._weights, weights
-        change, self._grad = grad - self._grad, grad
+        self.stalled = not self._pairs  # else try once more without a memory
+        self._pairs.clear()
+
+    def _go_to(self, objective: float, weights, grad) -> None:
+        step, change = weights - self._weights, grad - self._grad
+        self.objective, self._weights, self._grad = objective, weights, grad
+        self._objectives.append(objective)
         self._slopes = self._pseudo_gradient()
         self._preconditioned = self._apply(self._slopes)
         curvature = float(np.vdot(step, change))

@@ -72,20 +72,26 @@ class Shrinkage(NamedTuple):
     threshold: np.ndarray  # (n_weights, 1)
     makes_zeros: bool
 
-    def repeat(self, weights, times, columns=slice(None)) -> None:
+    def repeat(self, weights, times, columns=slice(None), drift=None) -> None:
         """Apply it so many times to the weights of those columns, in place.
 
-        `times`: shape (len(weights),), integers.
+        `times`: shape (len(weights),), integers. With `drift`, of the shape of
+        `weights`, the map is w <- soft(factor * w - drift, threshold).
         """
         log_factor = pick(self.log_factor, columns)
         times = times.astype(weights.dtype)[:, None]
-        powers = times * log_factor
-        weights *= np.exp(powers)
-        if self.makes_zeros:
-            threshold = pick(self.threshold, columns) * _geometric(
-                times, log_factor, powers
-            )
+        if not self.makes_zeros:
+            weights *= np.exp(times * log_factor)
+            if drift is not None:
+                weights -= drift * _geometric(times, log_factor)
+            return
+        threshold = pick(self.threshold, columns)
+        if drift is None:
+            weights *= np.exp(times * log_factor)
+            threshold = threshold * _geometric(times, log_factor)
             weights[...] = _soft(weights, threshold)
+        else:
+            weights[...] = _drifted(weights, times, log_factor, threshold, drift)
 
 
 def _soft(values, threshold):
@@ -93,7 +99,35 @@ def _soft(values, threshold):
     return values - np.clip(values, -threshold, threshold)
 
 
-def _geometric(times, log_factor, powers):
+def _geometric(times, log_factor):
     """Return 1 + factor + ... + factor^(times - 1)."""
     small = np.where(log_factor == 0, 1, np.expm1(log_factor))
-    return np.where(log_factor == 0, times, np.expm1(powers) / small)
+    return np.where(log_factor == 0, times, np.expm1(times * log_factor) / small)
+
+
+def _drifted(weights, times, log_factor, threshold, drift):
+    """Return weights after so many times w <- soft(factor * w - drift, threshold).
+
+    Until a weight reaches zero its size falls by drift and threshold together, there it
+    takes one step of another kind, and beyond it goes on against the threshold.
+    """
+    sign = np.where(weights == 0, -np.sign(drift), np.sign(weights))
+    size, drift = np.abs(weights), sign * drift
+    loss = drift + threshold  # of size, in each step before zero
+    falls = loss > 0
+    limit = np.where(log_factor == 0, 1, -np.expm1(log_factor))
+    share = size * limit / np.where(falls, loss, 1)
+    steps = np.where(
+        log_factor == 0,
+        share,
+        np.log1p(share) / np.where(log_factor == 0, 1, -log_factor),
+    )
+    first = np.where(falls, np.clip(np.ceil(steps) - 1, 0, times), times)
+    fallen = np.exp(first * log_factor) * size - loss * _geometric(first, log_factor)
+    at_zero = np.exp(log_factor) * np.maximum(fallen, 0) - drift
+    beyond = np.maximum(-_soft(at_zero, threshold), 0)
+    rest = np.maximum(times - first - 1, 0)
+    beyond = np.exp(rest * log_factor) * beyond + np.maximum(
+        drift - threshold, 0
+    ) * _geometric(rest, log_factor)
+    return sign * np.where(first < times, -beyond, fallen)

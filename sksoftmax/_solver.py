@@ -47,13 +47,17 @@ class Problem:
         """An objective below which relative improvements do not count."""
         return 1e-3 * self.loss.loss_of_ignorance
 
-    def loss_gradient(self, batch, weights, rows, n_rows: int):
-        """Return a batch's share of the mean loss of n_rows rows, and its gradient."""
-        value, grad_raw = self.loss.loss_gradient(
-            batch.raw_prediction(weights),
-            self.y[rows],
-            self.sample_weight[rows] / n_rows,
-        )
+    def loss_gradient(self, batch, weights, rows, n_rows: int, anchor=None):
+        """Return a batch's share of the mean loss of n_rows rows, and its gradient.
+
+        With `anchor`, other weights, the gradient is less the one at those.
+        """
+        y, sample_weight = self.y[rows], self.sample_weight[rows] / n_rows
+        raw = batch.raw_prediction(weights)
+        value, grad_raw = self.loss.loss_gradient(raw, y, sample_weight)
+        if anchor is not None:
+            raw = batch.raw_prediction(anchor)
+            grad_raw -= self.loss.loss_gradient(raw, y, sample_weight)[1]
         return value, batch.gradient(grad_raw)
 
     def mean_loss(self, rows, weights) -> float:
@@ -110,10 +114,12 @@ class AutomaticStep:
     """Steps in the metric of the curvature, of a size that follows from it too."""
 
     owed = 1  # proximal steps that `descend` leaves for when the weights are next used
+    anchor = drift = None  # those are SVRG's
 
     def __init__(self, problem: Problem, state: State, metric, rng) -> None:
         """Go on from the curvature in `state`; `metric` is Gram or Diagonal."""
         self._problem, self._metric, self._rng = problem, metric, rng
+        self.rho = metric.rho
         known = state.curvature
         if state.metric != metric.name or len(known) != len(state.weights):
             state.metric, state.curvature, state.curvature_rows = metric.name, None, 0
@@ -141,9 +147,7 @@ class AutomaticStep:
             curvature += (self._prior - curvature) * (kept / (kept + len(rows)))
         state.curvature, state.curvature_rows = curvature, kept + len(rows)
         trace = self._metric.trace(curvature)
-        state.ridge = ridge(
-            trace, problem.scale, problem.penalty.l2, self._metric.rho
-        )
+        state.ridge = ridge(trace, problem.scale, problem.penalty.l2, self.rho)
         state.inverse = None
         self._adopt(state)
         # One number a feature and one a class: no draw depends on the rows.
@@ -195,6 +199,7 @@ class ScheduledStep:
     """Steps along the gradient by a schedule of t = 1, 2, ..., with momentum."""
 
     owed = 0
+    anchor = drift = None
 
     def __init__(
         self, problem: Problem, state: State, schedule: Callable, momentum: float
@@ -275,7 +280,10 @@ class SGD:
             rows = order[edges[k] : edges[k + 1]]
             batch = problem.data.batch(rows, compact=self._step.lazy)
             weights = self._catch_up(batch.columns)
-            loss, grad = problem.loss_gradient(batch, weights, rows, len(rows))
+            anchor = None
+            if self._step.anchor is not None:
+                anchor = pick(self._step.anchor, batch.columns)
+            loss, grad = problem.loss_gradient(batch, weights, rows, len(rows), anchor)
             if not math.isfinite(loss):
                 raise FloatingPointError(f"the loss became {loss} in update {state.t}")
             state.t += 1
@@ -313,7 +321,10 @@ class SGD:
         if self._last is not None:
             missed = self.state.t - self._last[columns]
             if missed.any():
-                self._step.shrinkage.repeat(weights, missed, columns)
+                drift = self._step.drift
+                if drift is not None:
+                    drift = pick(drift, columns)
+                self._step.shrinkage.repeat(weights, missed, columns, drift)
         return weights
 
     def _settle(self) -> None:

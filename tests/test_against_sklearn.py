@@ -61,7 +61,7 @@ def optimum(X, y, C, sample_weight=None, params=None):
 def test_full_batch_reaches_the_optimum(task, objective, name, C, variant):
     X, y, sample_weight, row_weight, params, exact = task(name, C, variant)
 
-    clf = SoftmaxRegressionClassifier(batch_size=len(y), tol=1e-5, **params)
+    clf = SoftmaxRegressionClassifier(batch_size=len(y), tol=1e-6, **params)
     clf.fit(X, y, sample_weight)
 
     best, ours = (

@@ -1,0 +1,103 @@
+"""SVRG: minibatch steps whose noise vanishes at the optimum."""
+
+import numpy as np
+
+from sksoftmax._batches import pick
+from sksoftmax._lbfgs import FullBatch
+from sksoftmax._solver import SGD, AutomaticStep, Problem, State
+
+MOST_REFUSED = 3  # epochs in a row, before it is left to steps on all rows
+
+
+class AnchoredStep(AutomaticStep):
+    """A minibatch step less its own error at an anchor, where the gradient is known.
+
+    That is the gradient of SVRG (Johnson and Zhang 2013): unbiased, and exact at the
+    anchor. What the anchor adds for columns that a batch does not hold is made up for
+    when they are next used.
+    """
+
+    owed = 0
+
+    def __init__(self, problem: Problem, state: State, metric, rng, rho: float):
+        super().__init__(problem, state, metric, rng)
+        self.rho = rho
+
+    def due(self, state: State) -> bool:
+        """Return False: the curvature is measured between epochs."""
+        return False
+
+    def cast_anchor(self, weights, grad) -> None:
+        """Use these weights and the gradient of the loss of all rows there."""
+        self.anchor, self._grad = weights, grad
+        if self.lazy:
+            scaled = np.exp(self.shrinkage.log_factor) * self._preconditioner.inverse
+            self.drift = self._step_size * scaled * grad
+
+    def shorten(self, factor: float) -> None:
+        """Make the steps shorter by that factor."""
+        self._use(self._step_size * factor)
+
+    def descend(self, weights, grad, loss: float, columns) -> None:
+        """Take a step in the weights of those columns, in place."""
+        grad += pick(self._grad, columns)
+        if not self.lazy:
+            grad += self._problem.penalty.gradient(weights)
+        direction = self._preconditioner.apply(grad, columns)
+        direction *= self._step_size
+        weights -= direction
+        if self.lazy:
+            self.shrinkage.repeat(weights, np.ones(len(weights)), columns)
+
+
+class SVRG:
+    """Epochs of anchored minibatch steps, each followed by a look at all rows."""
+
+    def __init__(self, problem: Problem, state: State, rows, metric, rng) -> None:
+        """Start from the model in `state` and leave it the model and t."""
+        self._problem, self._state, self._rows, self._rng = problem, state, rows, rng
+        n_weights = len(state.weights)
+        # The noise in the metric is that of the rows it is measured on.
+        n_measured = min(len(rows), metric.rows_wanted(n_weights))
+        self._rho = min(metric.rho, 1.0, max(0.1, 3 * n_weights / n_measured))
+        self._step = AnchoredStep(problem, state, metric, rng, self._rho)
+        self._full = FullBatch(problem, state, rows, metric)
+
+    def to_the_optimum(self, edges, shuffle: bool, tol: float, while_it_pays: bool):
+        """Yield model, objective and whether its estimated gap is small, each epoch.
+
+        Where an epoch no longer helps, or with `while_it_pays` no longer more than as
+        many passes over all rows would, L-BFGS goes on.
+        """
+        full, refused, k, factor = self._full, 0, 0, 1.0
+        full.start(self._rho)
+        yield full.model, full.objective, full.is_near(tol)
+        while refused < MOST_REFUSED:
+            gap = full.gap_estimate()
+            self._epoch(edges, shuffle, measure=k & (k + 1) == 0, factor=factor)
+            k += 1
+            if full.consider(self._state.average):
+                refused = 0
+            else:
+                refused, factor = refused + 1, factor / 2
+            yield full.model, full.objective, full.is_near(tol)
+            if while_it_pays and (refused or full.gap_estimate() > gap / 4):
+                break
+        yield from full.to_the_optimum(tol)
+
+    def _epoch(self, edges, shuffle: bool, measure: bool, factor: float) -> None:
+        state, step = self._state, self._step
+        weights = self._full.model
+        state.weights, state.average = weights.copy(), weights.copy()
+        state.n_averages = 0
+        order = self._rng.permutation(self._rows) if shuffle else self._rows
+        if measure:
+            step.measure(state, order, int(np.diff(edges).max()))
+            step.shorten(factor)
+        elif factor != 1:
+            step.shorten(0.5)
+        step.cast_anchor(weights, self._full.loss_gradient())
+        try:
+            SGD(self._problem, state, step).epoch(order, edges)
+        except FloatingPointError:  # `consider` will not like it
+            state.average = np.full_like(weights, np.nan)
