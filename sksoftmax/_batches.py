@@ -159,15 +159,30 @@ class Batch:
 
     def gradient(self, grad_raw):
         """Return the derivative in the weights from that in the raw predictions."""
-        grad = self.X.T @ grad_raw
-        if not self._fit_intercept:
-            return grad
-        total = grad_raw.sum(axis=0)
-        if len(self._far):
-            grad[self._far] -= self._center * total
-        whole = np.empty((len(grad) + 1, len(total)), grad.dtype)
-        whole[:-1], whole[-1] = grad, total
-        return whole
+        grad = self._transposed_product(grad_raw)
+        if self._fit_intercept:
+            total = grad_raw.sum(axis=0)
+            if len(self._far):
+                grad[self._far] -= self._center * total
+            grad[-1] = total
+        return grad
+
+    def _transposed_product(self, grad_raw):
+        """Return X' grad_raw, with room for the intercept below it."""
+        shape = self.X.shape[1] + self._fit_intercept, grad_raw.shape[1]
+        grad = np.empty(shape, grad_raw.dtype)
+        np.matmul(self.X.T, grad_raw, out=grad[: self.X.shape[1]])
+        return grad
+
+
+class SparseBatch(Batch):
+    """A few rows in CSR format."""
+
+    def _transposed_product(self, grad_raw):
+        X = self.X
+        shape = X.shape[1] + self._fit_intercept, X.shape[0]
+        transposed = sp.csc_array((X.data, X.indices, X.indptr), shape=shape)
+        return transposed @ grad_raw
 
 
 class DenseRows(_Rows):
@@ -268,27 +283,42 @@ class SparseRows(_Rows):
         self._position = np.empty(self.n_features, np.int32)
         self._present = np.zeros(self.n_features, bool)
 
-    def batch(self, rows, compact: bool = True) -> Batch:
+    def batch(self, rows, compact: bool = True) -> SparseBatch:
         """Return a batch of those rows, over their own columns only if compact."""
         X = self._rows(rows)
         if not compact:
-            return Batch(X, self)
+            return SparseBatch(X, self)
         self._present[X.indices] = True
         self._present[self.far] = True  # as they are in almost every row
         present = np.flatnonzero(self._present)
         self._present[present] = False
         if len(present) > self.n_features // 2:
-            return Batch(X, self)
+            return SparseBatch(X, self)
+        return self._over(X, present)
+
+    def full_batch(self, rows, compact: bool = True) -> SparseBatch:
+        """Return one batch that stays valid.
+
+        If compact, its columns come in the order of their frequency: what is needed
+        often lies close together. Measured on 20 newsgroups, 26 ms for both products
+        become 19.
+        """
+        X = self._rows(slice(None) if len(rows) == self.n_samples else rows)
+        if not compact:
+            return SparseBatch(X, self)
+        n_stored = np.bincount(X.indices, minlength=self.n_features)
+        n_stored[self.far] += 1
+        n_present = np.count_nonzero(n_stored)
+        return self._over(X, np.argsort(-n_stored, kind="stable")[:n_present])
+
+    def _over(self, X, present) -> SparseBatch:
+        """Return a batch over those columns, among which are all that X has."""
         self._position[present] = np.arange(len(present), dtype=np.int32)
         entries = X.data, self._position[X.indices], X.indptr
         X = sp.csr_array(entries, shape=(X.shape[0], len(present)))
         intercept = np.arange(self.n_features, self.n_weights)
         columns = np.concatenate([present, intercept])
-        return Batch(X, self, columns, self._position[self.far])
-
-    def full_batch(self, rows, compact: bool = True) -> Batch:
-        """Return one batch that stays valid."""
-        return self.batch(slice(None) if len(rows) == self.n_samples else rows, compact)
+        return SparseBatch(X, self, columns, self._position[self.far])
 
     def part_rows(self, n_columns: int) -> int:
         """Return how many rows to take at a time in a pass over many.

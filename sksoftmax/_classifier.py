@@ -795,36 +795,36 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         return SGD(problem, state, step, min_share)
 
     def _epochs(self, problem, state, rows, batch_size, rng):
-        """Yield model, objective and whether it has converged after each epoch."""
-        tol, floor = self.tol or 0.0, problem.floor
-        data, exact, automatic = problem.data, self.solver == "svrg", self._automatic
-        if automatic and batch_size == len(rows):
+        """Yield a solver, objective and whether it has converged after each epoch."""
+        tol, exact = self.tol or 0.0, self.solver == "svrg"
+        if self._automatic and batch_size == len(rows):
             metric = self._metric(problem, n_rows=len(rows))
             yield from FullBatch(problem, state, rows, metric).to_the_optimum(tol)
             return
-        solver = self._sgd(problem, state, rng)
-        may_grow = automatic and self.batch_size == "auto"
-        if not exact and not (may_grow and data.full_passes_pay):
-            edges = self._edges(len(rows), batch_size)
-            plateau = Plateau(tol, self.n_iter_no_change, floor)
-            yield from solver.epochs(rows, edges, rng, self.shuffle, plateau)
-            return
-        n_rows = min(len(rows), _MINIBATCH_ROWS) if self.shuffle else len(rows)
-        edges = self._edges(n_rows, batch_size)
-        pays = Plateau(max(data.epochs_pay, 0 if exact else tol), 1, floor)
-        for model, objective, slow in solver.epochs(
-            rows, edges, rng, self.shuffle, pays
-        ):
-            yield model, objective, False
-            if slow:
-                break
+        may_grow = self._automatic and self.batch_size == "auto"
+        passes_pay = may_grow and problem.data.full_passes_pay
+        if not (exact and state.average.any()):  # a warm start would suffer from noise
+            solver, n_rows, patience = self._sgd(problem, state, rng), len(rows), 1
+            if self.shuffle and (exact or passes_pay):
+                n_rows = min(n_rows, _MINIBATCH_ROWS)
+            least = problem.data.epochs_pay
+            if not exact:
+                least = max(tol, least) if passes_pay else tol
+                patience = 1 if passes_pay else self.n_iter_no_change
+            plateau = Plateau(least, patience, problem.floor)
+            edges = self._edges(n_rows, batch_size)
+            epochs = solver.epochs(rows, edges, rng, self.shuffle, plateau)
+            for _, objective, slow in epochs:
+                yield solver, objective, slow and not (exact or passes_pay)
+                if slow and (exact or passes_pay):
+                    break
         metric = self._metric(problem, state.metric)
         if not exact:
             # Passes are cheap and gain unevenly: two count as one epoch.
-            plateau = Plateau(tol, 2 * self.n_iter_no_change, floor)
+            plateau = Plateau(tol, 2 * self.n_iter_no_change, problem.floor)
             full_batch = FullBatch(problem, state, rows, metric)
             yield from full_batch.while_it_pays(plateau)
-        elif may_grow and not data.full_passes_pay:
+        elif may_grow and not passes_pay:
             yield from FullBatch(problem, state, rows, metric).to_the_optimum(tol)
         else:
             edges = self._edges(len(rows), batch_size)
@@ -834,24 +834,24 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
     def _run(self, epochs, validation):
         """Train until the solver or the validation loss says so; return the model.
 
-        `epochs` yields the model, its objective and whether that has converged;
-        `validation` is a function of the model and a rule to stop, or None.
+        `epochs` yields a solver with its model, the objective and whether that has
+        converged; `validation` is a function of the model and a rule to stop, or None.
         """
         self.loss_curve_ = []
         vars(self).pop("validation_loss_curve_", None)
         vars(self).pop("best_validation_loss_", None)
         best = None
-        for model, objective, converged in islice(epochs, self.max_iter):
+        for solver, objective, converged in islice(epochs, self.max_iter):
             self.loss_curve_.append(objective)
             done = converged
             line = f"epoch {len(self.loss_curve_)}: objective {objective:.6f}"
             if validation is not None:
                 validation_loss, plateau = validation
-                loss = validation_loss(model)
+                loss = validation_loss(solver.model)
                 if best is None:
                     self.validation_loss_curve_ = []
                 if best is None or loss < self.best_validation_loss_:
-                    best, self.best_validation_loss_ = model.copy(), loss
+                    best, self.best_validation_loss_ = solver.model.copy(), loss
                 self.validation_loss_curve_.append(loss)
                 done = plateau.reached(loss)
                 line += f", validation log-loss {loss:.6f}"
@@ -861,9 +861,9 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
                 break
         else:  # with validation, a solver that can do no more is no failure
             if self.tol is not None and not converged:
-                self._warn_not_converged(model.dtype)
+                self._warn_not_converged(solver.model.dtype)
         self.n_iter_ = len(self.loss_curve_)
-        return model if best is None else best
+        return solver.model if best is None else best
 
     def _warn_not_converged(self, dtype):
         """Say what came before the stopping rule, and the way out."""

@@ -10,7 +10,7 @@ from sksoftmax._preconditioner import CenteredDiagonal, Diagonal, ridge
 from sksoftmax._solver import Plateau, Problem, State
 from sksoftmax._threads import blas_threads_for
 
-MEMORY = 10
+MEMORY = 5
 REFRESH_TIMES = frozenset([0] + [8 * 4**k for k in range(24)])  # steps
 RHO = 0.01  # ridge where there is no noise to guard against
 # Multiply-adds from which a product gets all BLAS threads. Measured: at 8 million two
@@ -53,23 +53,22 @@ class FullBatch:
     @property
     def model(self):
         """The weights that it has come to, (n_weights, n_columns)."""
-        state = self._state
-        state.weights[self._columns] = self._weights
-        state.average = state.weights
-        return state.weights
+        self._state.weights[self._columns] = self._weights
+        self._state.average = self._state.weights
+        return self._state.weights
 
     def to_the_optimum(self, tol: float):
-        """Yield model, objective and whether its gap is small, step by step.
+        """Yield itself, the objective and whether its gap is small, step by step.
 
         Ends where rounding leaves no progress to make.
         """
-        for model in self._models(RHO):
-            yield model, self.objective, self.is_near(tol)
+        for _ in self._steps(RHO):
+            yield self, self.objective, self.is_near(tol)
 
     def while_it_pays(self, plateau: Plateau):
-        """Yield model, objective and whether that has converged, step by step."""
-        for model in self._models(self._metric.rho):
-            yield model, self.objective, plateau.reached(self.objective) or self.stalled
+        """Yield itself, the objective and whether that has converged, step by step."""
+        for _ in self._steps(self._metric.rho):
+            yield self, self.objective, plateau.reached(self.objective) or self.stalled
 
     def is_near(self, tol: float) -> bool:
         """Return whether the objective is at most about tol times itself too high."""
@@ -107,7 +106,7 @@ class FullBatch:
         with self._blas_threads():
             self._prepare()
 
-    def _models(self, rho: float):
+    def _steps(self, rho: float):
         self.start(rho)
         while not self.stalled:
             with self._blas_threads():
@@ -115,7 +114,7 @@ class FullBatch:
                 self._prepare()
             if not math.isfinite(self.objective):
                 raise FloatingPointError(f"the objective became {self.objective}")
-            yield self.model
+            yield
 
     def _prepare(self) -> None:
         """Find the next direction, measuring the curvature anew when it is time to."""
@@ -137,7 +136,7 @@ class FullBatch:
         inverse = self._metric.invert(curvature, noise)
         if self._metric is CenteredDiagonal:
             self._preconditioner = CenteredDiagonal(
-                inverse, problem.scale, problem.offset
+                inverse, problem.scale, problem.offset, self._columns
             )
         else:
             self._preconditioner = self._metric(inverse, problem.scale)
@@ -268,10 +267,8 @@ class FullBatch:
     def _evaluate(self, weights):
         """Return objective and smooth part's gradient, in one pass over the rows."""
         problem, penalty, columns = self._problem, self._problem.penalty, self._columns
-        objective, grad = (
-            penalty.value(weights, columns),
-            penalty.gradient(weights, columns),
-        )
+        grad = penalty.gradient(weights, columns)
+        objective = penalty.value(weights, columns, grad)
         for rows in parts(self._rows, self._part_rows):
             batch = self._batch or problem.data.batch(rows, compact=False)
             loss, part = problem.loss_gradient(batch, weights, rows, self._n_rows)

@@ -19,6 +19,8 @@ from sksoftmax._batches import parts, pick
 from sksoftmax._threads import blas_threads_for
 
 _GRAM_ROWS = 2048  # rows of S at a time
+# Squared correlation of a column with the intercept from which it counts.
+_CORRELATED = 1e-3
 
 
 def center_and_scale(moments, fit_intercept: bool, dtype, may_center: bool = True):
@@ -63,9 +65,10 @@ def center_and_scale(moments, fit_intercept: bool, dtype, may_center: bool = Tru
             "StandardScaler" + (", or pass X as float64." if finfo.bits < 64 else ".")
         )
     scale = np.where(scale == 0, 1, np.maximum(scale, smallest))
+    offset = np.where((mean - center) ** 2 > _CORRELATED * square, mean - center, 0)
     scale, mean_square, offset = (
         np.append(column, np.full(int(fit_intercept), at_end))[:, None].astype(dtype)
-        for column, at_end in ((scale, 1), (square / scale**2, 1), (mean - center, 0))
+        for column, at_end in ((scale, 1), (square / scale**2, 1), (offset, 0))
     )
     return center.astype(dtype), scale, mean_square, offset
 
@@ -173,9 +176,12 @@ class CenteredDiagonal(Diagonal):
 
     name = "centered diagonal"
 
-    def __init__(self, inverse, scale, offset) -> None:
+    def __init__(self, inverse, scale, offset, columns=slice(None)) -> None:
+        """Take the metric of the weights in those columns."""
         super().__init__(inverse, scale)
-        self._offset = offset
+        self.inverse, offset = pick(self.inverse, columns), pick(offset, columns)
+        self._off = np.flatnonzero(offset)
+        self._offset = offset[self._off]
 
     @staticmethod
     def measure(problem, rows, weights):
@@ -186,11 +192,10 @@ class CenteredDiagonal(Diagonal):
         return curvature * np.maximum(variance / mean_square, 0)
 
     def apply(self, grad, columns=slice(None)):
-        """Return the preconditioned gradient of the weights in those columns."""
-        offset = pick(self._offset, columns)
-        direction = grad - offset * grad[-1]
-        direction *= pick(self.inverse, columns)
-        direction[-1] -= offset[:, 0] @ direction
+        """Return the preconditioned gradient of the weights in its columns."""
+        direction = grad * self.inverse
+        direction[self._off] -= self._offset * (self.inverse[self._off] * grad[-1])
+        direction[-1] -= self._offset[:, 0] @ direction[self._off]
         return direction
 
 

@@ -121,7 +121,11 @@ class AutomaticStep:
         self._problem, self._metric, self._rng = problem, metric, rng
         self.rho = metric.rho
         known = state.curvature
-        if state.metric != metric.name or len(known) != len(state.weights):
+        if (
+            known is None
+            or state.metric != metric.name
+            or len(known) != len(state.weights)
+        ):
             state.metric, state.curvature, state.curvature_rows = metric.name, None, 0
         self._prior, self._prior_rows = state.curvature, state.curvature_rows
         self.lazy = metric.lazy
@@ -245,7 +249,7 @@ class SGD:
         self._last = np.full(len(state.weights), state.t) if step.lazy else None
 
     def epochs(self, rows, edges, rng, shuffle: bool, plateau: Plateau):
-        """Yield model, objective and whether that has converged after each epoch."""
+        """Yield itself, objective and whether that has converged after each epoch."""
         monitored = spread(rows, MONITORED_ROWS)
         if self.state.average.any():  # a warm start has to be improved upon
             plateau.reached(self._problem.objective(monitored, self.state.average))
@@ -255,11 +259,15 @@ class SGD:
                 order = rng.permutation(rows) if shuffle else rows
             epoch, order = np.split(order, edges[-1:])
             self.epoch(epoch, edges)
-            model = self.state.average
-            objective = self._problem.objective(monitored, model)
+            objective = self._problem.objective(monitored, self.model)
             if not math.isfinite(objective):
                 raise FloatingPointError(f"the objective became {objective}")
-            yield model, objective, plateau.reached(objective)
+            yield self, objective, plateau.reached(objective)
+
+    @property
+    def model(self):
+        """The weights to keep, (n_weights, n_columns)."""
+        return self.state.average
 
     def epoch(self, order, edges) -> None:
         """Make one pass over the rows in `order`, cut into batches at `edges`."""

@@ -64,14 +64,14 @@ class SVRG:
         self._full = FullBatch(problem, state, rows, metric)
 
     def to_the_optimum(self, edges, shuffle: bool, tol: float, while_it_pays: bool):
-        """Yield model, objective and whether its estimated gap is small, each epoch.
+        """Yield a solver, the objective and whether its gap is small, each epoch.
 
         Where an epoch no longer helps, or with `while_it_pays` no longer more than as
         many passes over all rows would, L-BFGS goes on.
         """
         full, refused, k, factor = self._full, 0, 0, 1.0
         full.start(self._rho)
-        yield full.model, full.objective, full.is_near(tol)
+        yield full, full.objective, full.is_near(tol)
         while refused < MOST_REFUSED:
             gap = full.gap_estimate()
             self._epoch(edges, shuffle, measure=k & (k + 1) == 0, factor=factor)
@@ -80,7 +80,7 @@ class SVRG:
                 refused = 0
             else:
                 refused, factor = refused + 1, factor / 2
-            yield full.model, full.objective, full.is_near(tol)
+            yield full, full.objective, full.is_near(tol)
             if while_it_pays and (refused or full.gap_estimate() > gap / 4):
                 break
         yield from full.to_the_optimum(tol)

@@ -91,10 +91,9 @@ def test_weights_of_absent_columns_go_to_their_optimum():
     penalised = make_solver(X, y, Diagonal, alpha=1e-3, weights=start.copy())
     free = make_solver(X, y, Diagonal, alpha=0.0, weights=start.copy())
 
-    model, _, _ = next(penalised.to_the_optimum(0.0))
-    assert_array_equal(model[40:90], 0)
-    model, _, _ = next(free.to_the_optimum(0.0))
-    assert_array_equal(model[40:90], 1)
+    for solver, expected in ((penalised, 0), (free, 1)):
+        next(solver.to_the_optimum(0.0))
+        assert_array_equal(solver.model[40:90], expected)
 
 
 def test_it_counts_its_steps_in_the_state(datasets):

@@ -130,6 +130,25 @@ def quality_table(rows: list[dict]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def gap_table(rows: list[dict]) -> str:
+    """Return the seconds to come near the optimum, in Markdown."""
+    lines = [
+        "### Seconds to a relative gap to the optimum",
+        "",
+        '| task | gap | solver="svrg" | its true gap | quickest of LogisticRegression '
+        "| times | all of them |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        peers = ", ".join(f"{name} {s:.3g}" for name, s in row["peers"].items())
+        lines.append(
+            f"| {row['task']} | {row['gap']:g} | {row['seconds']:.3g} "
+            f"| {row['found']:.1e} | {row['other']:.3g} ({row['peer']}) "
+            f"| {row['other'] / row['seconds']:.1f} | {peers} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
 def load(folder: Path) -> dict:
     """Return what earlier runs have left in that folder."""
     file = folder / "results.json"
@@ -157,4 +176,6 @@ def write(folder: Path, results: dict) -> None:
         draw_growth(results["growth"], folder / "growth.png")
     if "quality" in results:
         texts.append(quality_table(results["quality"]))
+    if "gaps" in results:
+        texts.append(gap_table(results["gaps"]))
     (folder / "results.md").write_text("\n".join(texts))

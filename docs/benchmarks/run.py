@@ -15,6 +15,7 @@ from pathlib import Path
 from statistics import median
 
 import costs
+import gaps
 import numpy as np
 import quality
 import report
@@ -167,7 +168,8 @@ def main() -> None:
     parser.add_argument(
         "--data", type=Path, help="folder of mnist.npz, news20_tfidf.npz"
     )
-    parser.add_argument("--task", nargs="+", choices=[*TASKS, "costs", "quality"])
+    others = ["costs", "quality", "gaps"]
+    parser.add_argument("--task", nargs="+", choices=[*TASKS, *others])
     parser.add_argument(
         "--peers", nargs="+", help="names as in the table; default: all"
     )
@@ -187,8 +189,10 @@ def main() -> None:
     peers = [p for p in PEERS if p.name in wanted or p is REFERENCE]
     if options.quick:
         peers = [p for p in peers if p.name in ("LogisticRegression", "SGDClassifier")]
-    names = options.task or (["digits", "tiny", "costs"] if options.quick else None)
-    names = names or [*TASKS, "costs", "quality"]
+    names = options.task or (
+        ["digits", "tiny", "costs", "gaps"] if options.quick else None
+    )
+    names = names or [*TASKS, *others]
 
     results = report.load(options.output) | {"machine": machine()}
     results.setdefault("tasks", {})
@@ -215,6 +219,13 @@ def main() -> None:
         print("quality", flush=True)
         results["quality"] = quality.compare()
         report.write(options.output, results)
+    if "gaps" in names:
+        results["gaps"] = []
+        for name in ("digits",) if options.quick else ("mnist", "news20", "digits"):
+            if _has_data(name, options.data):
+                print(f"gaps on {name}", flush=True)
+                results["gaps"] += gaps.compare(TASKS[name](options.data))
+                report.write(options.output, results)
     print((options.output / "results.md").read_text())
 
 
