@@ -121,7 +121,7 @@ class FullBatch:
         if self._n_steps in REFRESH_TIMES and self._n_steps != self._measured_at:
             self._measure()
         self._next = self._direction()
-        if self._problem.penalty.makes_zeros:
+        if self._problem.penalty.makes_zeros:  # to stay on this side of zero
             self._next[self._next * self._slopes >= 0] = 0
 
     def _measure(self) -> None:
@@ -182,27 +182,43 @@ class FullBatch:
         self.objective, self._weights, self._grad = objective, weights, grad
         self._objectives.append(objective)
         self._slopes = self._pseudo_gradient()
-        self._preconditioned = self._apply(self._slopes)
+        before, self._preconditioned = self._preconditioned, self._apply(self._slopes)
         curvature = float(np.vdot(step, change))
         if curvature > 0:
             self._pairs.append((step, change, curvature))
-            self._length = curvature / float(np.vdot(change, self._apply(change)))
+            before -= self._preconditioned  # minus M change, where slopes are gradients
+            self._length = -curvature / float(np.vdot(change, before))
 
     def _direction(self):
-        """Return minus the gradient times L-BFGS's inverse Hessian (two-loop)."""
+        """Return minus the gradient times L-BFGS's inverse Hessian (two-loop).
+
+        Where zeros are made, that of the weights alone that are free to move.
+        """
         if not self._pairs:
             return -self._preconditioned
-        slopes = self._slopes.copy()
-        shares = []
-        for step, change, curvature in reversed(self._pairs):
-            shares.append(float(np.vdot(step, slopes)) / curvature)
-            slopes -= shares[-1] * change
-        direction = self._apply(slopes)
-        direction *= self._length
-        for step, change, curvature in self._pairs:
-            share = shares.pop() - float(np.vdot(change, direction)) / curvature
-            direction += share * step
-        return np.negative(direction, out=direction)
+        if not self._problem.penalty.makes_zeros:
+            slopes = self._slopes.copy()
+            direction = _two_loop(self._pairs, slopes, self._apply, self._length)
+            return np.negative(direction, out=direction)
+        free = np.flatnonzero((self._weights != 0) | (self._slopes != 0))
+        everywhere = np.zeros_like(self._slopes)
+
+        def apply(grad):
+            everywhere.put(free, grad)
+            return self._apply(everywhere).take(free)
+
+        pairs = [
+            (step.take(free), change.take(free)) for step, change, _ in self._pairs
+        ]
+        pairs = [(*pair, float(np.vdot(*pair))) for pair in pairs]
+        pairs = [pair for pair in pairs if pair[2] > 0]
+        length = 1.0
+        if pairs:
+            _, change, curvature = pairs[-1]
+            length = curvature / float(np.vdot(change, apply(change)))
+        direction = _two_loop(pairs, self._slopes.take(free), apply, length)
+        everywhere.put(free, -direction)
+        return everywhere
 
     def _search(self, direction, slope: float):
         """Return objective, weights and gradient after a good step.
@@ -282,3 +298,21 @@ class FullBatch:
     def _blas_threads(self):
         n_rows = min(self._n_rows, self._part_rows)
         return blas_threads_for(self._problem.multiply_adds(n_rows), LARGE_PRODUCT)
+
+
+def _two_loop(pairs, slopes, apply, length: float):
+    """Return L-BFGS's inverse Hessian times the slopes, which are overwritten.
+
+    `pairs` are steps, changes of the gradient and their products; `length` makes the
+    metric that `apply` stands for as long as the last pair.
+    """
+    shares = []
+    for step, change, curvature in reversed(pairs):
+        shares.append(float(np.vdot(step, slopes)) / curvature)
+        slopes -= shares[-1] * change
+    direction = apply(slopes)
+    direction *= length
+    for step, change, curvature in pairs:
+        share = shares.pop() - float(np.vdot(change, direction)) / curvature
+        direction += share * step
+    return direction

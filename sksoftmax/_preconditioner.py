@@ -218,7 +218,8 @@ def largest_eigenvalue(problem, batches, weights, preconditioner, start) -> floa
             curved = loss.hessian_product(proba, batch.raw_prediction(V))
             curved *= sample_weight
             HV = batch.gradient(curved)
-            HV += problem.penalty.gradient(V, columns)
+            if not preconditioner.lazy:  # else the penalty's steps are proximal
+                HV += problem.penalty.gradient(V, columns)
             MHV = preconditioner.apply(HV, columns)
             norm, power = float(np.vdot(V, HV)), float(np.vdot(HV, MHV))
             if not (norm > 0 and power > 0):

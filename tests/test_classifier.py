@@ -36,31 +36,46 @@ def counts():
 # The textbook
 
 
-def ten_lines(X, y, n_classes, batch_size, n_epochs, alpha, momentum=0.0):
+def ten_lines(X, y, batch_size, n_epochs, l2, l1=0, momentum=0, power_t=0, eta0=0.1):
     """Minibatch SGD as in a textbook, on consecutive batches."""
-    W, b, vW, vb = np.zeros((n_classes, X.shape[1])), np.zeros(n_classes), 0, 0
-    for _ in range(n_epochs):
-        for start in range(0, len(X), batch_size):
-            Xb, Y = X[start:][:batch_size], np.eye(n_classes)[y[start:][:batch_size]]
-            Z = np.exp(Xb @ W.T + b)
-            G = (Z / Z.sum(axis=1, keepdims=True) - Y) / len(Xb)
-            vW, vb = momentum * vW + G.T @ Xb + alpha * W, momentum * vb + G.sum(axis=0)
-            W, b = W - 0.1 * vW, b - 0.1 * vb
+    W, b = np.zeros((y.max() + 1, X.shape[1])), np.zeros(y.max() + 1)
+    vW, vb, t = 0, 0, 0
+    for start in n_epochs * list(range(0, len(X), batch_size)):
+        Xb, Y = X[start:][:batch_size], np.eye(len(W))[y[start:][:batch_size]]
+        Z, t = np.exp(Xb @ W.T + b), t + 1
+        G = (Z / Z.sum(axis=1, keepdims=True) - Y) / len(Xb)
+        vW, vb = momentum * vW + G.T @ Xb + l2 * W, momentum * vb + G.sum(axis=0)
+        step_size = eta0 / t**power_t
+        W, b = W - step_size * vW, b - step_size * vb
+        W = np.sign(W) * np.maximum(np.abs(W) - step_size * l1, 0)
     return W, b
 
 
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.7])
+@pytest.mark.parametrize("power_t", [0, 0.5])
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 @pytest.mark.parametrize("layout", [np.asarray, sp.csr_array], ids=["dense", "csr"])
-def test_textbook_setting_equals_ten_lines_of_numpy(digits, layout, momentum):
+def test_textbook_setting_equals_ten_lines_of_numpy(
+    digits, layout, momentum, power_t, l1_ratio
+):
     X, y = digits
-    W, b = ten_lines(X, y, 10, 256, 3, alpha=0.01, momentum=momentum)
+    l2, l1 = 0.01 * (1 - l1_ratio), 0.01 * l1_ratio
+    W, b = ten_lines(X, y, 256, 3, l2, l1, momentum, power_t)
 
     clf = SoftmaxRegressionClassifier(
-        **TEXTBOOK, alpha=0.01, momentum=momentum, shuffle=False, max_iter=3, tol=None
+        **TEXTBOOK | {"learning_rate": "invscaling" if power_t else "constant"},
+        alpha=0.01,
+        l1_ratio=l1_ratio,
+        momentum=momentum,
+        power_t=power_t,
+        shuffle=False,
+        max_iter=3,
+        tol=None,
     ).fit(layout(X), y)
 
-    assert_allclose(clf.coef_, W, atol=1e-12)
-    assert_allclose(clf.intercept_, b, atol=1e-12)
+    assert_allclose(clf.coef_, W, rtol=0, atol=1e-12)
+    assert_allclose(clf.intercept_, b, rtol=0, atol=1e-12)
+    assert_array_equal(clf.coef_ == 0, W == 0)
     assert clf.t_ == 3 * 8
 
 

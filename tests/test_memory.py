@@ -59,3 +59,17 @@ def test_sparse_rows_are_never_densified():
     peak = peak_of(lambda: clf.fit(X, y))
 
     assert peak < 6 * clf.coef_.nbytes + 30e6
+
+
+@pytest.mark.parametrize("batch_size", ["auto", 1000], ids=["grows", "minibatches"])
+def test_svrg_keeps_no_residuals(batch_size):
+    rng = np.random.RandomState(0)
+    X = rng.standard_normal((20_000, 10)).astype(np.float32)
+    y = rng.randint(400, size=20_000)
+    clf = SoftmaxRegressionClassifier(
+        solver="svrg", batch_size=batch_size, max_iter=6, tol=None
+    )
+
+    peak = peak_of(lambda: clf.fit(X, y))
+
+    assert peak < 20_000 * 400 * X.itemsize  # rows times classes

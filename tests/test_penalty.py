@@ -132,3 +132,35 @@ def test_only_the_rows_that_are_named_shrink(weights):
     shrinkage.repeat(some, np.full(2, 3), rows)
 
     assert_allclose(some, everything[rows])
+
+
+@pytest.mark.parametrize("kind", ["gradient_step", "proximal_step"])
+@pytest.mark.parametrize("alpha", [0.0, 1e-3, 0.3])
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.3, 1.0])
+def test_many_steps_against_a_drift_are_as_many_steps(kind, alpha, l1_ratio):
+    rng = np.random.RandomState(0)
+    n_weights = 2000
+    shape = n_weights, 3
+    penalty = ElasticNet(alpha, l1_ratio, n_weights - 1, True, np.float64)
+    step_size = 10 ** rng.uniform(-3, 0, (n_weights, 1))
+    weights = rng.standard_normal(shape) * rng.randint(0, 3, shape)  # a third zero
+    drift = 10 ** rng.uniform(-4, 0, shape) * rng.randint(-1, 2, shape)
+    times = rng.randint(0, 51, n_weights)
+    # A step multiplies by this, then draws towards zero by that.
+    l2, l1 = (
+        step_size * np.append(np.full(n_weights - 1, alpha * share), 0)[:, None]
+        for share in (1 - l1_ratio, l1_ratio)
+    )
+    factor, threshold = 1 - l2, l1
+    if kind == "proximal_step":
+        factor, threshold = 1 / (1 + l2), l1 / (1 + l2)
+    one_by_one = weights.copy()
+    for t in range(50):
+        moved = factor * one_by_one - drift
+        moved = np.sign(moved) * np.maximum(np.abs(moved) - threshold, 0)
+        one_by_one = np.where(t < times[:, None], moved, one_by_one)
+
+    getattr(penalty, kind)(step_size).repeat(weights, times, drift=drift)
+
+    assert_allclose(weights, one_by_one, rtol=1e-12, atol=1e-12)
+    assert_array_equal(weights == 0, one_by_one == 0)

@@ -1,0 +1,107 @@
+"""The anchored gradient: unbiased, and exact where it is cast."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from numpy.testing import assert_allclose, assert_array_equal
+
+from sksoftmax._batches import training_rows
+from sksoftmax._loss import cross_entropy
+from sksoftmax._penalty import ElasticNet
+from sksoftmax._preconditioner import Diagonal, Gram, center_and_scale
+from sksoftmax._solver import Problem, State, batch_edges
+from sksoftmax._svrg import AnchoredStep
+
+LAYOUT = pytest.mark.parametrize(
+    "layout", [np.asarray, sp.csr_array], ids=["dense", "csr"]
+)
+N_CLASSES = pytest.mark.parametrize("n_classes", [2, 10])
+
+
+def make_problem(X, y, n_classes):
+    rows = np.flatnonzero(y < n_classes)
+    rows = rows[: len(rows) // 32 * 32]  # batches of the same size
+    X, y = X[rows], y[rows]
+    weight = np.linspace(0.5, 1.5, len(y))
+    data = training_rows(X, np.dtype(np.float64), True)
+    center, *of_columns = center_and_scale(
+        data.moments(weight), True, data.dtype, may_center=True
+    )
+    data.center_at(center)
+    penalty = ElasticNet(1e-2, 0.0, X.shape[1], True, np.float64)
+    return Problem(data, y, weight, cross_entropy(n_classes), penalty, *of_columns)
+
+
+def full_gradient(problem, weights):
+    rows = np.arange(problem.data.n_samples)
+    batch = problem.data.batch(rows, compact=False)
+    return problem.loss_gradient(batch, weights, rows, len(rows))[1]
+
+
+@N_CLASSES
+@LAYOUT
+def test_over_an_epoch_the_mean_gradient_is_that_of_all_rows(digits, layout, n_classes):
+    X, y = digits
+    problem = make_problem(layout(X), y, n_classes)
+    rng = np.random.RandomState(0)
+    weights, anchor = rng.standard_normal((2, *problem.zeros().shape))
+    order = rng.permutation(problem.data.n_samples)
+    edges = batch_edges(len(order), 32, even=True)
+    at_anchor = full_gradient(problem, anchor)
+
+    gradients = []
+    for start, stop in pairwise(edges):
+        rows = order[start:stop]
+        batch = problem.data.batch(rows, compact=False)
+        _, change = problem.loss_gradient(batch, weights, rows, len(rows), anchor)
+        gradients.append(change + at_anchor)
+
+    wanted = full_gradient(problem, weights)
+    assert_allclose(np.mean(gradients, axis=0), wanted, rtol=0, atol=1e-12)
+    assert np.std(gradients, axis=0).max() > 1e-2
+
+
+@N_CLASSES
+@LAYOUT
+def test_at_the_anchor_every_batch_has_the_full_gradient(digits, layout, n_classes):
+    X, y = digits
+    problem = make_problem(layout(X), y, n_classes)
+    weights = np.random.RandomState(0).standard_normal(problem.zeros().shape)
+    rows = np.arange(0, problem.data.n_samples, 7)
+    batch = problem.data.batch(rows, compact=False)
+
+    _, change = problem.loss_gradient(batch, weights, rows, len(rows), weights)
+
+    assert_array_equal(change, np.zeros_like(weights))
+
+
+@pytest.mark.parametrize("metric", [Gram, Diagonal])
+@LAYOUT
+def test_a_step_at_the_anchor_is_one_along_the_full_gradient(digits, layout, metric):
+    X, y = digits
+    problem = make_problem(layout(X), y, 10)
+    rng = np.random.RandomState(0)
+    state = State(problem.zeros(), problem.zeros())
+    step = AnchoredStep(problem, state, metric, rng, rho=0.1)
+    rows = np.arange(problem.data.n_samples)
+    step.measure(state, rows, 32)
+    anchor = rng.standard_normal(problem.zeros().shape) * 0.1
+    grad = full_gradient(problem, anchor)
+    step.cast_anchor(anchor, grad)
+
+    ends = []
+    for _ in range(2):
+        some = rng.permutation(rows)[:32]
+        batch = problem.data.batch(some, compact=False)
+        weights = anchor.copy()
+        loss, change = problem.loss_gradient(batch, weights, some, 32, anchor)
+        step.descend(weights, change, loss, batch.columns)
+        ends.append(weights)
+
+    assert_array_equal(ends[0], ends[1])
+    downhill = grad + problem.penalty.gradient(anchor)
+    assert np.vdot(ends[0] - anchor, downhill) < 0
+    before, after = (problem.objective(rows, w) for w in (anchor, ends[0]))
+    assert after < before

@@ -1,0 +1,171 @@
+"""With solver="svrg" the model is the optimum, LogisticRegression's, to many digits."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from numpy.testing import assert_allclose
+from sklearn.datasets import make_classification
+from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
+
+from sksoftmax import SoftmaxRegressionClassifier
+
+LAYOUT = pytest.mark.parametrize(
+    "layout", [np.asarray, sp.csr_array], ids=["dense", "csr"]
+)
+SMALL = ["iris", "wine", "breast_cancer", "digits"]
+NAME = pytest.mark.parametrize(
+    "name", [*SMALL, "two classes", "many classes", "wide", "mostly zeros"]
+)
+VARIANTS = ["plain", "sample_weight", "balanced", "no intercept"]
+
+
+def generated(name):
+    rng = np.random.RandomState(0)
+    if name == "two classes":
+        return make_classification(400, 30, n_informative=10, random_state=rng)
+    if name == "many classes":
+        return make_classification(
+            900, 15, n_informative=12, n_classes=20, random_state=rng
+        )
+    if name == "wide":
+        return make_classification(
+            60, 150, n_informative=20, n_classes=3, random_state=rng
+        )
+    X = rng.exponential(size=(500, 40)) * (rng.uniform(size=(500, 40)) < 0.1)
+    raw = X @ rng.standard_normal((40, 5)) + rng.gumbel(size=(500, 5))
+    return X, raw.argmax(axis=1)
+
+
+@pytest.fixture(scope="session")
+def task(datasets):
+    """Return a function that makes a task and solves it with LogisticRegression."""
+
+    @cache
+    def task(name, variant="plain", C=1.0):
+        X, y = datasets[name] if name in datasets else generated(name)
+        sample_weight, row_weight, params = None, np.ones(len(y)), {}
+        if variant == "sample_weight":
+            rng = np.random.RandomState(0)
+            sample_weight = rng.exponential(size=len(y))
+            sample_weight[rng.permutation(len(y))[:5]] = 0
+            row_weight = sample_weight
+        elif variant == "balanced":
+            params = {"class_weight": "balanced"}
+            counts = np.bincount(y)
+            row_weight = (len(y) / (len(counts) * counts))[y]
+        elif variant == "no intercept":
+            params = {"fit_intercept": False}
+        exact = LogisticRegression(
+            C=C, solver="newton-cholesky", tol=1e-12, max_iter=1000, **params
+        )
+        # On a busy machine two BLAS threads wait for each other a hundredfold.
+        with threadpool_limits(1):
+            exact.fit(X, y, sample_weight)
+        params["alpha"] = 1 / (C * row_weight.sum())
+        return X, y, sample_weight, row_weight, params, exact
+
+    return task
+
+
+@NAME
+@pytest.mark.parametrize("variant", VARIANTS)
+@LAYOUT
+def test_probabilities_are_those_of_the_optimum(task, name, variant, layout):
+    X, y, sample_weight, _, params, exact = task(name, variant)
+
+    clf = SoftmaxRegressionClassifier(solver="svrg", tol=1e-9, **params)
+    clf.fit(layout(X), y, sample_weight)
+
+    assert_allclose(clf.predict_proba(X), exact.predict_proba(X), rtol=0, atol=1e-4)
+
+
+@NAME
+@LAYOUT
+def test_probabilities_in_float32(task, name, layout):
+    X, y, _, _, params, exact = task(name)
+    single = layout(X.astype(np.float32))
+
+    clf = SoftmaxRegressionClassifier(solver="svrg", tol=1e-6, **params).fit(single, y)
+
+    proba = clf.predict_proba(single)
+    assert proba.dtype == np.float32
+    # An objective of 1.5 is rounded so far that lbfgs in float32 is 1.2e-3 off, too.
+    atol = 2e-3 if name == "many classes" else 1e-3
+    assert_allclose(proba, exact.predict_proba(X), rtol=0, atol=atol)
+
+
+@pytest.mark.parametrize(
+    ("name", "preconditioner"),
+    [
+        ("wine", "gram"),
+        ("wine", "diagonal"),
+        ("digits", "gram"),
+        ("mostly zeros", "gram"),
+        ("mostly zeros", "diagonal"),
+    ],
+)
+@LAYOUT
+def test_minibatches_come_there_too(task, name, preconditioner, layout):
+    X, y, _, _, params, exact = task(name)
+
+    clf = SoftmaxRegressionClassifier(
+        solver="svrg",
+        batch_size=64,
+        tol=1e-8,
+        preconditioner=preconditioner,
+        random_state=0,
+        **params,
+    ).fit(layout(X), y)
+
+    assert_allclose(clf.predict_proba(X), exact.predict_proba(X), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("C", [1, 100])
+@pytest.mark.parametrize("tol", [1e-2, 1e-4, 1e-6])
+@pytest.mark.parametrize("batch_size", ["auto", 64])
+def test_tol_bounds_the_gap(task, objective, name, C, tol, batch_size):
+    X, y, _, row_weight, params, exact = task(name, C=C)
+
+    clf = SoftmaxRegressionClassifier(
+        solver="svrg",
+        tol=tol,
+        batch_size=batch_size,
+        max_iter=5000,
+        random_state=0,
+        **params,
+    ).fit(X, y)
+
+    best, ours = (
+        objective(X, y, row_weight, params["alpha"], model.coef_, model.intercept_)
+        for model in (exact, clf)
+    )
+    # Below a thousandth of log(n_classes), tol is relative to that.
+    floor = 1e-3 * np.log(len(clf.classes_))
+    assert ours - best <= tol * max(best, floor)
+
+
+@pytest.mark.parametrize("batch_size", ["auto", 64])
+def test_a_path_of_warm_starts(digits, objective, batch_size):
+    X, y = digits
+    params = {"solver": "svrg", "tol": 1e-4, "batch_size": batch_size}
+    warm = SoftmaxRegressionClassifier(warm_start=True, random_state=0, **params)
+    n_warm, n_cold, values = [], [], []
+
+    for alpha in np.logspace(-1, -4, 10):
+        cold = SoftmaxRegressionClassifier(alpha=alpha, random_state=0, **params)
+        n_cold.append(cold.fit(X, y).n_iter_)
+        n_warm.append(warm.set_params(alpha=alpha).fit(X, y).n_iter_)
+        values.append(
+            [
+                objective(X, y, np.ones(len(y)), alpha, model.coef_, model.intercept_)
+                for model in (warm, cold)
+            ]
+        )
+
+    values_warm, values_cold = np.transpose(values)
+    assert_allclose(values_warm, values_cold, rtol=1e-4)
+    assert sum(n_warm[1:]) < 0.8 * sum(n_cold[1:])
