@@ -4,6 +4,7 @@ import math
 from collections import deque
 
 import numpy as np
+from scipy.linalg import get_blas_funcs
 
 from sksoftmax._batches import parts, pick, spread
 from sksoftmax._preconditioner import CenteredDiagonal, Diagonal, ridge
@@ -178,7 +179,9 @@ class FullBatch:
         self._pairs.clear()
 
     def _go_to(self, objective: float, weights, grad) -> None:
-        step, change = weights - self._weights, grad - self._grad
+        # In place: fresh memory costs more than the arithmetic.
+        step = np.subtract(weights, self._weights, out=self._weights)
+        change = np.subtract(grad, self._grad, out=self._grad)
         self.objective, self._weights, self._grad = objective, weights, grad
         self._objectives.append(objective)
         self._slopes = self._pseudo_gradient()
@@ -227,13 +230,14 @@ class FullBatch:
         slope grows along the line, so its zero is bracketed. Where the slope leaps, as
         between separable rows, no step is good and the best one found is returned.
         """
-        rounding = 4 * float(np.finfo(direction.dtype).eps) * abs(self.objective)
+        rounding = self._rounding
         low, low_slope, high, high_slope = 0.0, slope, math.inf, math.inf
         if -slope <= rounding:
             return None
         step_size, best = 1.0, None
         for attempt in range(16):
-            weights = self._weights + step_size * direction
+            weights = step_size * direction
+            weights += self._weights
             objective, grad = self._evaluate(weights)
             new_slope = float(np.vdot(grad, direction))
             if objective <= self.objective + 1e-4 * step_size * slope + rounding:
@@ -264,7 +268,7 @@ class FullBatch:
         before = self._weights
         orthant = np.sign(np.where(before == 0, -self._slopes, before))
         orthant *= pick(self._problem.penalty.l1, self._columns) > 0
-        rounding = 4 * float(np.finfo(direction.dtype).eps) * abs(self.objective)
+        rounding = self._rounding
         if -slope <= rounding:
             return None
         for attempt in range(24):
@@ -275,6 +279,11 @@ class FullBatch:
             if objective <= self.objective + 1e-4 * expected + rounding:
                 return objective, weights, grad
         return None
+
+    @property
+    def _rounding(self) -> float:
+        # In float64 the roundings of many rows have added up to much less than one.
+        return float(np.finfo(self._weights.dtype).eps) * abs(self.objective) / 4
 
     def _pseudo_gradient(self):
         penalty = self._problem.penalty
@@ -306,13 +315,13 @@ def _two_loop(pairs, slopes, apply, length: float):
     `pairs` are steps, changes of the gradient and their products; `length` makes the
     metric that `apply` stands for as long as the last pair.
     """
-    shares = []
+    add, shares = get_blas_funcs("axpy", dtype=slopes.dtype), []
     for step, change, curvature in reversed(pairs):
         shares.append(float(np.vdot(step, slopes)) / curvature)
-        slopes -= shares[-1] * change
-    direction = apply(slopes)
+        add(change.ravel(), slopes.ravel(), a=-shares[-1])
+    direction = np.ascontiguousarray(apply(slopes))
     direction *= length
     for step, change, curvature in pairs:
         share = shares.pop() - float(np.vdot(change, direction)) / curvature
-        direction += share * step
+        add(step.ravel(), direction.ravel(), a=share)
     return direction

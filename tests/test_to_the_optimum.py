@@ -92,9 +92,7 @@ def test_probabilities_in_float32(task, name, layout):
 
     proba = clf.predict_proba(single)
     assert proba.dtype == np.float32
-    # An objective of 1.5 is rounded so far that lbfgs in float32 is 1.2e-3 off, too.
-    atol = 2e-3 if name == "many classes" else 1e-3
-    assert_allclose(proba, exact.predict_proba(X), rtol=0, atol=atol)
+    assert_allclose(proba, exact.predict_proba(X), rtol=0, atol=1e-3)
 
 
 @pytest.mark.parametrize(
