@@ -6,7 +6,7 @@ from collections import deque
 import numpy as np
 from scipy.linalg import get_blas_funcs
 
-from sksoftmax._batches import parts, pick, spread
+from sksoftmax._batches import CHUNK_SIZE, parts, pick, spread
 from sksoftmax._preconditioner import CenteredDiagonal, Diagonal, ridge
 from sksoftmax._solver import Plateau, Problem, State
 from sksoftmax._threads import blas_threads_for
@@ -292,13 +292,15 @@ class FullBatch:
     def _evaluate(self, weights):
         """Return objective and smooth part's gradient, in one pass over the rows."""
         problem, penalty, columns = self._problem, self._problem.penalty, self._columns
-        grad = penalty.gradient(weights, columns)
-        objective = penalty.value(weights, columns, grad)
+        objective, grad = penalty.value(weights, columns), None
         for rows in parts(self._rows, self._part_rows):
             batch = self._batch or problem.data.batch(rows, compact=False)
             loss, part = problem.loss_gradient(batch, weights, rows, self._n_rows)
             objective += loss
-            grad += part
+            grad = part if grad is None else np.add(grad, part, out=grad)
+        l2 = pick(penalty.l2, columns)
+        for some in parts(slice(0, len(grad)), CHUNK_SIZE // weights.shape[1] + 1):
+            grad[some] += l2[some] * weights[some]
         return objective, grad
 
     def _apply(self, grad):

@@ -28,6 +28,10 @@ SETTINGS = [
     {"early_stopping": True},
     {"warm_start": True},
     {"batch_size": 7},
+    {"solver": "svrg"},
+    {"solver": "svrg", "batch_size": 7},
+    {"l1_ratio": 0.5},
+    {"l1_ratio": 1.0, "batch_size": 7},
 ]
 
 
