@@ -325,7 +325,8 @@ class SparseRows(_Rows):
 
         Each time a gradient of all columns is written: entries have to outnumber them.
         """
-        return max(1, max(PART_SIZE, 16 * self.n_features) // self._row_size)
+        widest = max(self._row_size, n_columns)
+        return max(1, max(PART_SIZE, 16 * self.n_features) // widest)
 
     def _dense(self, rows):
         return self._rows(rows).toarray()

@@ -114,17 +114,17 @@ def _drifted(weights, times, log_factor, threshold, drift):
     """
     sign = np.where(weights == 0, -np.sign(drift), np.sign(weights))
     size, drift = np.abs(weights), sign * drift
-    loss = drift + threshold  # of size, in each step before zero
-    falls = loss > 0
+    fall = drift + threshold  # of size, in each step before zero
+    falls = fall > 0
     limit = np.where(log_factor == 0, 1, -np.expm1(log_factor))
-    share = size * limit / np.where(falls, loss, 1)
+    share = size * limit / np.where(falls, fall, 1)
     steps = np.where(
         log_factor == 0,
         share,
         np.log1p(share) / np.where(log_factor == 0, 1, -log_factor),
     )
     first = np.where(falls, np.clip(np.ceil(steps) - 1, 0, times), times)
-    fallen = np.exp(first * log_factor) * size - loss * _geometric(first, log_factor)
+    fallen = np.exp(first * log_factor) * size - fall * _geometric(first, log_factor)
     at_zero = np.exp(log_factor) * np.maximum(fallen, 0) - drift
     beyond = np.maximum(-_soft(at_zero, threshold), 0)
     rest = np.maximum(times - first - 1, 0)

@@ -6,7 +6,9 @@ from sksoftmax._batches import pick
 from sksoftmax._lbfgs import FullBatch
 from sksoftmax._solver import SGD, AutomaticStep, Problem, State
 
-MOST_REFUSED = 3  # epochs in a row, before it is left to steps on all rows
+# Where so many epochs in a row gain less than this share of the estimated gap, it is
+# left to steps on all rows.
+IDLE_EPOCHS, IDLE_GAIN = 3, 1e-3
 
 
 class AnchoredStep(AutomaticStep):
@@ -62,6 +64,7 @@ class SVRG:
         self._rho = min(metric.rho, 1.0, max(0.1, 3 * n_weights / n_measured))
         self._step = AnchoredStep(problem, state, metric, rng, self._rho)
         self._full = FullBatch(problem, state, rows, metric)
+        self._factor = 1.0  # on the step size: halved where an epoch was refused
 
     def to_the_optimum(self, edges, shuffle: bool, tol: float, while_it_pays: bool):
         """Yield a solver, the objective and whether its gap is small, each epoch.
@@ -69,23 +72,24 @@ class SVRG:
         Where an epoch no longer helps, or with `while_it_pays` no longer more than as
         many passes over all rows would, L-BFGS goes on.
         """
-        full, refused, k, factor = self._full, 0, 0, 1.0
+        full, idle, k = self._full, 0, 0
         full.start(self._rho)
         yield full, full.objective, full.is_near(tol)
-        while refused < MOST_REFUSED:
-            gap = full.gap_estimate()
-            self._epoch(edges, shuffle, measure=k & (k + 1) == 0, factor=factor)
+        while idle < IDLE_EPOCHS:
+            before, gap = full.objective, full.gap_estimate()
+            self._epoch(edges, shuffle, measure=k & (k + 1) == 0)
             k += 1
-            if full.consider(self._state.average):
-                refused = 0
-            else:
-                refused, factor = refused + 1, factor / 2
+            if not full.consider(self._state.average):
+                self._factor /= 2
+                self._step.shorten(0.5)
+            least = IDLE_GAIN * min(gap, before)
+            idle = 0 if before - full.objective > least else idle + 1
             yield full, full.objective, full.is_near(tol)
-            if while_it_pays and (refused or full.gap_estimate() > gap / 4):
+            if while_it_pays and (idle or full.gap_estimate() > gap / 4):
                 break
         yield from full.to_the_optimum(tol)
 
-    def _epoch(self, edges, shuffle: bool, measure: bool, factor: float) -> None:
+    def _epoch(self, edges, shuffle: bool, measure: bool) -> None:
         state, step = self._state, self._step
         weights = self._full.model
         state.weights, state.average = weights.copy(), weights.copy()
@@ -93,9 +97,7 @@ class SVRG:
         order = self._rng.permutation(self._rows) if shuffle else self._rows
         if measure:
             step.measure(state, order, int(np.diff(edges).max()))
-            step.shorten(factor)
-        elif factor != 1:
-            step.shorten(0.5)
+            step.shorten(self._factor)
         step.cast_anchor(weights, self._full.loss_gradient())
         try:
             SGD(self._problem, state, step).epoch(order, edges)

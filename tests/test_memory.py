@@ -73,3 +73,14 @@ def test_svrg_keeps_no_residuals(batch_size):
     peak = peak_of(lambda: clf.fit(X, y))
 
     assert peak < 20_000 * 400 * X.itemsize  # rows times classes
+
+
+def test_svrg_keeps_no_table_of_sparse_rows_by_classes():
+    rng = np.random.RandomState(0)
+    X = sp.random_array((40_000, 40), density=0.05, rng=rng, format="csr")
+    y = rng.randint(200, size=40_000)
+    clf = SoftmaxRegressionClassifier(solver="svrg", max_iter=3, tol=None)
+
+    peak = peak_of(lambda: clf.fit(X, y))
+
+    assert peak < 40_000 * 200 * X.dtype.itemsize

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.datasets import load_digits
 
+from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax._batches import training_rows
+from sksoftmax._lbfgs import FullBatch
 from sksoftmax._loss import cross_entropy
 from sksoftmax._penalty import ElasticNet
 from sksoftmax._preconditioner import Diagonal, Gram, center_and_scale
@@ -105,3 +108,28 @@ def test_a_step_at_the_anchor_is_one_along_the_full_gradient(digits, layout, met
     assert np.vdot(ends[0] - anchor, downhill) < 0
     before, after = (problem.objective(rows, w) for w in (anchor, ends[0]))
     assert after < before
+
+
+def test_a_refused_epoch_halves_the_steps_once(monkeypatch):
+    X, y = load_digits(return_X_y=True)
+    consider, shorten = FullBatch.consider, AnchoredStep.shorten
+    verdicts, factors = iter([False]), []
+    monkeypatch.setattr(
+        FullBatch, "consider", lambda *args: next(verdicts, True) and consider(*args)
+    )
+
+    def spy(step, factor):
+        factors.append(factor)
+        shorten(step, factor)
+
+    monkeypatch.setattr(AnchoredStep, "shorten", spy)
+    clf = SoftmaxRegressionClassifier(
+        solver="svrg", batch_size=64, max_iter=12, tol=None, random_state=0
+    )
+
+    clf.fit(X / 16, y)
+
+    # Once for the refusal; each later measurement starts from half.
+    assert factors[:2] == [1.0, 0.5]
+    assert set(factors[2:]) == {0.5}
+    assert len(factors) == 1 + 1 + 2  # measured for epochs 0, 1 and 3

@@ -1,5 +1,6 @@
 """With solver="svrg" the model is the optimum, LogisticRegression's, to many digits."""
 
+import warnings
 from functools import cache
 
 import numpy as np
@@ -167,3 +168,47 @@ def test_a_path_of_warm_starts(digits, objective, batch_size):
     values_warm, values_cold = np.transpose(values)
     assert_allclose(values_warm, values_cold, rtol=1e-4)
     assert sum(n_warm[1:]) < 0.8 * sum(n_cold[1:])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5])
+@pytest.mark.parametrize("tol", [0.0, None])
+def test_separable_rows_without_a_penalty_to_speak_of(dtype, l1_ratio, tol):
+    X, y = np.array([[-1.0], [1.0]] * 20, dtype), [0, 1] * 20
+    clf = SoftmaxRegressionClassifier(
+        solver="svrg", alpha=1e-30, l1_ratio=l1_ratio, tol=tol, max_iter=200
+    )
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # there is no optimum to converge to
+        clf.fit(X, y)
+
+    assert clf.loss_curve_[-1] < 1e-6
+    assert np.isfinite(clf.coef_).all()
+
+
+@pytest.mark.parametrize(
+    ("eps", "params"), [(1e-3, {}), (0.01, {"preconditioner": "diagonal"})]
+)
+def test_collinear_features_do_not_look_like_the_optimum(eps, params):
+    rng = np.random.RandomState(0)
+    Z = rng.standard_normal((4000, 8))
+    y = (Z @ rng.standard_normal(8) + rng.standard_normal(4000) > 0).astype(int)
+    X = rng.standard_normal((4000, 1)) + eps * Z
+
+    clf = SoftmaxRegressionClassifier(alpha=1e-8, **params).fit(X, y)
+
+    assert clf.score(X, y) > 0.85  # the first step leaves it at .51
+
+
+@pytest.mark.parametrize("batch_size", ["auto", 10])
+def test_an_optimum_of_zeros_is_one(batch_size, recwarn):
+    X = np.random.RandomState(0).standard_normal((100, 4))
+    clf = SoftmaxRegressionClassifier(
+        solver="svrg", l1_ratio=1.0, alpha=10.0, fit_intercept=False
+    )
+
+    clf.set_params(batch_size=batch_size).fit(X, X[:, 0] > 0)
+
+    assert not clf.coef_.any()
+    assert not recwarn.list
