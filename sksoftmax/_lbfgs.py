@@ -49,6 +49,7 @@ class FullBatch:
             self.objective, self._grad = self._evaluate(self._weights)
         self._slopes = self._pseudo_gradient()
         self._objectives = [self.objective]
+        self._spare = None  # memory: fresh one costs more than the arithmetic in it
         self._fewest_steps = int(metric.lazy)
         if not weights.any():
             self._fewest_steps = 6 if metric.lazy else 3
@@ -189,13 +190,14 @@ class FullBatch:
         self._pairs.clear()
 
     def _go_to(self, objective: float, weights, grad) -> None:
-        # In place: fresh memory costs more than the arithmetic.
         step = np.subtract(weights, self._weights, out=self._weights)
         change = np.subtract(grad, self._grad, out=self._grad)
         self.objective, self._weights, self._grad = objective, weights, grad
         self._objectives.append(objective)
         self._slopes = self._pseudo_gradient()
-        before, self._preconditioned = self._preconditioned, self._apply(self._slopes)
+        before, spare = self._preconditioned, self._spare
+        self._preconditioned = self._apply(self._slopes, out=spare)
+        self._spare = before
         curvature = float(np.vdot(step, change))
         if not curvature > 0:
             return
@@ -218,7 +220,7 @@ class FullBatch:
         free = np.flatnonzero((self._weights != 0) | (self._slopes != 0))
         everywhere = np.zeros_like(self._slopes)
 
-        def apply(grad):
+        def apply(grad, out=None):
             everywhere.put(free, grad)
             return self._apply(everywhere).take(free)
 
@@ -316,8 +318,8 @@ class FullBatch:
             grad[some] += l2[some] * weights[some]
         return objective, grad
 
-    def _apply(self, grad):
-        return self._preconditioner.apply(grad, self._columns)
+    def _apply(self, grad, out=None):
+        return self._preconditioner.apply(grad, self._columns, out)
 
     def _blas_threads(self):
         n_rows = min(self._n_rows, self._part_rows)
@@ -342,7 +344,7 @@ def _two_loop(pairs, slopes, apply, length: float):
     for step, change, curvature in reversed(pairs):
         shares.append(float(np.vdot(step, slopes)) / curvature)
         add(change.ravel(), slopes.ravel(), a=-shares[-1])
-    direction = np.ascontiguousarray(apply(slopes))
+    direction = np.ascontiguousarray(apply(slopes, out=slopes))
     direction *= length
     for step, change, curvature in pairs:
         share = shares.pop() - float(np.vdot(change, direction)) / curvature

@@ -114,8 +114,11 @@ class Gram:
             curvature += S.T @ S
         return curvature
 
-    def apply(self, grad, columns=slice(None)):
-        """Return the preconditioned gradient, (n_weights, n_columns)."""
+    def apply(self, grad, columns=slice(None), out=None):
+        """Return the preconditioned gradient, (n_weights, n_columns).
+
+        `out`, which may be `grad`, is memory that may be used for it.
+        """
         direction = self.inverse @ (grad / self._scale)
         direction /= self._scale
         return direction
@@ -161,9 +164,9 @@ class Diagonal:
             total += float(k @ problem.sample_weight[part])
         return problem.coverage * weights.dtype.type(total / len(rows))
 
-    def apply(self, grad, columns=slice(None)):
+    def apply(self, grad, columns=slice(None), out=None):
         """Return the preconditioned gradient of the weights in those columns."""
-        return pick(self.inverse, columns) * grad
+        return np.multiply(pick(self.inverse, columns), grad, out=out)
 
 
 class CenteredDiagonal(Diagonal):
@@ -191,10 +194,11 @@ class CenteredDiagonal(Diagonal):
         variance = mean_square - (problem.offset / problem.scale) ** 2
         return curvature * np.maximum(variance / mean_square, 0)
 
-    def apply(self, grad, columns=slice(None)):
+    def apply(self, grad, columns=slice(None), out=None):
         """Return the preconditioned gradient of the weights in its columns."""
-        direction = grad * self.inverse
-        direction[self._off] -= self._offset * (self.inverse[self._off] * grad[-1])
+        shift = self._offset * (self.inverse[self._off] * grad[-1])
+        direction = np.multiply(grad, self.inverse, out=out)
+        direction[self._off] -= shift
         direction[-1] -= self._offset[:, 0] @ direction[self._off]
         return direction
 
