@@ -52,6 +52,7 @@ _MIN_SHARE = 1e-3  # of a new iterate in the average of a stream
 # n_features^2 per row and column up to which one batch takes the full matrix: at 200,
 # inverting it costs about what a few hundred gradients do.
 _GRAM_PAYS = 200
+_EPOCHS_PAY = 0.05  # least gain of one before "svrg", where batch_size is given
 _MINIBATCH_ROWS = 2**16  # after which to look whether more minibatches pay
 _LARGEST_GRAM = 20_000  # features; its two matrices would fill several gigabytes
 _PREDICTED_NUMBERS = 2**22  # of X or of predictions, cast or computed at a time
@@ -409,6 +410,8 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
                 validation = partial(judge.mean_loss, held_out), plateau
             epochs = self._epochs(problem, state, rows, batch_size, rng)
             model = self._run(epochs, validation)
+            if self.solver == "svrg":  # its metric is for steps without noise
+                state.curvature = state.inverse = None
             self._adopt(problem, state, model, rng)
         return self
 
@@ -803,35 +806,39 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
             metric = self._metric(problem, n_rows=len(rows))
             yield from FullBatch(problem, state, rows, metric).to_the_optimum(tol)
             return
+        data, floor = problem.data, problem.floor
         may_grow = self._automatic and self.batch_size == "auto"
-        passes_pay = may_grow and problem.data.full_passes_pay
+        passes_pay = may_grow and data.full_passes_pay
+        if not (exact or passes_pay):
+            plateau = Plateau(tol, self.n_iter_no_change, floor)
+            edges = self._edges(len(rows), batch_size)
+            solver = self._sgd(problem, state, rng)
+            yield from solver.epochs(rows, edges, rng, self.shuffle, plateau)
+            return
         if not (exact and state.average.any()):  # a warm start would suffer from noise
-            solver, n_rows, patience = self._sgd(problem, state, rng), len(rows), 1
-            if self.shuffle and (exact or passes_pay):
-                n_rows = min(n_rows, _MINIBATCH_ROWS)
-            least = problem.data.epochs_pay
-            if not exact:
-                least = max(tol, least) if passes_pay else tol
-                patience = 1 if passes_pay else self.n_iter_no_change
-            plateau = Plateau(least, patience, problem.floor)
+            n_rows = min(len(rows), _MINIBATCH_ROWS) if self.shuffle else len(rows)
             edges = self._edges(n_rows, batch_size)
-            epochs = solver.epochs(rows, edges, rng, self.shuffle, plateau)
+            solver = self._sgd(problem, state, rng)
+            pays = data.epochs_pay if may_grow else _EPOCHS_PAY
+            pays = pays if exact else max(tol, pays)
+            epochs = solver.epochs(
+                rows, edges, rng, self.shuffle, Plateau(pays, 1, floor)
+            )
             for _, objective, slow in epochs:
-                yield solver, objective, slow and not (exact or passes_pay)
-                if slow and (exact or passes_pay):
+                yield solver, objective, False
+                if slow:
                     break
         metric = self._metric(problem, state.metric)
-        if not exact:
-            # Passes are cheap and gain unevenly: two count as one epoch.
-            plateau = Plateau(tol, 2 * self.n_iter_no_change, problem.floor)
-            full_batch = FullBatch(problem, state, rows, metric)
-            yield from full_batch.while_it_pays(plateau)
-        elif may_grow and not passes_pay:
-            yield from FullBatch(problem, state, rows, metric).to_the_optimum(tol)
-        else:
+        if exact and (passes_pay or not may_grow):
             edges = self._edges(len(rows), batch_size)
             svrg = SVRG(problem, state, rows, metric, rng)
             yield from svrg.to_the_optimum(edges, self.shuffle, tol, may_grow)
+        elif exact:
+            yield from FullBatch(problem, state, rows, metric).to_the_optimum(tol)
+        else:  # passes are cheap and gain unevenly: two count as one epoch
+            plateau = Plateau(tol, 2 * self.n_iter_no_change, floor)
+            full_batch = FullBatch(problem, state, rows, metric)
+            yield from full_batch.while_it_pays(plateau)
 
     def _run(self, epochs, validation):
         """Train until the solver or the validation loss says so; return the model.

@@ -77,7 +77,7 @@ def test_svrg_keeps_no_residuals(batch_size):
 
 def test_svrg_keeps_no_table_of_sparse_rows_by_classes():
     rng = np.random.RandomState(0)
-    X = sp.random_array((40_000, 40), density=0.05, rng=rng, format="csr")
+    X = sp.random(40_000, 40, 0.05, format="csr", random_state=rng)
     y = rng.randint(200, size=40_000)
     clf = SoftmaxRegressionClassifier(solver="svrg", max_iter=3, tol=None)
 

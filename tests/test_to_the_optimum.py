@@ -212,3 +212,18 @@ def test_an_optimum_of_zeros_is_one(batch_size, recwarn):
 
     assert not clf.coef_.any()
     assert not recwarn.list
+
+
+def test_a_stream_goes_on_from_the_optimum(datasets, objective):
+    X, y = datasets["digits"]
+    clf = SoftmaxRegressionClassifier(
+        solver="svrg", batch_size=64, alpha=1e-3, tol=1e-4, random_state=0
+    ).fit(X, y)
+    best, count = clf.loss_curve_[-1], clf.t_
+
+    for _ in range(5):
+        clf.partial_fit(X, y)
+
+    after = objective(X, y, np.ones(len(y)), 1e-3, clf.coef_, clf.intercept_)
+    assert after < 1.05 * best  # minibatch noise leads away from it, but not far
+    assert clf.t_ > count
