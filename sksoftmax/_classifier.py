@@ -235,7 +235,7 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
     all rows are those of L-BFGS [4]_, with L1 those of OWL-QN [6]_. "svrg" is [7]_ in
     the metric of [1]_. It keeps no residuals, which would be n_samples * n_classes
     numbers, but computes them anew: its extra memory is a few arrays of the size of
-    `coef_`, and up to twenty-two of them once L-BFGS goes on.
+    `coef_`, and up to eighteen of them once L-BFGS goes on.
 
     How far the objective is above the optimum is estimated from the gradient G of all
     rows at the model itself as 10 times <G, M G>, where M is the metric, or L-BFGS's
