@@ -50,7 +50,7 @@ class FullBatch:
         self._slopes = self._pseudo_gradient()
         self._objectives = [self.objective]
         self._spare = None  # memory: fresh one costs more than the arithmetic in it
-        self._fewest_steps = int(metric.lazy)
+        self._fewest_steps = 2
         if not weights.any():
             self._fewest_steps = 6 if metric.lazy else 3
         self._measured_at = None
@@ -89,8 +89,9 @@ class FullBatch:
         counts twenty times. With a diagonal metric, whose steps are many and short,
         the last eighth of them has to have gained little, too.
 
-        From weights of zero neither says anything before some steps are done: where
-        features are nearly collinear the first one hardly moves.
+        Neither says anything before some steps are done, two from a warm start and more
+        from weights of zero: where features are nearly collinear the first one hardly
+        moves.
 
         Measured on 33 problems with the full matrix, each for five values of tol: at
         the stop the true gap was never above tol, and in a fifth of them below tol /
