@@ -292,7 +292,7 @@ class FullBatch:
             objective, grad = self._evaluate(weights)
             expected = float(np.vdot(self._slopes, weights - before))
             wanted = self.objective + min(0.0, 1e-4 * expected + rounding)
-            if objective <= wanted and objective < self.objective:
+            if objective < self.objective and objective <= wanted:
                 return objective, weights, grad
         return None
 

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
+from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 
 def _scaled(load):
@@ -50,3 +52,36 @@ def objective():
         return sample_weight @ losses / sample_weight.sum() + penalty
 
     return objective
+
+
+@pytest.fixture(scope="session")
+def solve():
+    """Return a function that makes a variant of a problem and solves it exactly.
+
+    It returns the sample weights, these times the class weights, our parameters for the
+    same problem, and LogisticRegression at its optimum.
+    """
+
+    def solve(X, y, C, variant):
+        sample_weight, row_weight, params = np.ones(len(y)), np.ones(len(y)), {}
+        if variant == "sample_weight":
+            rng = np.random.RandomState(0)
+            sample_weight = rng.exponential(size=len(y))
+            sample_weight[rng.permutation(len(y))[:5]] = 0
+            row_weight = sample_weight
+        elif variant == "balanced":
+            params = {"class_weight": "balanced"}
+            counts = np.bincount(y)
+            row_weight = (len(y) / (len(counts) * counts))[y]
+        elif variant == "no intercept":
+            params = {"fit_intercept": False}
+        exact = LogisticRegression(
+            C=C, solver="newton-cholesky", tol=1e-12, max_iter=1000, **params
+        )
+        # On a busy machine two BLAS threads wait for each other a hundredfold.
+        with threadpool_limits(1):
+            exact.fit(X, y, sample_weight)
+        alpha = 1 / (C * row_weight.sum())
+        return sample_weight, row_weight, {"alpha": alpha, **params}, exact
+
+    return solve

@@ -19,40 +19,16 @@ VARIANT = pytest.mark.parametrize(
 
 
 @pytest.fixture(scope="module")
-def task(datasets):
+def task(datasets, solve):
     """Return a function that makes a task and solves it with LogisticRegression."""
 
     @cache
     def task(name, C, variant):
         X, y = datasets[name]
-        sample_weight, row_weight, params = np.ones(len(y)), np.ones(len(y)), {}
-        if variant == "sample_weight":
-            rng = np.random.RandomState(0)
-            sample_weight = rng.exponential(size=len(y))
-            sample_weight[rng.permutation(len(y))[:5]] = 0
-            row_weight = sample_weight
-        elif variant == "balanced":
-            params = {"class_weight": "balanced"}
-            counts = np.bincount(y)
-            row_weight = (len(y) / (len(counts) * counts))[y]
-        elif variant == "no intercept":
-            params = {"fit_intercept": False}
-        exact = optimum(X, y, C, sample_weight, params)
-        if variant == "float32":
-            X = X.astype(np.float32)
-        alpha = 1 / (C * row_weight.sum())
-        return X, y, sample_weight, row_weight, {"alpha": alpha, **params}, exact
+        solved = solve(X, y, C, variant)
+        return X.astype(np.float32 if variant == "float32" else X.dtype), y, *solved
 
     return task
-
-
-def optimum(X, y, C, sample_weight=None, params=None):
-    exact = LogisticRegression(
-        C=C, solver="newton-cholesky", tol=1e-12, max_iter=1000, **(params or {})
-    )
-    # On a busy machine two BLAS threads wait for each other a hundredfold.
-    with threadpool_limits(1):
-        return exact.fit(X, y, sample_weight)
 
 
 @DATA
@@ -92,12 +68,12 @@ def test_defaults_are_within_one_percent(task, objective, name, C, variant):
 @pytest.mark.parametrize("preconditioner", ["gram", "diagonal"])
 @pytest.mark.parametrize("n_classes", [2, 10])
 def test_minibatches_come_near_the_optimum(
-    digits, objective, preconditioner, n_classes
+    digits, objective, solve, preconditioner, n_classes
 ):
     X, y = digits
     X, y = X[y < n_classes], y[y < n_classes]
     alpha = 1e-3
-    exact = optimum(X, y, 1 / (alpha * len(y)))
+    *_, exact = solve(X, y, 1 / (alpha * len(y)), "plain")
 
     clf = SoftmaxRegressionClassifier(
         alpha=alpha,
@@ -178,7 +154,9 @@ def test_many_classes_and_unscaled_features(objective):
 
 @pytest.mark.parametrize("layout", [np.asarray, sp.csr_array], ids=["dense", "csr"])
 @pytest.mark.parametrize("preconditioner", ["gram", "diagonal"])
-def test_the_model_has_the_objective_it_reports(objective, layout, preconditioner):
+def test_the_model_has_the_objective_it_reports(
+    objective, solve, layout, preconditioner
+):
     rng = np.random.RandomState(0)
     X = rng.uniform(1, 4, size=(600, 40))  # each column far from zero
     raw = (X - 2.5) @ rng.standard_normal((40, 5))
@@ -188,7 +166,7 @@ def test_the_model_has_the_objective_it_reports(objective, layout, preconditione
 
     ours = objective(X, y, np.ones(600), 1e-4, clf.coef_, clf.intercept_)
     assert clf.loss_curve_[-1] == pytest.approx(ours, rel=1e-9)
-    exact = optimum(X, y, 1 / (1e-4 * 600))
+    *_, exact = solve(X, y, 1 / (1e-4 * 600), "plain")
     best = objective(X, y, np.ones(600), 1e-4, exact.coef_, exact.intercept_)
     assert ours <= 1.01 * best
 

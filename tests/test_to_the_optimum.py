@@ -8,8 +8,6 @@ import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose
 from sklearn.datasets import make_classification
-from sklearn.linear_model import LogisticRegression
-from threadpoolctl import threadpool_limits
 
 from sksoftmax import SoftmaxRegressionClassifier
 
@@ -41,32 +39,13 @@ def generated(name):
 
 
 @pytest.fixture(scope="session")
-def task(datasets):
+def task(datasets, solve):
     """Return a function that makes a task and solves it with LogisticRegression."""
 
     @cache
     def task(name, variant="plain", C=1.0):
         X, y = datasets[name] if name in datasets else generated(name)
-        sample_weight, row_weight, params = None, np.ones(len(y)), {}
-        if variant == "sample_weight":
-            rng = np.random.RandomState(0)
-            sample_weight = rng.exponential(size=len(y))
-            sample_weight[rng.permutation(len(y))[:5]] = 0
-            row_weight = sample_weight
-        elif variant == "balanced":
-            params = {"class_weight": "balanced"}
-            counts = np.bincount(y)
-            row_weight = (len(y) / (len(counts) * counts))[y]
-        elif variant == "no intercept":
-            params = {"fit_intercept": False}
-        exact = LogisticRegression(
-            C=C, solver="newton-cholesky", tol=1e-12, max_iter=1000, **params
-        )
-        # On a busy machine two BLAS threads wait for each other a hundredfold.
-        with threadpool_limits(1):
-            exact.fit(X, y, sample_weight)
-        params["alpha"] = 1 / (C * row_weight.sum())
-        return X, y, sample_weight, row_weight, params, exact
+        return X, y, *solve(X, y, C, variant)
 
     return task
 
