@@ -100,6 +100,10 @@ class _Rows:
         self.far = np.flatnonzero(center)
         self.center = center[self.far, None]
 
+    def center_as(self, other: "_Rows") -> None:
+        """Hand out features minus the centers of other rows."""
+        self.far, self.center = other.far, other.center
+
     def shift(self, weights):
         """Return what the centers add to the raw predictions, (n_columns,)."""
         return self.center[:, 0] @ weights[self.far]

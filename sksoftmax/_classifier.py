@@ -5,31 +5,33 @@ import math
 import warnings
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
-from itertools import islice
 from numbers import Integral, Real
 from operator import is_not
 
 import numpy as np
 import scipy.sparse as sp
+from scipy.special import entr
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state
+from sklearn.utils import check_array, check_consistent_length, check_random_state
 from sklearn.utils.extmath import safe_sparse_dot
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sksoftmax._batches import Moments, parts, training_rows
 from sksoftmax._compat import (
+    CallbackSupportMixin,
     Interval,
     StrOptions,
     check_first_call,
     check_sample_weight,
     fit_context,
 )
+from sksoftmax._growth import spread_columns, spread_state
 from sksoftmax._lbfgs import FullBatch
 from sksoftmax._loss import cross_entropy
+from sksoftmax._monitoring import Callbacks, Validation
 from sksoftmax._penalty import ElasticNet
 from sksoftmax._preconditioner import Diagonal, Gram, center_and_scale
 from sksoftmax._solver import (
@@ -44,6 +46,14 @@ from sksoftmax._solver import (
     inverse_scaling,
 )
 from sksoftmax._svrg import SVRG
+from sksoftmax._targets import (
+    ProbabilityTable,
+    class_totals,
+    for_training,
+    is_table,
+    likeliest,
+    mixed,
+)
 
 # float64 is what other kinds of X are converted to.
 _ACCEPTED = [np.float64, np.float32, *(np.dtype(code).type for code in "?bBhHiIlLqQ")]
@@ -58,7 +68,7 @@ _LARGEST_GRAM = 20_000  # features; its two matrices would fill several gigabyte
 _PREDICTED_NUMBERS = 2**22  # of X or of predictions, cast or computed at a time
 
 
-class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
+class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     """Softmax (multinomial logistic) regression trained by minibatch SGD.
 
     Minimises, over the weights W (`coef_`) and the intercept c (`intercept_`)::
@@ -295,6 +305,7 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         "average": ["boolean"],
         "shuffle": ["boolean"],
         "class_weight": [dict, StrOptions({"balanced"}), None],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "warm_start": ["boolean"],
         "random_state": ["random_state"],
         "early_stopping": ["boolean", StrOptions({"auto"})],
@@ -321,6 +332,7 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         average=True,
         shuffle=True,
         class_weight=None,
+        label_smoothing=0.0,
         warm_start=False,
         random_state=None,
         early_stopping="auto",
@@ -343,6 +355,7 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         self.average = average
         self.shuffle = shuffle
         self.class_weight = class_weight
+        self.label_smoothing = label_smoothing
         self.warm_start = warm_start
         self.random_state = random_state
         self.early_stopping = early_stopping
@@ -350,7 +363,16 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         self.verbose = verbose
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None):
+    def fit(
+        self,
+        X,
+        y,
+        sample_weight=None,
+        *,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+    ):
         """Fit the model to the data.
 
         Parameters
@@ -358,10 +380,22 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Features. Not changed, and not copied where they are CSR with sorted
             indices, or an array or memory map of float32, float64 or integers.
-        y : array-like of shape (n_samples,)
-            Labels.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            Labels, or the probability of each class: rows of at least 0 that sum to
+            one. The classes are then 0, 1, ..., or the column names of a data frame.
+            They are not copied if they are float32 or float64 and their columns, if
+            they have names, are sorted.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows. A common factor changes nothing.
+        X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
+            Features of rows to validate on after each epoch. They turn early stopping
+            on, see `early_stopping`. In a Pipeline they are transformed as X is with
+            ``Pipeline(..., transform_input=["X_val"])``.
+        y_val : array-like of shape (n_val,) or (n_val, n_classes), default=None
+            Their labels, all among those of y, or class probabilities.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Their weights; like those of other rows they are multiplied by the weights
+            of the classes.
 
         Returns
         -------
@@ -371,8 +405,9 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If a parameter, X, y or the weights cannot be used, or if the weights of
-            the model became infinite. The estimator is then as it was before.
+            If a parameter, X, y, the weights or the validation data cannot be used, or
+            if the weights of the model became infinite. The estimator is then as it
+            was before.
         """
         if self.solver == "svrg" and not self._automatic:
             raise ValueError(
@@ -380,39 +415,43 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
                 f"{self.learning_rate!r}; its steps have to fit the curvature. Use "
                 "learning_rate='auto', or solver='sgd' for the textbook schedules."
             )
+        # Before anything else is stored: what it stores is scikit-learn's to remove.
+        callbacks = Callbacks(self, X, y, sample_weight)
         with self._all_or_nothing():
-            X, y = self._validate(X, y, reset=True)
-            check_classification_targets(y)
+            X, y = self._validate_both(X, y, reset=True)
             warm = self.warm_start and hasattr(self, "coef_")
-            known = self.classes_ if warm else None
-            self.classes_ = np.unique(y)
-            y = np.searchsorted(self.classes_, y)  # quicker than unique's own indices
-            if warm and not np.array_equal(known, self.classes_):
-                raise ValueError(
-                    f"With warm_start=True fit goes on with the classes {known}, but y "
-                    f"holds {self.classes_}. Set warm_start=False, or fit a clone."
-                )
-            weight = self._row_weights(X, y, sample_weight)
-            self._check_classes(y, weight)
+            self._take_classes(y, warm)
+            y = self._encode(y)
+            sample_weight = check_sample_weight(sample_weight, X)
+            class_count = class_totals(y, sample_weight, len(self.classes_))
+            class_weight = self._class_weights(class_count)
+            self._check_classes(class_count * class_weight)
+            weight = sample_weight * mixed(class_weight, y)
             rng = self._new_rng()
-            rows, held_out = self._split(np.flatnonzero(weight), y, rng)
+            rows, held_out = np.flatnonzero(weight), None
+            if self.early_stopping is True and X_val is None:
+                rows, held_out = self._split(rows, y, rng)
             training_weight = np.zeros_like(weight)
             training_weight[rows] = weight[rows] * (len(rows) / weight[rows].sum())
             data = training_rows(X, _training_dtype(X), self.fit_intercept)
             self._moments = data.moments(training_weight.astype(data.dtype))._asdict()
             problem = self._problem(data, y, training_weight)
+            validation = None
+            if not (X_val is None and y_val is None and sample_weight_val is None):
+                given = X_val, y_val, sample_weight_val, class_weight
+                others = self._validation_rows(problem, *given)
+                validation = self._validation(problem, *others)
+            elif held_out is not None:
+                validation = self._validation(problem, data, y, weight, held_out)
             state = self._new_state(self._model(problem) if warm else problem.zeros())
             batch_size = self._batch_size(problem, len(rows), may_be_all=True)
-            validation = None
-            if held_out is not None:
-                judge = replace(problem, sample_weight=weight.astype(data.dtype))
-                plateau = Plateau(self.tol or 0.0, self.n_iter_no_change, problem.floor)
-                validation = partial(judge.mean_loss, held_out), plateau
             epochs = self._epochs(problem, state, rows, batch_size, rng)
-            model = self._run(epochs, validation)
+            model = self._run(epochs, problem, validation, callbacks)
             if self.solver == "svrg":  # its metric is for steps without noise
                 state.curvature = state.inverse = None
             self._adopt(problem, state, model, rng)
+            self._class_count, self._n_rows_seen = class_count, len(rows)
+            callbacks.end(dict)
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -459,28 +498,22 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         """
         with self._all_or_nothing():
             self._validate_changed_params()  # fit_context does so in a first call only
-            if self.class_weight == "balanced":
-                raise ValueError(
-                    "class_weight='balanced' needs all of y at once and cannot be used "
-                    "in partial_fit. Pass a dict {label: weight} instead."
-                )
             first = not hasattr(self, "coef_")
-            if first or not (classes is None or np.array_equal(classes, self.classes_)):
-                check_first_call(self, classes)
-            X, y = self._validate(X, y, reset=first)
-            if not np.isin(y, self.classes_).all():
-                check_classification_targets(y)
-                raise ValueError(
-                    f"y holds the labels {np.setdiff1d(y, self.classes_)}, which are "
-                    f"not among the classes {self.classes_} of the first call to fit "
-                    "or partial_fit. Name all classes in the first call."
-                )
-            y = np.searchsorted(self.classes_, y)
-            weight = self._row_weights(X, y, sample_weight)
+            X, y = self._validate_both(X, y, reset=first)
+            self._announce(classes, y, first)
+            y = self._encode(y)
+            sample_weight = check_sample_weight(sample_weight, X)
+            class_count = class_totals(y, sample_weight, len(self.classes_))
+            n_rows_seen = 0
+            if not first:
+                class_count += self._class_count
+                n_rows_seen = self._n_rows_seen
+            weight = sample_weight * mixed(self._class_weights(class_count), y)
             rows = np.flatnonzero(weight)
             if not (len(rows) or first):
                 return self
             self._check_classes()
+            self._class_count, self._n_rows_seen = class_count, n_rows_seen + len(rows)
             rng = self._new_rng() if first else self._rng
             dtype = _training_dtype(X) if first else self.coef_.dtype
             data = training_rows(X, dtype, self.fit_intercept)
@@ -516,7 +549,7 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
             In the dtype of `coef_`. With two classes a row's number is the log of the
             odds of the second one; positive predicts it.
         """
-        raw = self._for_each_part(X, lambda loss, raw: raw)
+        raw = self._for_each_part(X, lambda loss, raw, y: raw)
         return raw[:, 0] if raw.shape[1] == 1 else raw
 
     def predict(self, X):
@@ -532,7 +565,7 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         y : ndarray of shape (n_samples,)
             Labels.
         """
-        indices = self._for_each_part(X, lambda loss, raw: loss.predict(raw))
+        indices = self._for_each_part(X, lambda loss, raw, y: loss.predict(raw))
         return self.classes_[indices]
 
     def predict_proba(self, X):
@@ -548,7 +581,7 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         proba : ndarray of shape (n_samples, n_classes)
             In the order of `classes_`, in the dtype of `coef_`; rows sum to one.
         """
-        return self._for_each_part(X, lambda loss, raw: loss.predict_proba(raw))
+        return self._for_each_part(X, lambda loss, raw, y: loss.predict_proba(raw))
 
     def predict_log_proba(self, X):
         """Return the logarithm of the probability of each class.
@@ -563,7 +596,83 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         log_proba : ndarray of shape (n_samples, n_classes)
             In the order of `classes_`; finite even where the probability underflows.
         """
-        return self._for_each_part(X, lambda loss, raw: loss.predict_log_proba(raw))
+        return self._for_each_part(X, lambda loss, raw, y: loss.predict_log_proba(raw))
+
+    def score(self, X, y, sample_weight=None):
+        """Return the accuracy of `predict`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            Labels, or probabilities of the classes, of which the largest is taken.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        score : float
+            The weighted share of rows that are predicted right.
+        """
+        if is_table(y):
+            check_is_fitted(self)
+            y = self.classes_[likeliest(self._encode(self._table(y)))]
+        return super().score(X, y, sample_weight=sample_weight)
+
+    def surprisal(self, X, y):
+        """Return how surprising each label is to the model, in bits.
+
+        The surprisal of a label is -log2 of its probability: 0 where it was certain, 1
+        for the toss of a coin. Its mean is the cross-entropy, that is, log-loss in bits
+        instead of nats. The rows it is largest for are the first to check for wrong
+        labels, if the model was not trained on them.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            Labels, or probabilities of the classes; of these, the mean surprisal.
+
+        Returns
+        -------
+        surprisal : ndarray of shape (n_samples,)
+            In bits, in the dtype of `coef_`; finite even where a probability
+            underflows.
+
+        Raises
+        ------
+        ValueError
+            If y holds a label that the model does not know.
+        """
+        return self._for_each_part(
+            X, lambda loss, raw, y: loss.losses(raw, y) / math.log(2), y
+        )
+
+    def predictive_entropy(self, X):
+        """Return how uncertain each prediction is, in bits.
+
+        It is the entropy of the predicted probabilities, sum_c -p_c log2 p_c, which is
+        the surprisal that the model expects: 0 for one certain class, log2(n_classes)
+        if all are equally probable.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        entropy : ndarray of shape (n_samples,)
+            In bits, in the dtype of `coef_`.
+        """
+        return self._for_each_part(
+            X,
+            lambda loss, raw, y: (
+                entr(loss.predict_proba(raw)).sum(axis=1) / math.log(2)
+            ),
+        )
 
     def sparsify(self):
         """Convert `coef_` to a sparse matrix, which saves memory if it holds zeros.
@@ -659,42 +768,136 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
             ) from error
         return checked
 
-    def _row_weights(self, X, y, sample_weight):
-        """Return sample_weight times class_weight of the class indices y, float64."""
-        weight = check_sample_weight(sample_weight, X)
-        if self.class_weight is None:
-            return weight
-        n_classes = len(self.classes_)
-        if self.class_weight == "balanced":
-            totals = np.bincount(y, weight, minlength=n_classes)
-            totals[totals == 0] = np.inf
-            per_class = weight.sum() / (n_classes * totals)
-        else:
-            labels = self.classes_.tolist()
-            unknown = [label for label in self.class_weight if label not in labels]
-            if unknown:
-                raise ValueError(
-                    f"class_weight names {unknown}, which are not among the classes "
-                    f"{labels}. Leave them out."
-                )
-            per_class = np.array([self.class_weight.get(k, 1.0) for k in labels])
-            if not (np.isfinite(per_class) & (per_class >= 0)).all():
-                raise ValueError(
-                    f"class_weight={self.class_weight} holds a weight that is negative "
-                    "or not finite. Weights must be at least 0."
-                )
-        return weight * per_class[y]
+    def _validate_both(self, X, y, reset):
+        """Return X and y: labels, (n_samples,), or a ProbabilityTable."""
+        if not is_table(y):
+            return self._validate(X, y, reset)
+        X, table = self._validate(X, reset=reset), self._table(y)
+        check_consistent_length(X, table.rows)
+        return X, table
 
-    def _check_classes(self, y=None, weight=None):
-        """Want two classes at least, and in `fit` rows with weight of two."""
+    def _table(self, y):
+        rows = check_array(y, dtype=[np.float64, np.float32], input_name="y")
+        return ProbabilityTable(rows, getattr(y, "columns", None))
+
+    def _take_classes(self, y, warm):
+        """Set `classes_` to those of y; a model to start from grows."""
+        if not isinstance(y, ProbabilityTable):
+            check_classification_targets(y)
+            classes = np.unique(y)
+        elif warm and y.names is None and len(y.classes) == len(self.classes_):
+            return
+        else:
+            classes = y.classes
+        if warm:
+            self._grow(classes)
+        self.classes_ = classes
+
+    def _announce(self, classes, y, first):
+        """Set `classes_` to the `classes` of partial_fit; a model that is there grows.
+
+        Without them a first y that is a table names the classes.
+        """
+        table = isinstance(y, ProbabilityTable)
+        if first:
+            check_first_call(self, y.classes if table and classes is None else classes)
+        elif classes is not None:
+            self._grow(unique_labels(classes))
+        if (
+            table
+            and y.names is None
+            and not (classes is None or np.array_equal(classes, self.classes_))
+        ):
+            raise ValueError(
+                f"classes={classes} are not sorted, but columns of y without names are "
+                f"read in the order of {self.classes_}. Sort both, or pass y as a data "
+                "frame."
+            )
+
+    def _encode(self, y):
+        """Return class indices, (n_samples,), or probabilities of all `classes_`."""
+        if isinstance(y, ProbabilityTable):
+            return y.over(self.classes_)
+        if not np.isin(y, self.classes_).all():
+            check_classification_targets(y)
+            raise ValueError(
+                f"y holds the labels {np.setdiff1d(y, self.classes_)}, which are not "
+                f"among the classes {self.classes_} of the model. Name all classes in "
+                "`classes`: partial_fit takes new ones in any call."
+            )
+        return np.searchsorted(self.classes_, y)
+
+    def _grow(self, classes):
+        """Give the model these classes, (n_classes,), sorted, in place of its own."""
+        known = self.classes_
+        if np.array_equal(known, classes):
+            return
+        if (
+            isinstance(known[0], str) != isinstance(classes[0], str)
+            or not np.isin(known, classes).all()
+        ):
+            raise ValueError(
+                f"The model knows the classes {known}, but {classes} are to take their "
+                "place. Classes can be added, not taken away: name the known ones too, "
+                "or start anew with a clone (or fit with warm_start=False)."
+            )
+        places, n_classes = np.searchsorted(classes, known), len(classes)
+        added = np.setdiff1d(np.arange(n_classes), places)
+
+        def spread(array):
+            return spread_columns(array, places, n_classes)
+
+        self.classes_ = classes
+        self.coef_, intercept = spread(_dense(self.coef_).T).T, spread(self.intercept_)
+        if self.fit_intercept:
+            rare = intercept[places].mean() - math.log(self._n_rows_seen + 1)
+            intercept[added] = rare
+        self.intercept_ = intercept
+        if self._lead is not None:
+            self._lead = tuple(map(spread, self._lead))
+        self._stream = spread_state(self._stream, self.t_, places, n_classes)
+        class_count = np.zeros(n_classes)
+        class_count[places] = self._class_count
+        self._class_count = class_count
+
+    def _class_weights(self, class_count):
+        """Return the weight of each class, (n_classes,).
+
+        "balanced" follows from `class_count`, the sum of each class's sample weights:
+        all classes that occur get the same total.
+        """
+        n_classes = len(self.classes_)
+        if self.class_weight is None:
+            return np.ones(n_classes)
+        if self.class_weight == "balanced":
+            seen = class_count > 0
+            share = class_count.sum() / max(1, np.count_nonzero(seen))
+            return share / np.where(seen, class_count, np.inf)
+        labels = self.classes_.tolist()
+        unknown = [label for label in self.class_weight if label not in labels]
+        if unknown:
+            raise ValueError(
+                f"class_weight names {unknown}, which are not among the classes "
+                f"{labels}. Leave them out."
+            )
+        per_class = np.array([self.class_weight.get(k, 1.0) for k in labels])
+        if not (np.isfinite(per_class) & (per_class >= 0)).all():
+            raise ValueError(
+                f"class_weight={self.class_weight} holds a weight that is negative "
+                "or not finite. Weights must be at least 0."
+            )
+        return per_class
+
+    def _check_classes(self, totals=None):
+        """Want two classes, and in `fit`, by the total weight of each, rows of two."""
         seen = self.classes_
-        if weight is not None:
-            if not weight.any():
+        if totals is not None:
+            seen = self.classes_[totals > 0]
+            if not len(seen):
                 raise ValueError(
                     "All rows have the weight zero (sample_weight times class_weight): "
                     "there is nothing to fit. Give some row a positive weight."
                 )
-            seen = self.classes_[np.unique(y[weight > 0])]
         if len(seen) < 2:
             raise ValueError(
                 "Rows of at least two classes are wanted, but all with a positive "
@@ -707,21 +910,55 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         return np.random.RandomState(seed)
 
     def _split(self, rows, y, rng):
-        """Return the rows to train on and, with early stopping, those set aside."""
-        if self.early_stopping is not True:
-            return rows, None
+        """Return the rows to train on and those set aside."""
         try:
             split = train_test_split(
                 rows,
                 test_size=self.validation_fraction,
                 random_state=rng,
-                stratify=y[rows],
+                stratify=likeliest(y[rows]),
             )
         except ValueError:  # too few of a class to have some on both sides
             split = train_test_split(
                 rows, test_size=self.validation_fraction, random_state=rng
             )
         return np.sort(split[0]), np.sort(split[1])
+
+    def _validation_rows(self, problem, X, y, sample_weight, class_weight):
+        """Return fit's validation data as rows, targets, weights and row numbers."""
+        if X is None or y is None:
+            given, missing = "X_val", "y_val"
+            if X is None:
+                given = "y_val" if y is not None else "sample_weight_val"
+                missing = "X_val"
+            raise ValueError(
+                f"{given} was given without {missing}. To validate, pass X_val and "
+                "y_val, and sample_weight_val if the rows have weights."
+            )
+        try:
+            X, y = self._validate_both(X, y, reset=False)
+            y = self._encode(y)
+            weight = check_sample_weight(sample_weight, X) * mixed(class_weight, y)
+            if not weight.any():
+                raise ValueError("all weights are zero.")
+        except ValueError as error:
+            raise ValueError(f"The validation data cannot be used: {error}") from error
+        data = training_rows(X, problem.data.dtype, self.fit_intercept)
+        data.center_as(problem.data)
+        return data, y, weight, slice(0, len(weight))
+
+    def _validation(self, problem, data, y, weight, rows):
+        """Return what watches those rows, unsmoothed, while `problem` is solved."""
+        judge = replace(
+            problem,
+            data=data,
+            y=for_training(y, 0.0, len(self.classes_), data.dtype),
+            sample_weight=weight.astype(data.dtype, copy=False),
+        )
+        plateau = None
+        if self.early_stopping is not False:
+            plateau = Plateau(self.tol or 0.0, self.n_iter_no_change, problem.floor)
+        return Validation(judge, rows, plateau)
 
     def _problem(self, data, y, weight):
         """Return what there is to minimise over these rows."""
@@ -737,6 +974,7 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         )
         loss = cross_entropy(len(self.classes_))
         weight = weight.astype(data.dtype, copy=False)
+        y = for_training(y, self.label_smoothing, len(self.classes_), data.dtype)
         return Problem(data, y, weight, loss, penalty, *of_columns)
 
     def _batch_size(self, problem, n_rows, may_be_all):
@@ -840,39 +1078,36 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
             full_batch = FullBatch(problem, state, rows, metric)
             yield from full_batch.while_it_pays(plateau)
 
-    def _run(self, epochs, validation):
-        """Train until the solver or the validation loss says so; return the model.
+    def _run(self, epochs, problem, validation, callbacks):
+        """Train until a rule or a callback says so; return the model.
 
         `epochs` yields a solver with its model, the objective and whether that has
-        converged; `validation` is a function of the model and a rule to stop, or None.
+        converged; `validation` is None without rows to validate on.
         """
         self.loss_curve_ = []
         vars(self).pop("validation_loss_curve_", None)
         vars(self).pop("best_validation_loss_", None)
-        best = None
-        for solver, objective, converged in islice(epochs, self.max_iter):
+        for solver, objective, converged in callbacks.announced(epochs, self.max_iter):
             self.loss_curve_.append(objective)
             done = converged
             line = f"epoch {len(self.loss_curve_)}: objective {objective:.6f}"
             if validation is not None:
-                validation_loss, plateau = validation
-                loss = validation_loss(solver.model)
-                if best is None:
-                    self.validation_loss_curve_ = []
-                if best is None or loss < self.best_validation_loss_:
-                    best, self.best_validation_loss_ = solver.model.copy(), loss
-                self.validation_loss_curve_.append(loss)
-                done = plateau.reached(loss)
-                line += f", validation log-loss {loss:.6f}"
+                done = validation.reached_the_end(solver.model, converged)
+                line += f", validation log-loss {validation.curve[-1]:.6f}"
             if self.verbose:
                 print(line)
-            if done and self.tol is not None:
+            stop = callbacks.end_epoch(lambda: self._attributes(problem, solver.model))  # noqa: B023
+            if stop or (done and self.tol is not None):
                 break
         else:  # not `done`: with validation, a solver at its end is no failure
             if self.tol is not None and not converged:
                 self._warn_not_converged(solver.model.dtype)
         self.n_iter_ = len(self.loss_curve_)
-        return solver.model if best is None else best
+        if validation is None:
+            return solver.model
+        self.validation_loss_curve_ = validation.curve
+        self.best_validation_loss_ = min(validation.curve)
+        return solver.model if validation.best_model is None else validation.best_model
 
     def _warn_not_converged(self, dtype):
         """Say what came before the stopping rule, and the way out."""
@@ -911,10 +1146,14 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
             return coef, np.zeros(coef.shape[1], coef.dtype)
         return coef, weights[-1] - problem.data.shift(weights)
 
+    def _attributes(self, problem, model):
+        """Return a model as the attributes that predicting needs."""
+        coef, intercept = self._from_weights(problem, model)
+        return {"coef_": coef.T, "intercept_": intercept}
+
     def _adopt(self, problem, state, model, rng):
         """Keep the model, and what `partial_fit` needs to go on."""
-        coef, intercept = self._from_weights(problem, model)
-        self.coef_, self.intercept_, self.t_ = coef.T, intercept, state.t
+        vars(self).update(self._attributes(problem, model), t_=state.t)
         self._stream, self._rng = vars(state).copy(), rng
         del self._stream["weights"], self._stream["average"], self._stream["t"]
         # How far the last iterate is ahead of the average, so that `coef_` alone says
@@ -931,13 +1170,17 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         vars(state).update(self._stream, t=self.t_)
         return state
 
-    def _for_each_part(self, X, transform):
-        """Return transform(loss, raw predictions) of all rows, a part at a time.
+    def _for_each_part(self, X, transform, y=None):
+        """Return transform(loss, raw predictions, targets), a part of rows at a time.
 
         Nothing of the size of X is copied, and integers are cast a part at a time.
         """
         check_is_fitted(self)
-        X = self._validate(X)
+        if y is None:
+            X = self._validate(X)
+        else:
+            X, y = self._validate_both(X, y, reset=False)
+            y = for_training(self._encode(y), 0.0, len(self.classes_), self.coef_.dtype)
         coef, loss = self.coef_.T, cross_entropy(len(self.classes_))
         width = 4 * coef.shape[1]
         if X.dtype != coef.dtype:  # then a part of X is copied
@@ -949,7 +1192,7 @@ class SoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
                 X[part].astype(coef.dtype, copy=False), coef, dense_output=True
             )
             raw += self.intercept_
-            transformed = transform(loss, raw)
+            transformed = transform(loss, raw, None if y is None else y[part])
             if len(transformed) == X.shape[0]:
                 return transformed
             if result is None:

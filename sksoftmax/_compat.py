@@ -1,4 +1,6 @@
-"""What scikit-learn keeps private, each name with its reason.
+"""What scikit-learn keeps private or has only lately, each name with its reason.
+
+CallbackSupportMixin : `set_callbacks`, from scikit-learn 1.9 on; nothing before that.
 
 fit_context, Interval, StrOptions : parameter errors in scikit-learn's own wording, and
     its switch `skip_parameter_validation`; documented for developers, yet underscored.
@@ -15,7 +17,16 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import _check_partial_fit_first_call as check_first_call
 from sklearn.utils.validation import _check_sample_weight
 
+try:
+    from sklearn.callback import CallbackSupportMixin
+except ImportError:
+
+    class CallbackSupportMixin:
+        """Stand for scikit-learn's mixin where there is none."""
+
+
 __all__ = [
+    "CallbackSupportMixin",
     "Interval",
     "StrOptions",
     "check_first_call",

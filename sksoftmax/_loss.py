@@ -3,6 +3,9 @@
 Two classes are one column and a sigmoid, more are one column a class and a softmax.
 `cross_entropy` decides which; whoever uses the result sees arrays with `n_columns`
 columns and needs not ask.
+
+Targets `y` are class indices, (n_samples,), or the probabilities of all classes,
+(n_samples, n_classes), in rows that sum to one.
 """
 
 import numpy as np
@@ -15,7 +18,10 @@ def cross_entropy(n_classes: int) -> "SigmoidCrossEntropy | SoftmaxCrossEntropy"
 
 
 class SoftmaxCrossEntropy:
-    """-log softmax(raw_prediction)[y], for arrays of shape (n_samples, n_classes)."""
+    """-log softmax(raw_prediction)[y], for arrays of shape (n_samples, n_classes).
+
+    Of targets that are probabilities, the mean under them.
+    """
 
     def __init__(self, n_classes: int) -> None:
         self.n_columns = n_classes
@@ -26,20 +32,27 @@ class SoftmaxCrossEntropy:
 
         The caller has scaled `sample_weight`, shape (n_samples,).
         """
-        raw, rows = by_column(raw_prediction), np.arange(y.shape[0])
+        raw = by_column(raw_prediction)
         raw -= raw.max(axis=1)[:, None]
-        raw_true = raw[rows, y]
+        raw_true = _under(y, raw)
         normaliser = _exponentiate(raw)
         raw *= (sample_weight / normaliser)[:, None]
-        raw[rows, y] -= sample_weight
+        if y.ndim == 1:
+            raw[np.arange(len(y)), y] -= sample_weight
+        else:
+            raw -= by_column(y) * sample_weight[:, None]
         return _weighted_sum(np.log(normaliser) - raw_true, sample_weight), raw
+
+    def losses(self, raw_prediction, y):
+        """Return the loss of each row, (n_samples,); overwrites `raw_prediction`."""
+        raw = by_column(raw_prediction)
+        raw -= raw.max(axis=1)[:, None]
+        raw_true = _under(y, raw)
+        return np.log(_exponentiate(raw)) - raw_true
 
     def loss(self, raw_prediction, y, sample_weight):
         """Return the weighted sum of losses; overwrites `raw_prediction`."""
-        raw = by_column(raw_prediction)
-        raw -= raw.max(axis=1)[:, None]
-        raw_true = raw[np.arange(y.shape[0]), y]
-        return _weighted_sum(np.log(_exponentiate(raw)) - raw_true, sample_weight)
+        return _weighted_sum(self.losses(raw_prediction, y), sample_weight)
 
     def proba(self, raw_prediction):
         """Return softmax(raw_prediction); overwrites its input."""
@@ -75,15 +88,23 @@ class SoftmaxCrossEntropy:
 
 
 class SigmoidCrossEntropy:
-    """-log expit(+-raw_prediction), for arrays of shape (n_samples, 1)."""
+    """-log expit(+-raw_prediction), for arrays of shape (n_samples, 1).
+
+    Of targets that are probabilities, the mean under them.
+    """
 
     n_columns = 1
     loss_of_ignorance = float(np.log(2))
 
     def loss_gradient(self, raw_prediction, y, sample_weight):
         """Return the weighted sum of losses and its gradient; overwrites its input."""
-        sign = _sign(y, raw_prediction.dtype)
         margin = raw_prediction[:, 0]
+        if y.ndim == 2:
+            losses = self.losses(raw_prediction, y)
+            np.subtract(expit(margin), y[:, 1], out=margin)
+            margin *= sample_weight
+            return _weighted_sum(losses, sample_weight), raw_prediction
+        sign = _sign(y, raw_prediction.dtype)
         margin *= sign
         loss, proba_wrong = _softplus_expit(margin)
         # -expit(-margin), not expit(margin) - 1: a sure and right row keeps its digits.
@@ -91,10 +112,17 @@ class SigmoidCrossEntropy:
         margin *= -sign
         return _weighted_sum(loss, sample_weight), raw_prediction
 
+    def losses(self, raw_prediction, y):
+        """Return the loss of each row, (n_samples,)."""
+        odds = raw_prediction[:, 0]
+        if y.ndim == 1:
+            return _softplus_expit(odds * _sign(y, odds.dtype))[0]
+        of_first, of_second = (_softplus_expit(m)[0] for m in (-odds, odds))
+        return y[:, 0] * of_first + y[:, 1] * of_second
+
     def loss(self, raw_prediction, y, sample_weight):
         """Return the weighted sum of losses."""
-        margin = raw_prediction[:, 0] * _sign(y, raw_prediction.dtype)
-        return _weighted_sum(_softplus_expit(margin)[0], sample_weight)
+        return _weighted_sum(self.losses(raw_prediction, y), sample_weight)
 
     def proba(self, raw_prediction):
         """Return the probability of the second class, shape (n_samples, 1)."""
@@ -140,6 +168,13 @@ def by_column(raw_prediction):
     if raw_prediction.shape[1] < 64:
         return np.asfortranarray(raw_prediction)
     return raw_prediction
+
+
+def _under(y, raw):
+    """Return the raw prediction of each row's class, or its mean under y's row."""
+    if y.ndim == 1:
+        return raw[np.arange(len(y)), y]
+    return np.einsum("ij,ij->i", by_column(y), raw)
 
 
 def _exponentiate(raw):

@@ -25,7 +25,7 @@ class Problem:
     """What is minimised: the mean loss of weighted rows plus a penalty."""
 
     data: Any  # DenseRows or SparseRows
-    y: np.ndarray  # (n_samples,), class indices
+    y: Any  # indexed with rows: their targets, as the loss takes them
     sample_weight: np.ndarray  # (n_samples,), of mean 1 in fit
     loss: Any
     penalty: Any
@@ -84,6 +84,7 @@ class State:
     weights: np.ndarray  # (n_weights, n_columns), the last iterate
     average: np.ndarray  # the model; the same array without averaging
     t: int = 0  # updates so far
+    measured_from: int = 0  # the t from which the times to measure count
     n_averages: int = 0
     metric: str | None = None  # the name of what measured the curvature
     curvature: np.ndarray | None = None
@@ -134,7 +135,8 @@ class AutomaticStep:
 
     def due(self, state: State) -> bool:
         """Return whether it is time to measure the curvature anew."""
-        return state.curvature is None or state.t in self._metric.refresh_times
+        t = state.t - state.measured_from
+        return state.curvature is None or t in self._metric.refresh_times
 
     def measure(self, state: State, order, batch_size: int) -> None:
         """Measure the curvature and the step size.

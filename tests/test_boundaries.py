@@ -107,13 +107,12 @@ IN_PARTIAL_FIT = {
         {},
         r"labels \[3\], which are not among the classes",
     ),
-    "other classes": ({"classes": np.arange(4)}, {}, "not the same as on last call"),
-    "other n_features": ({"X": X[:, :4]}, {}, "X has 4 features, but .* expecting 5"),
-    "balanced": (
+    "other classes": (
+        {"classes": [0, 1, 5]},
         {},
-        {"class_weight": "balanced"},
-        "cannot be used in partial_fit. Pass a dict",
+        r"knows the classes \[0 1 2\], but \[0 1 5\].*Classes can be added",
     ),
+    "other n_features": ({"X": X[:, :4]}, {}, "X has 4 features, but .* expecting 5"),
 }
 METHODS = {"fit": {**BOTH, **IN_FIT}, "partial_fit": {**BOTH, **IN_PARTIAL_FIT}}
 CASES = [

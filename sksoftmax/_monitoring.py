@@ -1,0 +1,72 @@
+"""What is recorded of each epoch, and who is told of it."""
+
+import math
+
+from sksoftmax._solver import Plateau, Problem
+
+
+class Validation:
+    """The log-loss of rows that are not trained on, and the model of the best epoch."""
+
+    def __init__(self, problem: Problem, rows, plateau: Plateau | None) -> None:
+        """Take the rows as a problem; without `plateau` they are not obeyed."""
+        self._problem, self._rows, self._plateau = problem, rows, plateau
+        self.curve: list = []
+        self.best_model = None
+
+    def reached_the_end(self, model, converged: bool) -> bool:
+        """Record the loss of an epoch's model; return whether to stop after it."""
+        loss = self._problem.mean_loss(self._rows, model)
+        if not math.isfinite(loss):
+            raise FloatingPointError(f"the validation log-loss became {loss}")
+        improved = loss < min(self.curve, default=math.inf)
+        self.curve.append(loss)
+        if self._plateau is None:
+            return converged
+        if improved:
+            self.best_model = model.copy()
+        return self._plateau.reached(loss)
+
+
+class Callbacks:
+    """Tell scikit-learn's callbacks, where the estimator has any, what `fit` does.
+
+    Its task has one subtask an epoch.
+    """
+
+    def __init__(self, estimator, X, y, sample_weight) -> None:
+        """Begin, on the data as they were given."""
+        self._fit = self._epoch = None
+        if not getattr(estimator, "_skl_callbacks", None):
+            return
+        weight = None if sample_weight is None else {"sample_weight": sample_weight}
+        self._about = {"estimator": estimator, "X": X, "y": y, "metadata": weight}
+        self._fit = estimator._init_callback_context(max_subtasks=estimator.max_iter)
+        self._fit.call_on_fit_task_begin(**self._about)
+
+    def announced(self, epochs, max_iter: int):
+        """Yield at most so many of the epochs, each begun before it is computed."""
+        for _ in range(max_iter):
+            if self._fit is not None:
+                self._epoch = self._fit.subcontext(task_name="epoch")
+                self._epoch.call_on_fit_task_begin(**self._about)
+            epoch = next(epochs, None)
+            if epoch is None:
+                self.end_epoch()
+                return
+            yield epoch
+
+    def end_epoch(self, fitted=None) -> bool:
+        """Return whether a callback asks to stop; see `end` for `fitted`."""
+        return self._end(self._epoch, fitted)
+
+    def end(self, fitted) -> None:
+        """End the task; `fitted` returns the attributes that make a fitted model."""
+        self._end(self._fit, fitted)
+
+    def _end(self, task, fitted) -> bool:
+        if task is None:
+            return False
+        return task.call_on_fit_task_end(
+            **self._about, reconstruction_attributes=fitted
+        )
