@@ -29,23 +29,12 @@ from sksoftmax._compat import (
     fit_context,
 )
 from sksoftmax._growth import spread_columns, spread_state
-from sksoftmax._lbfgs import FullBatch
 from sksoftmax._loss import cross_entropy
 from sksoftmax._monitoring import Callbacks, Validation
 from sksoftmax._penalty import ElasticNet
-from sksoftmax._preconditioner import Diagonal, Gram, center_and_scale
-from sksoftmax._solver import (
-    SGD,
-    AutomaticStep,
-    Plateau,
-    Problem,
-    ScheduledStep,
-    State,
-    batch_edges,
-    constant,
-    inverse_scaling,
-)
-from sksoftmax._svrg import SVRG
+from sksoftmax._plan import Plan
+from sksoftmax._preconditioner import center_and_scale
+from sksoftmax._solver import Plateau, Problem, State
 from sksoftmax._targets import (
     ProbabilityTable,
     class_totals,
@@ -59,12 +48,6 @@ from sksoftmax._targets import (
 _ACCEPTED = [np.float64, np.float32, *(np.dtype(code).type for code in "?bBhHiIlLqQ")]
 _SHORT = 2  # bytes; such integers are exact in float32
 _MIN_SHARE = 1e-3  # of a new iterate in the average of a stream
-# n_features^2 per row and column up to which one batch takes the full matrix: at 200,
-# inverting it costs about what a few hundred gradients do.
-_GRAM_PAYS = 200
-_EPOCHS_PAY = 0.05  # least gain of one before "svrg", where batch_size is given
-_MINIBATCH_ROWS = 2**16  # after which to look whether more minibatches pay
-_LARGEST_GRAM = 20_000  # features; its two matrices would fill several gigabytes
 _PREDICTED_NUMBERS = 2**22  # of X or of predictions, cast or computed at a time
 
 
@@ -444,8 +427,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             elif held_out is not None:
                 validation = self._validation(problem, data, y, weight, held_out)
             state = self._new_state(self._model(problem) if warm else problem.zeros())
-            batch_size = self._batch_size(problem, len(rows), may_be_all=True)
-            epochs = self._epochs(problem, state, rows, batch_size, rng)
+            epochs = Plan(self, problem).epochs(state, rows, rng)
             model = self._run(epochs, problem, validation, callbacks)
             if self.solver == "svrg":  # its metric is for steps without noise
                 state.curvature = state.inverse = None
@@ -527,10 +509,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                 self._new_state(problem.zeros()) if first else self._restore(problem)
             )
             if len(rows):
-                batch_size = self._batch_size(problem, len(rows), may_be_all=False)
-                order = rng.permutation(rows) if self.shuffle else rows
-                solver = self._sgd(problem, state, rng, _MIN_SHARE)
-                solver.epoch(order, self._edges(len(rows), batch_size))
+                Plan(self, problem).one_pass(state, rows, rng, _MIN_SHARE)
             self._adopt(problem, state, state.average, rng)
             self.n_iter_ = getattr(self, "n_iter_", 0) + 1
         return self
@@ -976,107 +955,6 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         weight = weight.astype(data.dtype, copy=False)
         y = for_training(y, self.label_smoothing, len(self.classes_), data.dtype)
         return Problem(data, y, weight, loss, penalty, *of_columns)
-
-    def _batch_size(self, problem, n_rows, may_be_all):
-        """Return how many of these rows make a batch."""
-        data, batch_size = problem.data, self.batch_size
-        if batch_size == "auto":
-            batch_size = 256
-            if self._automatic:
-                work = data.n_stored * problem.loss.n_columns
-                all_rows = may_be_all and work <= data.full_batch_work
-                batch_size = data.batch_size
-                if all_rows:
-                    batch_size = n_rows
-                elif problem.loss.n_columns > batch_size:  # or most classes are absent
-                    batch_size = min(problem.loss.n_columns, 2 * batch_size)
-        return min(batch_size, n_rows)
-
-    def _edges(self, n_rows, batch_size):
-        """Return where to cut rows into batches: as textbooks do, or all alike."""
-        return batch_edges(n_rows, batch_size, even=self._automatic)
-
-    def _metric(self, problem, known=None, n_rows=math.inf):
-        """Return Gram or Diagonal; in a stream "auto" stays with what it has.
-
-        `n_rows` make a batch of all the data: of few, many steps are cheaper than one
-        matrix for all pairs of features.
-        """
-        data = problem.data
-        name = self.preconditioner if self.preconditioner != "auto" else known
-        if problem.penalty.makes_zeros:
-            if self.preconditioner == "gram":
-                raise ValueError(
-                    f"preconditioner='gram' was wanted with l1_ratio={self.l1_ratio}; "
-                    "proximal steps, which make weights zero, need a diagonal metric. "
-                    "Use preconditioner='auto' or 'diagonal', or l1_ratio=0."
-                )
-            name = "diagonal"
-        if name is None:
-            worthwhile = _GRAM_PAYS * n_rows * problem.loss.n_columns
-            wide = data.n_features > data.max_gram_features
-            name = "diagonal" if wide or data.n_features**2 > worthwhile else "gram"
-        if name == "gram" and data.n_features > _LARGEST_GRAM:
-            raise ValueError(
-                f"preconditioner='gram' was wanted for {data.n_features} features; it "
-                f"holds matrices of n_features^2 numbers and takes {_LARGEST_GRAM} at "
-                "most. Use 'diagonal' or 'auto'."
-            )
-        return {"gram": Gram, "diagonal": Diagonal}[name]
-
-    def _sgd(self, problem, state, rng, min_share=0.0):
-        """Return the minibatch solver that the parameters ask for."""
-        if self._automatic:
-            metric = self._metric(problem, state.metric)
-            step = AutomaticStep(problem, state, metric, rng)
-        else:
-            schedule = {
-                "constant": constant(self.eta0),
-                "invscaling": inverse_scaling(self.eta0, self.power_t),
-            }[self.learning_rate]
-            step = ScheduledStep(problem, state, schedule, self.momentum)
-        return SGD(problem, state, step, min_share)
-
-    def _epochs(self, problem, state, rows, batch_size, rng):
-        """Yield a solver, objective and whether it has converged after each epoch."""
-        tol, exact = self.tol or 0.0, self.solver == "svrg"
-        if self._automatic and batch_size == len(rows):
-            metric = self._metric(problem, n_rows=len(rows))
-            yield from FullBatch(problem, state, rows, metric).to_the_optimum(tol)
-            return
-        data, floor = problem.data, problem.floor
-        may_grow = self._automatic and self.batch_size == "auto"
-        passes_pay = may_grow and data.full_passes_pay
-        if not (exact or passes_pay):
-            plateau = Plateau(tol, self.n_iter_no_change, floor)
-            edges = self._edges(len(rows), batch_size)
-            solver = self._sgd(problem, state, rng)
-            yield from solver.epochs(rows, edges, rng, self.shuffle, plateau)
-            return
-        if not (exact and state.average.any()):  # a warm start would suffer from noise
-            n_rows = min(len(rows), _MINIBATCH_ROWS) if self.shuffle else len(rows)
-            edges = self._edges(n_rows, batch_size)
-            solver = self._sgd(problem, state, rng)
-            pays = data.epochs_pay if may_grow else _EPOCHS_PAY
-            pays = pays if exact else max(tol, pays)
-            epochs = solver.epochs(
-                rows, edges, rng, self.shuffle, Plateau(pays, 1, floor)
-            )
-            for _, objective, slow in epochs:
-                yield solver, objective, False
-                if slow:
-                    break
-        metric = self._metric(problem, state.metric)
-        if exact and (passes_pay or not may_grow):
-            edges = self._edges(len(rows), batch_size)
-            svrg = SVRG(problem, state, rows, metric, rng)
-            yield from svrg.to_the_optimum(edges, self.shuffle, tol, may_grow)
-        elif exact:
-            yield from FullBatch(problem, state, rows, metric).to_the_optimum(tol)
-        else:  # passes are cheap and gain unevenly: two count as one epoch
-            plateau = Plateau(tol, 2 * self.n_iter_no_change, floor)
-            full_batch = FullBatch(problem, state, rows, metric)
-            yield from full_batch.while_it_pays(plateau)
 
     def _run(self, epochs, problem, validation, callbacks):
         """Train until a rule or a callback says so; return the model.

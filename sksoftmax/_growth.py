@@ -20,19 +20,24 @@ def spread_columns(array, places, n_classes: int):
 def spread_state(state: dict, t: int, places, n_classes: int) -> dict:
     """Return what the solver knows (see State), for more classes, after t updates.
 
-    New classes are improbable at first. So the Hessian of each row has the eigenvalues
-    it had, and more that are next to zero: their mean falls with the number of classes.
-    That of two classes is p (1 - p) for one column, and twice as much for two. As this
-    will not last, the curvature is measured anew at the next update, and then as often
-    as at the start of a training; likewise averaging starts anew.
+    New classes are improbable at first. So the Hessian of each row keeps its
+    eigenvalues and gets more that are next to zero: their mean falls with the number of
+    classes. That of two classes is p (1 - p) in one column, twice as much in two. Steps
+    stay as long as they were.
+
+    As this will not last, averaging starts anew, and the curvature is measured again
+    as often as after the first update of a training. Measured on MNIST, a tenth class
+    after a stream of nine: log-loss .44 after 2000 rows, 1.15 with the old average; .62
+    where the curvature is measured at once, while the new class hardly counts.
     """
-    state = {**state, "inverse": None, "measured_from": t, "n_averages": 0}
+    state = {**state, "inverse": None, "measured_from": t - 1, "n_averages": 0}
     if state["curvature"] is not None:
         n_known = len(places)
-        eigenvalues = 2 if n_known == 2 else n_known - 1
-        share = eigenvalues / (n_classes - 1)
-        state["curvature"] = state["curvature"] * share
-        state["ridge"] = state["ridge"] * share
+        share = (n_known - 1) / (n_classes - 1)
+        state["step_size"] *= share
+        mean_eigenvalue = 2 * share if n_known == 2 else share
+        state["curvature"] = state["curvature"] * mean_eigenvalue
+        state["ridge"] = state["ridge"] * mean_eigenvalue
     if state["velocity"] is not None:
         state["velocity"] = spread_columns(state["velocity"], places, n_classes)
     return state

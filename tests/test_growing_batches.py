@@ -131,7 +131,7 @@ def test_the_same_seed_gives_the_same_bits(blobs):
 def test_an_epoch_of_minibatches_may_be_a_part_of_many_rows(
     blobs, monkeypatch, shuffle, n_updates
 ):
-    monkeypatch.setattr("sksoftmax._classifier._MINIBATCH_ROWS", 1000)
+    monkeypatch.setattr("sksoftmax._plan._MINIBATCH_ROWS", 1000)
     clf = SoftmaxRegressionClassifier(max_iter=1, tol=None, shuffle=shuffle)
 
     assert clf.fit(*blobs).t_ == n_updates  # of 500 rows
