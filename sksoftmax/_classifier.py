@@ -12,7 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.special import entr
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, InconsistentVersionWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 from sklearn.utils.extmath import safe_sparse_dot
@@ -155,12 +155,20 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
     class_weight : dict or "balanced", default=None
         Weights of the classes, ``{label: weight}``, 1 where not given. "balanced"
-        gives all classes the same total weight (not in `partial_fit`).
+        gives all classes that occur the same total weight: in `fit` those of its rows,
+        in `partial_fit` by all rows so far, those of the call included. Where y holds
+        probabilities, a row's weight is the mean of the class weights under them.
+
+    label_smoothing : float, default=0.0
+        Share of each row's probability that is moved to all classes alike, at least 0
+        and below 1 [8]_. Raising it keeps the model from being too sure of its labels.
+        Class weights, validation losses and scores are those of y as it is.
 
     warm_start : bool, default=False
         Whether `fit` starts from `coef_` and `intercept_`. The classes must be the
-        same. The averaging and the count of updates `t_` start anew, and the data's
-        scales and curvature are measured anew.
+        same, or more: then the model grows as in `partial_fit`. The averaging and the
+        count of updates `t_` start anew, and the data's scales and curvature are
+        measured anew.
 
     random_state : int, RandomState instance or None, default=None
         Seed of the shuffling, the start of the step size's power iteration and the
@@ -169,26 +177,32 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         nothing is drawn.
 
     early_stopping : bool or "auto", default="auto"
-        Whether `fit` sets rows aside, monitors their log-loss instead of the
-        objective, and returns the epoch's model for which it was lowest. "auto" is
-        False. `partial_fit` ignores it.
+        Whether `fit` stops by the log-loss of validation rows instead of the
+        objective, with the same `tol` and `n_iter_no_change`, and returns the model of
+        the epoch for which it was lowest. "auto": exactly when `X_val` is given to
+        `fit`. True without `X_val` sets rows aside. With False the losses of `X_val`
+        are recorded, not obeyed. `partial_fit` ignores it.
 
     validation_fraction : float, default=0.1
-        Share of the rows to set aside, stratified by class if there are enough.
+        Share of the rows to set aside, stratified by class if there are enough. Not
+        used with `X_val`.
 
     verbose : int, default=0
         With 1 or more, `fit` prints a line an epoch.
 
     Attributes
     ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels, sorted.
+
+    t_ : int
+        Updates of the weights.
+
     coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
         Weights of the features; one row for two classes.
 
     intercept_ : ndarray of shape (1,) or (n_classes,)
         Intercepts, zeros if `fit_intercept` is False.
-
-    classes_ : ndarray of shape (n_classes,)
-        Labels, sorted.
 
     n_features_in_ : int
         Number of features seen during fit.
@@ -199,18 +213,15 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
     n_iter_ : int
         Epochs of `fit`; `partial_fit` adds one a call.
 
-    t_ : int
-        Updates of the weights.
-
     loss_curve_ : list of float
         Objective of the model after each epoch of `fit`: on all rows, or, after
         minibatches, on at most 2048 of them, the same each time.
 
     validation_loss_curve_ : list of float
-        Log-loss of the rows set aside after each epoch; only with early stopping.
+        Log-loss of the validation rows after each epoch; only where there are some.
 
     best_validation_loss_ : float
-        The lowest of them; only with early stopping.
+        The lowest of them.
 
     See Also
     --------
@@ -221,6 +232,10 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
     -----
     float32 and float64 are kept; 8- and 16-bit integers are trained on in float32,
     other integers in float64, and cast a batch at a time.
+
+    With scikit-learn 1.9 or newer, `set_callbacks` takes its callbacks, such as a
+    progress bar. Each epoch of `fit` is a task; where a callback asks to stop, the
+    model is the one of that epoch.
 
     The averaged, preconditioned SGD is described in [1]_ (curvature from sampled
     rows) and [2]_ (averaging); a step is cut where it would promise a negative loss
@@ -255,6 +270,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
        Models".
     .. [7] Johnson and Zhang (2013), "Accelerating Stochastic Gradient Descent using
        Predictive Variance Reduction".
+    .. [8] Szegedy, Vanhoucke, Ioffe, Shlens and Wojna (2016), "Rethinking the Inception
+       Architecture for Computer Vision".
 
     Examples
     --------
@@ -267,6 +284,13 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
     >>> clf.predict_proba(X[:1]).round(2)
     array([[1., 0., 0.]])
     """
+
+    # Links of the HTML representation, filled in by scikit-learn.
+    _doc_link_module = "sksoftmax"
+    _doc_link_template = (
+        "https://sksoftmax.readthedocs.io/en/stable/generated/"
+        "{estimator_module}.{estimator_name}.html"
+    )
 
     _parameter_constraints = {  # noqa: RUF012 (scikit-learn reads this class attribute)
         "alpha": [Interval(Real, 0, None, closed="left")],
@@ -453,15 +477,23 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         ``average=False`` the model is the last iterate and follows at once. The scales
         of the features are over all rows ever seen.
 
+        A call that names more `classes` than the model knows adds them. A new class
+        starts with weights of zero and the intercept mean(intercept_) - log(n + 1),
+        where n rows were seen before it; of two classes that become three, one is given
+        half of their row of weights and the other one minus that. The rest goes on as
+        it was, but for the averaging, which starts anew.
+
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Features.
-        y : array-like of shape (n_samples,)
-            Labels.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            Labels, or the probability of each class: rows of at least 0 that sum to
+            one. The columns are those of `classes_`, or named by a data frame.
         classes : array-like of shape (n_classes,), default=None
-            All labels that there will be; wanted at the first call, and to be left out
-            or the same in later ones.
+            All labels that there will be; wanted at the first call, unless y has a
+            column for each. Later on it can be left out, or name the known labels and
+            new ones.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows, absolute: rows of weight 2 pull twice as hard as rows
             of weight 1 in another call.
@@ -682,13 +714,55 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         tags.input_tags.sparse = True
         return tags
 
+    def to_logistic_regression(self):
+        """Return the model as scikit-learn's LogisticRegression.
+
+        Whatever can store or serve that can then store or serve this model.
+
+        Returns
+        -------
+        model : sklearn.linear_model.LogisticRegression
+            A fitted estimator with copies of the weights: it predicts the same. Its
+            parameters are the defaults and say nothing about how it was trained.
+        """
+        check_is_fitted(self)
+        from sklearn.linear_model import LogisticRegression  # slow, and rarely needed
+
+        model = LogisticRegression(fit_intercept=self.fit_intercept)
+        model.n_iter_ = np.array([self.n_iter_], np.int32)
+        for name in ("classes_", "coef_", "intercept_", "feature_names_in_"):
+            if hasattr(self, name):
+                setattr(model, name, getattr(self, name).copy())
+        model.n_features_in_ = self.n_features_in_
+        return model
+
     def __getstate__(self):
         """Leave out what follows from the rest, and share no generator with a copy."""
+        from sksoftmax import __version__  # not known before this module is
+
         attributes = super().__getstate__().copy()
+        attributes["_sksoftmax_version"] = __version__
         if "_stream" in attributes:
             attributes["_stream"] = {**attributes["_stream"], "inverse": None}
             attributes["_rng"] = copy.deepcopy(self._rng)
         return attributes
+
+    def __setstate__(self, state):
+        """Warn if another version has saved the estimator."""
+        from sksoftmax import __version__
+
+        state = dict(state)
+        saved_by = state.pop("_sksoftmax_version", "unknown")
+        if saved_by != __version__:
+            warnings.warn(
+                InconsistentVersionWarning(
+                    estimator_name="sksoftmax.SoftmaxRegressionClassifier",
+                    current_sklearn_version=__version__,
+                    original_sklearn_version=saved_by,
+                ),
+                stacklevel=2,
+            )
+        super().__setstate__(state)
 
     @property
     def _automatic(self):

@@ -10,13 +10,16 @@ from sksoftmax._loss import cross_entropy
 N_CLASSES = pytest.mark.parametrize("n_classes", [2, 3, 10, 70])
 
 
-@pytest.fixture
-def sample(n_classes):
+@pytest.fixture(params=["labels", "probabilities"])
+def sample(n_classes, request):
     rng = np.random.RandomState(0)
     loss = cross_entropy(n_classes)
     raw = 2 * rng.standard_normal((9, loss.n_columns))
     y = rng.randint(n_classes, size=9)
-    return loss, raw, y, rng.exponential(size=9)
+    weight = rng.exponential(size=9)
+    if request.param == "probabilities":
+        y = rng.dirichlet(np.ones(n_classes), size=9)
+    return loss, raw, y, weight
 
 
 def full_columns(raw):
@@ -24,11 +27,18 @@ def full_columns(raw):
     return np.hstack([np.zeros_like(raw), raw]) if raw.shape[1] == 1 else raw
 
 
+def as_table(y, loss):
+    """Return a column a class for targets of either kind."""
+    return np.eye(max(2, loss.n_columns))[y] if y.ndim == 1 else y
+
+
 @N_CLASSES
 def test_value_is_the_weighted_sum_of_cross_entropies(sample):
     loss, raw, y, weight = sample
-    wanted = -weight @ log_softmax(full_columns(raw), axis=1)[np.arange(9), y]
+    losses = -(as_table(y, loss) * log_softmax(full_columns(raw), axis=1)).sum(axis=1)
+    wanted = weight @ losses
 
+    assert_allclose(loss.losses(raw.copy(), y), losses, rtol=1e-12)
     assert loss.loss(raw.copy(), y, weight) == pytest.approx(wanted, rel=1e-13)
     value, _ = loss.loss_gradient(raw.copy(), y, weight)
     assert value == pytest.approx(wanted, rel=1e-13)
@@ -104,10 +114,11 @@ def test_no_magnitude_overflows(sample, size, dtype):
     assert np.isfinite(grad).all()
     assert np.isfinite(loss.predict_log_proba(raw.copy())).all()
     assert grad.dtype == loss.predict_proba(raw.copy()).dtype == dtype
-    # The most wrong rows teach the most: the gradient is minus the whole weight.
+    # The most wrong rows teach the most: the gradient is the whole weight.
     if size == 1e30 and loss.n_columns > 1:
-        wrong = raw.argmax(axis=1) != y
-        assert_allclose(grad[wrong, y[wrong]], -weight[wrong], rtol=1e-6)
+        sure = np.eye(loss.n_columns)[raw.argmax(axis=1)]
+        wanted = weight[:, None] * (sure - as_table(y, loss))
+        assert_allclose(grad, wanted, atol=1e-6)
 
 
 def test_a_sure_and_right_row_keeps_its_tiny_gradient():

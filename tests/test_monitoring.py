@@ -1,0 +1,443 @@
+"""What is recorded of each epoch, and who is told: validation data and callbacks."""
+
+import threading
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import sklearn
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.metrics import log_loss
+from sklearn.model_selection import GridSearchCV, train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sksoftmax import SoftmaxRegressionClassifier
+
+try:
+    from sklearn.callback import ProgressBar, ScoringMonitor
+except ImportError:
+    ProgressBar = ScoringMonitor = None
+
+NEEDS_CALLBACKS = pytest.mark.skipif(
+    ScoringMonitor is None, reason="scikit-learn has callbacks from 1.9 on"
+)
+OVERFITTING = {"alpha": 0, "batch_size": 32, "random_state": 0}
+
+
+@pytest.fixture
+def halves(digits):
+    """Return few digits to train on and many to validate on."""
+    X, y = digits
+    return X[:200], y[:200], {"X_val": X[200:], "y_val": y[200:]}
+
+
+# Validation data
+
+
+def test_validation_data_turn_early_stopping_on(halves):
+    X, y, others = halves
+    clf = SoftmaxRegressionClassifier(n_iter_no_change=9, **OVERFITTING)
+
+    clf.fit(X, y, **others)
+
+    curve = clf.validation_loss_curve_
+    assert len(curve) == clf.n_iter_ == len(clf.loss_curve_)
+    assert clf.best_validation_loss_ == min(curve) < curve[-1]
+    found = log_loss(others["y_val"], clf.predict_proba(others["X_val"]))
+    assert found == pytest.approx(min(curve), rel=1e-6)
+
+
+def test_without_them_it_is_off(halves):
+    X, y, _ = halves
+    clf = SoftmaxRegressionClassifier(**OVERFITTING).fit(X, y)
+
+    assert not hasattr(clf, "validation_loss_curve_")
+    assert not hasattr(clf, "best_validation_loss_")
+
+
+def test_true_with_validation_data_sets_no_rows_aside(halves):
+    X, y, others = halves
+    auto, true = (
+        SoftmaxRegressionClassifier(early_stopping=switch, **OVERFITTING)
+        for switch in ("auto", True)
+    )
+
+    true.fit(X, y, **others)
+
+    assert_array_equal(true.coef_, auto.fit(X, y, **others).coef_)
+
+
+def test_false_records_and_does_not_obey(halves):
+    X, y, others = halves
+    clf = SoftmaxRegressionClassifier(early_stopping=False, **OVERFITTING)
+    stopped = SoftmaxRegressionClassifier(**OVERFITTING).fit(X, y, **others)
+
+    clf.fit(X, y, **others)
+
+    assert clf.n_iter_ > stopped.n_iter_
+    common = stopped.n_iter_
+    assert_array_equal(
+        clf.validation_loss_curve_[:common], stopped.validation_loss_curve_
+    )
+    assert clf.best_validation_loss_ == min(clf.validation_loss_curve_)
+    alone = SoftmaxRegressionClassifier(early_stopping=False, **OVERFITTING).fit(X, y)
+    assert_array_equal(clf.coef_, alone.coef_)
+
+
+@pytest.mark.parametrize("class_weight", [None, "balanced", {3: 10.0}], ids=str)
+def test_they_count_as_rows_set_aside_do(digits, class_weight):
+    X, y = digits
+    weight = np.random.RandomState(1).exponential(size=len(y))
+    params = {"batch_size": len(y), "class_weight": class_weight, "random_state": 0}
+    inside = SoftmaxRegressionClassifier(early_stopping=True, **params)
+    seed = np.random.RandomState(0).randint(2**31 - 1)
+    aside = train_test_split(
+        np.arange(len(y)),
+        test_size=0.1,
+        random_state=np.random.RandomState(seed),
+        stratify=y,
+    )
+    train, held_out = map(np.sort, aside)
+    if class_weight == "balanced":  # by the rows that are trained on, or by all
+        totals = np.bincount(y, weight)
+        params["class_weight"] = dict(enumerate(totals.sum() / (10 * totals)))
+    given = SoftmaxRegressionClassifier(**params)
+
+    given.fit(
+        X[train],
+        y[train],
+        weight[train],
+        X_val=X[held_out],
+        y_val=y[held_out],
+        sample_weight_val=weight[held_out],
+    )
+
+    inside.fit(X, y, weight)
+    assert given.validation_loss_curve_ == pytest.approx(
+        inside.validation_loss_curve_, rel=1e-6
+    )
+    assert_allclose(given.coef_, inside.coef_, atol=1e-6)
+
+
+KINDS = {
+    "csr": sp.csr_array,
+    "integers": lambda X: X.astype(np.uint8),
+    "float32": lambda X: X.astype(np.float32),
+    "lists": lambda X: X.tolist(),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("offset", [0.0, 100.0])
+def test_they_may_be_of_another_kind_than_x(halves, kind, offset):
+    X, y, others = halves
+    X, X_val = 16 * X + offset, 16 * others["X_val"] + offset  # whole numbers
+    plain = SoftmaxRegressionClassifier(**OVERFITTING)
+    clf = SoftmaxRegressionClassifier(**OVERFITTING)
+
+    clf.fit(X, y, X_val=KINDS[kind](X_val), y_val=others["y_val"])
+
+    plain.fit(X, y, X_val=X_val, y_val=others["y_val"])
+    assert clf.validation_loss_curve_ == pytest.approx(
+        plain.validation_loss_curve_, rel=1e-4
+    )
+
+
+def test_probabilities_validate_too(halves):
+    X, y, others = halves
+    table = np.full((len(others["y_val"]), 10), 0.05)
+    table[np.arange(len(table)), others["y_val"]] += 0.5
+    clf = SoftmaxRegressionClassifier(**OVERFITTING)
+
+    clf.fit(X, y, X_val=others["X_val"], y_val=table)
+
+    losses = -(table * clf.predict_log_proba(others["X_val"])).sum(axis=1)
+    assert clf.best_validation_loss_ == pytest.approx(losses.mean(), rel=1e-6)
+
+
+def test_a_pipeline_transforms_them(halves):
+    X, y, others = halves
+    scaler = StandardScaler().fit(X)
+    alone = SoftmaxRegressionClassifier(**OVERFITTING)
+    with sklearn.config_context(enable_metadata_routing=True):
+        clf = SoftmaxRegressionClassifier(**OVERFITTING)
+        clf.set_fit_request(X_val=True, y_val=True)
+        pipeline = make_pipeline(StandardScaler(), clf, transform_input=["X_val"])
+
+        pipeline.fit(X, y, **others)
+
+    alone.fit(
+        scaler.transform(X),
+        y,
+        X_val=scaler.transform(others["X_val"]),
+        y_val=others["y_val"],
+    )
+    assert_array_equal(pipeline[-1].coef_, alone.coef_)
+    assert pipeline[-1].validation_loss_curve_ == alone.validation_loss_curve_
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"y_val": None}, "X_val was given without y_val. To validate, pass"),
+        ({"X_val": None}, "y_val was given without X_val"),
+        (
+            {"X_val": None, "y_val": None, "sample_weight_val": np.ones(3)},
+            "sample_weight_val was given without X_val",
+        ),
+        ({"X_val": np.ones((1597, 3))}, "validation data cannot be used: X has 3 feat"),
+        ({"y_val": np.full(1597, 11)}, r"cannot be used: y holds the labels \[11\]"),
+        ({"y_val": np.zeros(9)}, "inconsistent numbers of samples"),
+        (
+            {"X_val": np.full((1597, 64), np.nan)},
+            "cannot be used: Input X contains NaN",
+        ),
+        ({"sample_weight_val": np.zeros(1597)}, "cannot be used: all weights are zero"),
+        ({"sample_weight_val": np.ones(3)}, "cannot be used: sample_weight.shape"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_unusable_validation_data_are_refused(halves, change, message):
+    X, y, others = halves
+    clf = SoftmaxRegressionClassifier()
+
+    with pytest.raises(ValueError, match=message):
+        clf.fit(X, y, **{**others, **change})
+    assert vars(clf) == vars(SoftmaxRegressionClassifier())
+
+
+def test_verbose_says_both_losses(halves, capsys):
+    X, y, others = halves
+    clf = SoftmaxRegressionClassifier(verbose=1, **OVERFITTING).fit(X, y, **others)
+
+    lines = capsys.readouterr().out.splitlines()
+
+    objective, loss = clf.loss_curve_[1], clf.validation_loss_curve_[1]
+    assert lines[1] == (
+        f"epoch 2: objective {objective:.6f}, validation log-loss {loss:.6f}"
+    )
+    assert len(lines) == clf.n_iter_
+
+
+# Callbacks
+
+
+class Recorder:
+    """A callback that writes down what it is told."""
+
+    def __init__(self, stop_after=None, fail_after=None):
+        self.stop_after, self.fail_after = stop_after, fail_after
+        self.told, self.models = [], []
+
+    def setup(self, estimator, context):
+        self.told.append("setup")
+
+    def teardown(self, estimator, context):
+        self.told.append("teardown")
+
+    def on_fit_task_begin(self, estimator, context, *, X=None, y=None):
+        self.told.append(f"begin {context.task_name} {context.task_id}")
+        self.given = X, y
+
+    def on_fit_task_end(self, estimator, context, *, metadata, fitted_estimator=None):
+        self.told.append(f"end {context.task_name} {context.task_id}")
+        self.metadata = metadata
+        self.models.append(fitted_estimator)
+        if context.task_id + 1 == self.fail_after:
+            raise RuntimeError("a callback failed")
+        return context.task_name == "epoch" and context.task_id + 1 == self.stop_after
+
+
+@NEEDS_CALLBACKS
+def test_each_epoch_is_a_task(digits):
+    X, y = digits
+    recorder = Recorder()
+    clf = SoftmaxRegressionClassifier(batch_size=64, random_state=0)
+
+    clf.set_callbacks(recorder).fit(X, y, np.ones(len(y)))
+
+    epochs = range(clf.n_iter_)
+    told = [f"{what} epoch {k}" for k in epochs for what in ("begin", "end")]
+    assert recorder.told == ["setup", "begin fit 0", *told, "end fit 0", "teardown"]
+    assert recorder.given[0] is X
+    assert recorder.given[1] is y
+    assert_array_equal(recorder.metadata["sample_weight"], np.ones(len(y)))
+    assert not hasattr(clf, "_callback_fit_ctx")
+
+
+@NEEDS_CALLBACKS
+def test_callbacks_change_nothing(digits):
+    params = {"batch_size": 64, "random_state": 0}
+    alone = SoftmaxRegressionClassifier(**params).fit(*digits)
+
+    clf = SoftmaxRegressionClassifier(**params).set_callbacks(Recorder()).fit(*digits)
+
+    assert_array_equal(clf.coef_, alone.coef_)
+    assert clf.n_iter_ == alone.n_iter_
+
+
+@NEEDS_CALLBACKS
+@pytest.mark.parametrize("solver", ["sgd", "svrg"])
+@pytest.mark.parametrize("batch_size", ["auto", 64])
+def test_a_callback_gets_the_model_of_each_epoch(digits, solver, batch_size):
+    X, y = digits
+    recorder = Recorder()
+    params = {"solver": solver, "batch_size": batch_size, "random_state": 0}
+    clf = SoftmaxRegressionClassifier(alpha=0.1, **params)
+
+    clf.set_callbacks(recorder).fit(X, y)
+
+    objective = [
+        log_loss(y, model.predict_proba(X)) + 0.05 * (model.coef_**2).sum()
+        for model in recorder.models[:-1]
+    ]
+    assert objective == pytest.approx(clf.loss_curve_, rel=1e-6)
+    for model in recorder.models[-2:]:
+        assert_array_equal(model.coef_, clf.coef_)
+
+
+@NEEDS_CALLBACKS
+@pytest.mark.parametrize("validated", [False, True])
+def test_a_callback_that_asks_to_stop_is_obeyed(halves, validated):
+    X, y, others = halves
+    params = {**OVERFITTING, "tol": None}
+    clf = SoftmaxRegressionClassifier(**params).set_callbacks(Recorder(stop_after=3))
+
+    clf.fit(X, y, **(others if validated else {}))
+
+    assert clf.n_iter_ == 3
+    three = SoftmaxRegressionClassifier(max_iter=3, **params).fit(X, y)
+    assert_array_equal(clf.coef_, three.coef_)
+
+
+@NEEDS_CALLBACKS
+def test_a_solver_that_ends_by_itself_leaves_no_task_open(digits):
+    recorder = Recorder()
+    clf = SoftmaxRegressionClassifier(alpha=10, tol=None).set_callbacks(recorder)
+
+    clf.fit(*digits)
+
+    began, ended = (
+        sum(line.startswith(what) for line in recorder.told)
+        for what in ("begin", "end")
+    )
+    assert began == ended
+    assert recorder.models[-2] is None  # of the epoch that never was
+
+
+@NEEDS_CALLBACKS
+@pytest.mark.parametrize("fitted", [False, True])
+def test_a_callback_that_fails_leaves_the_estimator_as_it_was(digits, fitted):
+    X, y = digits
+    recorder = Recorder(fail_after=2)
+    clf = SoftmaxRegressionClassifier(batch_size=64, random_state=0)
+    if fitted:
+        clf.fit(X[:500], y[:500])
+    clf.set_callbacks(recorder)
+    before = vars(clf).copy()
+
+    with pytest.raises(RuntimeError, match="a callback failed"):
+        clf.fit(X, y)
+
+    assert recorder.told[-1] == "teardown"
+    assert vars(clf).keys() == before.keys()
+    assert all(vars(clf)[name] is before[name] for name in before)
+
+
+@NEEDS_CALLBACKS
+def test_bad_data_tear_callbacks_down(digits):
+    X, y = digits
+    recorder = Recorder()
+    clf = SoftmaxRegressionClassifier().set_callbacks(recorder)
+
+    with pytest.raises(ValueError, match="NaN"):
+        clf.fit(np.full_like(X, np.nan), y)
+
+    assert recorder.told == ["setup", "begin fit 0", "teardown"]
+
+
+@NEEDS_CALLBACKS
+def test_a_score_an_epoch(digits):
+    X, y = digits
+    monitor = ScoringMonitor(scoring=["accuracy", "neg_log_loss"])
+    clf = SoftmaxRegressionClassifier(batch_size=64, random_state=0)
+
+    clf.set_callbacks(monitor).fit(X, y)
+
+    rows = [row for row in monitor.get_logs().data if row["task_name"] == "epoch"]
+    assert len(rows) == clf.n_iter_
+    assert rows[-1]["accuracy"] == clf.score(X, y)
+    loss = log_loss(y, clf.predict_proba(X))
+    assert rows[-1]["neg_log_loss"] == pytest.approx(-loss, rel=1e-12)
+
+
+@NEEDS_CALLBACKS
+def test_scores_of_frames_with_labels_of_strings(datasets):
+    pandas = pytest.importorskip("pandas")
+    X, y = datasets["iris"]
+    X, y = pandas.DataFrame(X, columns=list("abcd")), np.array(["x", "y", "z"])[y]
+    monitor = ScoringMonitor(scoring="accuracy")
+    clf = SoftmaxRegressionClassifier().set_callbacks(monitor)
+
+    clf.fit(X, y)  # the names of features must not be lost: that would warn
+
+    rows = [row for row in monitor.get_logs().data if row["task_name"] == "epoch"]
+    assert rows[-1]["accuracy"] == clf.score(X, y)
+
+
+@NEEDS_CALLBACKS
+def test_scores_inside_a_pipeline_and_a_search(digits):
+    X, y = digits
+    monitor = ScoringMonitor(scoring="accuracy")
+    clf = SoftmaxRegressionClassifier(batch_size=128, random_state=0)
+    search = GridSearchCV(
+        make_pipeline(StandardScaler(), clf.set_callbacks(monitor)),
+        {"softmaxregressionclassifier__alpha": [1e-4, 1.0]},
+        cv=2,
+    )
+
+    search.fit(X, y)
+
+    rows = [row for row in monitor.get_logs().data if row["task_name"] == "epoch"]
+    fits = {row["parent_task_id_path"] for row in rows}
+    assert len(fits) == 5  # two folds of two candidates, and the best one refitted
+    of_the_last = [r for r in rows if r["parent_task_id_path"] == max(fits)]
+    assert len(of_the_last) == search.best_estimator_[-1].n_iter_
+    assert of_the_last[-1]["accuracy"] == search.best_estimator_.score(X, y)
+
+
+PLACES = {
+    "alone": lambda clf: clf,
+    "pipeline": lambda clf: make_pipeline(StandardScaler(), clf),
+    "search": lambda clf: GridSearchCV(clf, {"alpha": [1e-4, 1.0]}, cv=2),
+    "search of pipelines": lambda clf: GridSearchCV(
+        make_pipeline(StandardScaler(), clf),
+        {"softmaxregressionclassifier__alpha": [1e-4, 1.0]},
+        cv=2,
+    ),
+}
+
+
+@NEEDS_CALLBACKS
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
+def test_a_bar_of_progress(digits, capsys, monkeypatch, place):
+    pytest.importorskip("rich", reason="scikit-learn's ProgressBar needs rich")
+    monkeypatch.setenv("COLUMNS", "160")
+    clf = SoftmaxRegressionClassifier(batch_size=128, random_state=0)
+    model = place(clf).set_callbacks(ProgressBar(max_propagation_depth=None))
+
+    model.fit(*digits)
+
+    shown = capsys.readouterr().out
+    assert "SoftmaxRegressionClassifier - fit" in shown
+    assert "100%" in shown
+    running = [type(thread).__name__ for thread in threading.enumerate()]
+    assert "RichProgressMonitor" not in running
+
+
+def test_without_callbacks_nothing_is_there_to_set_or_left_behind(digits):
+    clf = SoftmaxRegressionClassifier().fit(*digits)
+
+    assert hasattr(clf, "set_callbacks") == (ScoringMonitor is not None)
+    assert not [name for name in vars(clf) if "callback" in name]
