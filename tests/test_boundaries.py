@@ -112,6 +112,16 @@ IN_PARTIAL_FIT = {
         {},
         r"knows the classes \[0 1 2\], but \[0 1 5\].*Classes can be added",
     ),
+    "more classes and a label beyond them": (
+        {"classes": np.arange(4), "y": Y + 2},
+        {},
+        r"labels \[4\], which are not among the classes",
+    ),
+    "more classes and NaN": (
+        {"classes": np.arange(4), "X": with_value(np.nan)},
+        {},
+        "contains NaN",
+    ),
     "other n_features": ({"X": X[:, :4]}, {}, "X has 4 features, but .* expecting 5"),
 }
 METHODS = {"fit": {**BOTH, **IN_FIT}, "partial_fit": {**BOTH, **IN_PARTIAL_FIT}}

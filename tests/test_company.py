@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import softmax
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
@@ -20,8 +21,10 @@ from sklearn.ensemble import (
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401 (its effect)
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.feature_selection import RFE, SelectFromModel
+from sklearn.frozen import FrozenEstimator
 from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
 from sklearn.model_selection import (
     FixedThresholdClassifier,
     GridSearchCV,
@@ -35,6 +38,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sksoftmax import SoftmaxRegressionClassifier
+
+RELEASE = tuple(map(int, sklearn.__version__.split(".")[:2]))
 
 
 @pytest.fixture
@@ -133,6 +138,35 @@ def test_calibration(iris):
     ours, theirs = drop_in(lambda clf: CalibratedClassifierCV(clf, cv=3), X, y)
 
     assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=2e-2)
+
+
+@pytest.mark.skipif(
+    RELEASE < (1, 8), reason="scikit-learn scales by a temperature from 1.8 on"
+)
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("labels", [np.arange(3), np.array(["a", "b", "c"])], ids=str)
+def test_temperature(iris, n_classes, labels):
+    X, y = iris
+    rows = np.flatnonzero(y >= 3 - n_classes)  # which overlap
+    X, y = X[rows, :2], labels[y[rows] - y[rows].min()]
+    train, held_out = np.arange(len(y)) % 5 == 0, np.arange(len(y)) % 2 == 1
+    test = ~train & ~held_out
+    sure = SoftmaxRegressionClassifier(alpha=0, tol=1e-6).fit(X[train], y[train])
+    sure.coef_, sure.intercept_ = 5 * sure.coef_, 5 * sure.intercept_
+
+    cooled = CalibratedClassifierCV(FrozenEstimator(sure), method="temperature")
+    cooled.fit(X[held_out & ~train], y[held_out & ~train])
+
+    raw = sure.decision_function(X)
+    raw = np.column_stack([-raw, raw]) if n_classes == 2 else raw
+    beta = cooled.calibrated_classifiers_[0].calibrators[0].beta_
+    assert beta < 0.5
+    assert_allclose(cooled.predict_proba(X), softmax(beta * raw, axis=1), atol=1e-9)
+    before, after = (
+        log_loss(y[test], m.predict_proba(X[test])) for m in (sure, cooled)
+    )
+    assert after < before
+    assert_array_equal(cooled.predict(X), sure.predict(X))
 
 
 def test_thresholds(cancer):

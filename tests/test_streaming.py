@@ -246,6 +246,59 @@ def test_class_weights_multiply_the_weights_of_a_call(permuted):
     assert_allclose(by_class.coef_, by_row.coef_, atol=1e-12)
 
 
+@pytest.mark.parametrize("known", [2, 10])
+def test_balanced_weights_follow_the_counts_so_far(permuted, known):
+    X, y = permuted
+    rare = np.flatnonzero((y < known) & ((y != 1) | (np.arange(len(y)) % 5 == 0)))
+    weight = np.random.RandomState(0).exponential(size=len(y))
+    balanced = SoftmaxRegressionClassifier(class_weight="balanced", random_state=0)
+    by_hand = SoftmaxRegressionClassifier(random_state=0)
+    totals = np.zeros(10)
+    classes = np.arange(10)
+
+    for start in range(0, len(rare), 100):
+        rows = rare[start : start + 100]
+        totals += np.bincount(y[rows], weight[rows], minlength=10)
+        per_class = totals.sum() / (totals > 0).sum() / np.maximum(totals, 1e-300)
+        by_hand.set_params(class_weight=dict(enumerate(per_class * (totals > 0))))
+        for clf in (balanced, by_hand):
+            clf.partial_fit(X[rows], y[rows], classes, weight[rows])
+
+    assert_allclose(balanced.coef_, by_hand.coef_, rtol=1e-9, atol=1e-12)
+
+
+def test_balanced_counts_go_on_after_a_fit(permuted):
+    X, y = permuted
+    first, second = slice(0, 900), slice(900, 1000)
+    clf = SoftmaxRegressionClassifier(class_weight="balanced", random_state=0)
+    clf.fit(X[first], y[first])
+    twin = copy.deepcopy(clf)
+
+    clf.partial_fit(X[second], y[second])
+
+    counts = np.bincount(y[:1000], minlength=10)
+    twin.set_params(class_weight=dict(enumerate(100 / counts)))
+    twin.partial_fit(X[second], y[second])
+    assert_allclose(clf.coef_, twin.coef_, rtol=1e-9)
+
+
+def test_a_balanced_stream_finds_the_rare_class(permuted):
+    X, y = permuted
+    rows = np.flatnonzero((y < 8) | (np.arange(len(y)) % 20 == 0))
+    test = np.setdiff1d(np.arange(len(y)), rows)
+    recall = {}
+    for class_weight in (None, "balanced"):
+        clf = SoftmaxRegressionClassifier(
+            alpha=0.1, class_weight=class_weight, random_state=0
+        )
+        for start in range(0, len(rows), 50):
+            part = rows[start : start + 50]
+            clf.partial_fit(X[part], y[part], classes=np.arange(10))
+        recall[class_weight] = clf.score(X[test], y[test])
+
+    assert recall["balanced"] > recall[None] + 0.1
+
+
 @pytest.mark.parametrize(
     ("average", "n_updates"), [(False, 10), (True, 400)], ids=["last", "average"]
 )
