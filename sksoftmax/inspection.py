@@ -15,7 +15,7 @@ __all__ = ["CoefficientImageDisplay", "LossCurveDisplay"]
 # alike, but 5 and 7 have no common factor: markers tell even those curves apart.
 _COLORS = ["#000000", "#e69f00", "#0072b2", "#d55e00", "#56b4e9"]
 _MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
-_GROUP = "loss curve"  # the lines to count on an axis, by their group id
+_GROUP = "loss-curve"  # begins the group ids of curves, to count them on an axis
 _MOST_MARKS = 20  # along a curve
 _COLUMNS = 5  # of the grid of images
 
@@ -65,8 +65,9 @@ class LossCurveDisplay:
     >>> display = LossCurveDisplay.from_estimator(clf.fit(X, y), name="no validation")
     >>> clf.set_params(early_stopping=True).fit(X, y)
     SoftmaxRegressionClassifier(batch_size=64, early_stopping=True, random_state=0)
-    >>> LossCurveDisplay.from_estimator(clf, name="stopped early", ax=display.ax_)
-    <...LossCurveDisplay object at ...>
+    >>> display = LossCurveDisplay.from_estimator(
+    ...     clf, name="stopped early", ax=display.ax_
+    ... )
     >>> plt.show()
     """
 
@@ -101,40 +102,35 @@ class LossCurveDisplay:
 
         if ax is None:
             _, ax = plt.subplots(layout="constrained")
-        number = sum(line.get_gid() == _GROUP for line in ax.lines)
+        number = sum(str(line.get_gid()).startswith(_GROUP) for line in ax.lines)
+        name = self.estimator_name if name is None else name
+        prefix = "" if name is None else f"{name}: "
         look = {
             "color": _COLORS[number % len(_COLORS)],
             "marker": _MARKERS[number % len(_MARKERS)],
             "markersize": 5,
+            "markevery": 1 + len(self.loss_curve) // _MOST_MARKS,
+            "label": f"{prefix}training objective",
             **normalize_kwargs(line_kw, Line2D),
         }
-        name = self.estimator_name if name is None else name
-        prefix = "" if name is None else f"{name}: "
-        self.lines_ = []
-
-        def draw(curve, what, **more):
-            label = f"{prefix}{what}"
-            kwargs = {"label": label, **look, **more}
-            epochs = np.arange(1, len(curve) + 1)
-            self.lines_ += ax.plot(epochs, curve, **kwargs)
-
-        n_epochs = len(self.loss_curve)
-        every = look.get("markevery", 1 + n_epochs // _MOST_MARKS)
-        draw(self.loss_curve, "training objective", gid=_GROUP, markevery=every)
+        curves = [(self.loss_curve, {**look, "gid": f"{_GROUP}-{number}"})]
         if self.validation_loss_curve is not None:
             best = int(np.argmin(self.validation_loss_curve))
-            draw(
-                self.validation_loss_curve,
-                "validation log-loss",
-                linestyle="--",
-                markevery=[best],
-                markersize=2 * look["markersize"],
-                markerfacecolor="white",
-                label=f"{prefix}validation log-loss, lowest in epoch {best + 1}",
-            )
+            of_validation = {
+                "linestyle": "--",
+                "markersize": 2 * look["markersize"],
+                "markerfacecolor": "none",
+                "markevery": [best],
+                "label": f"{prefix}validation log-loss, lowest in epoch {best + 1}",
+            }
+            curves.append((self.validation_loss_curve, {**look, **of_validation}))
+        self.lines_ = [
+            ax.plot(np.arange(1, len(curve) + 1), curve, **kwargs)[0]
+            for curve, kwargs in curves
+        ]
         ax.set(xlabel="epoch", ylabel="loss (nats)")
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-        ax.legend()
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        ax.legend(fontsize="small")
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
@@ -169,7 +165,7 @@ class LossCurveDisplay:
         _pyplot(f"{cls.__name__}.from_estimator")
         estimator = _trained(
             estimator,
-            "loss_curve_",
+            ["loss_curve_"],
             "partial_fit keeps no objectives: call fit. Of a search, pass the "
             "best_estimator_.",
         )
@@ -185,11 +181,11 @@ class CoefficientImageDisplay:
     """Draw the weights of each class as an image.
 
     A feature is a pixel. All images have the same colours, symmetric around zero, which
-    is mid-grey: ink, that is a large value of X, speaks for the class where the image
-    is dark and against it where it is light.
+    is mid-grey: a large value of X speaks for the class where the image is dark
+    (positive weights) and against it where the image is light (negative weights).
 
-    With two classes there is one image, dark where ink speaks for the second class and
-    against the first.
+    Two classes have one image: positive weights speak for the second class against the
+    first.
 
     Parameters
     ----------
@@ -313,20 +309,20 @@ class CoefficientImageDisplay:
         _pyplot(f"{cls.__name__}.from_estimator")
         estimator = _trained(
             estimator,
-            "coef_",
+            ["coef_", "classes_"],
             "Pass a linear classifier, or a Pipeline that ends with one; of a search, "
             "the best_estimator_.",
         )
         coef, labels = estimator.coef_, estimator.classes_
         if classes is not None:
-            unknown = np.setdiff1d(classes, labels)
-            if len(unknown) or not len(classes):
+            known = labels.tolist()
+            if not len(classes) or any(label not in known for label in classes):
                 raise ValueError(
                     f"classes={classes}, but labels among {labels} are wanted. Leave "
                     "classes out to draw all."
                 )
             if len(labels) > 2:
-                rows = np.searchsorted(labels, classes)
+                rows = [known.index(label) for label in classes]
                 coef, labels = coef[rows], labels[rows]
         display = cls(coefficients=coef, image_shape=image_shape, classes=labels)
         return display.plot(ax=ax, im_kw=im_kw)
@@ -335,7 +331,7 @@ class CoefficientImageDisplay:
         """Return what to write above each image."""
         classes = self.classes
         if n_images == 1 and len(classes) == 2:
-            return [f"dark: for class {classes[1]}, light: for class {classes[0]}"]
+            return [f"positive: class {classes[1]}\nnegative: class {classes[0]}"]
         if n_images != len(classes):
             raise ValueError(
                 f"coefficients has {n_images} rows for {len(classes)} classes, but a "
@@ -368,30 +364,31 @@ def _pyplot(caller):
     return plt
 
 
-def _trained(estimator, attribute, way_out):
-    """Return the estimator, or a Pipeline's last step, if fit has set the attribute."""
+def _trained(estimator, attributes, way_out):
+    """Return the estimator, or a Pipeline's last step, if it has the attributes."""
     while isinstance(estimator, Pipeline):
         estimator = estimator[-1]
     check_is_fitted(estimator)
-    if not hasattr(estimator, attribute):
+    missing = [name for name in attributes if not hasattr(estimator, name)]
+    if missing:
         raise ValueError(
-            f"An estimator with {attribute} is wanted, but this "
-            f"{type(estimator).__name__} has none. {way_out}"
+            f"An estimator with {' and '.join(attributes)} is wanted, but this "
+            f"{type(estimator).__name__} has no {missing[0]}. {way_out}"
         )
     return estimator
 
 
 def _grid(plt, n_images, shape):
     """Return that many axes of a new figure, n_images of a height and width."""
-    if n_images == 1:
-        return plt.subplots(layout="constrained")[1]
     n_columns = min(n_images, _COLUMNS)
     n_rows = -(-n_images // n_columns)
-    height = 1.5 * np.clip(shape[0] / shape[1], 0.25, 4) + 0.4  # inches, with the title
+    width = min(3.0, 7.5 / n_columns)  # of an image, in inches
+    height = width * np.clip(shape[0] / shape[1], 0.25, 4) + 0.4  # with its title
     _, axes = plt.subplots(
         n_rows,
         n_columns,
-        figsize=(1.5 * n_columns + 1, max(2, n_rows * height)),
+        squeeze=False,
+        figsize=(n_columns * width + 1, max(2, n_rows * height)),
         layout="constrained",
     )
     for unused in axes.flat[n_images:]:

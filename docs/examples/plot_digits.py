@@ -32,6 +32,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax.inspection import CoefficientImageDisplay, LossCurveDisplay
 
 digits = load_digits()
 X_train, X_test, y_train, y_test = train_test_split(
@@ -54,13 +55,9 @@ print(f"test log-loss {log_loss(y_test, proba):.4f}\n")
 print(classification_report(y_test, predicted))
 
 figures = {}
-figure, axes = plt.subplots(layout="constrained")
-epochs = np.arange(1, classifier.n_iter_ + 1)
-axes.plot(epochs, classifier.loss_curve_, "o-", color="black")
-axes.set(xlabel="epoch", ylabel="objective on the training data (nats)")
-axes.set_title("Objective after each epoch")
-axes.xaxis.get_major_locator().set_params(integer=True)
-figures["loss_curve"] = figure
+display = LossCurveDisplay.from_estimator(model)
+display.ax_.set_title("Objective after each epoch")
+figures["loss_curve"] = display.figure_
 
 figure, axes = plt.subplots(layout="constrained")
 ConfusionMatrixDisplay.from_predictions(
@@ -72,20 +69,11 @@ figures["confusion_matrix"] = figure
 # %%
 # What has it learned?
 # --------------------
-# Each class has a weight for each pixel: ink where the weight is positive speaks for
-# the class, ink where it is negative against it.
-figure, all_axes = plt.subplots(2, 5, figsize=(8, 4), layout="constrained")
-largest = np.abs(classifier.coef_).max()
-for digit, (axes, weights) in enumerate(
-    zip(all_axes.flat, classifier.coef_, strict=True)
-):
-    picture = axes.imshow(
-        weights.reshape(8, 8), cmap="RdBu", vmin=-largest, vmax=largest
-    )
-    axes.set(title=f"digit {digit}", xticks=[], yticks=[])
-figure.colorbar(picture, ax=all_axes, label="weight of the pixel")
-figure.suptitle("The weights of each class")
-figures["weights"] = figure
+# Each class has a weight for each pixel: ink where the weight is positive, dark in the
+# picture, speaks for the class; ink where it is negative, light, against it.
+display = CoefficientImageDisplay.from_estimator(model, image_shape=(8, 8))
+display.figure_.suptitle("The weights of each class")
+figures["weights"] = display.figure_
 
 # %%
 # What surprises it?
@@ -93,7 +81,7 @@ figures["weights"] = figure
 # The surprisal of a label is -log2 of the probability that the model gave it, in bits:
 # 0 for a label that was certain, 1 for a toss of a coin. The mean over the test digits
 # is their cross-entropy.
-surprisal = -np.log2(proba[np.arange(len(y_test)), y_test])
+surprisal = classifier.surprisal(model[:-1].transform(X_test), y_test)
 most_surprising = np.argsort(surprisal)[::-1][:10]
 print(f"mean surprisal of the test labels: {surprisal.mean():.3f} bits")
 

@@ -1,0 +1,101 @@
+"""
+Temperature scaling of an over-confident model
+==============================================
+
+A model without a penalty that has seen few rows separates them perfectly, and from then
+on only grows more certain. scikit-learn's `CalibratedClassifierCV` (1.8 or later) can
+cool it down: temperature scaling divides the raw predictions by one number.
+"""
+
+# %%
+# A model that is too sure of itself
+# ----------------------------------
+# 200 digits to train on, no penalty. It is nearly certain of most test digits and wrong
+# about one in six.
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.calibration import CalibratedClassifierCV, CalibrationDisplay
+from sklearn.datasets import load_digits
+from sklearn.metrics import log_loss
+from sklearn.model_selection import train_test_split
+
+from sksoftmax import SoftmaxRegressionClassifier
+
+X, y = load_digits(return_X_y=True)
+X_train, X_test, y_train, y_test = train_test_split(
+    X / 16, y, train_size=200, stratify=y, random_state=0
+)
+clf = SoftmaxRegressionClassifier(alpha=0).fit(X_train, y_train)
+
+# %%
+# One number for the temperature
+# ------------------------------
+# It is chosen by the log-loss of predictions that five models make for the fifths of
+# the training rows they have not seen. With ``ensemble=False`` the model that is scaled
+# is again trained on all 200, and thus the same as above.
+calibrated = CalibratedClassifierCV(clf, method="temperature", cv=5, ensemble=False)
+calibrated.fit(X_train, y_train)
+
+# %%
+# Dividing all raw predictions of a row by the same number leaves their order alone: the
+# predictions stay what they were, only their probabilities change.
+probabilities = {
+    "before": clf.predict_proba(X_test),
+    "after": calibrated.predict_proba(X_test),
+}
+for name, proba in probabilities.items():
+    right = proba.argmax(axis=1) == y_test
+    print(
+        f"{name:6}: accuracy {right.mean():.3f}, "
+        f"mean confidence {proba.max(axis=1).mean():.3f}, "
+        f"log-loss {log_loss(y_test, proba):.3f}"
+    )
+
+# %%
+# How often is it right when it says 90 %?
+# ----------------------------------------
+# The confidence is the probability of the predicted class. On the diagonal it is just
+# the share of digits that are predicted right; below it the model is too confident.
+# Where a confidence is rare, by the histogram, the share is that of a few digits.
+figure, (reliability, counts) = plt.subplots(
+    1, 2, figsize=(10, 4.8), layout="constrained"
+)
+looks = {
+    "before": {"color": "black", "marker": "o", "linestyle": "-"},
+    "after": {"color": "0.5", "marker": "s", "linestyle": "--"},
+}
+bins = np.linspace(0, 1, 11)
+for name, proba in probabilities.items():
+    confidence = proba.max(axis=1)
+    right = proba.argmax(axis=1) == y_test
+    CalibrationDisplay.from_predictions(
+        right, confidence, n_bins=10, name=name, ax=reliability, **looks[name]
+    )
+    counts.hist(
+        confidence,
+        bins,
+        histtype="step",
+        linewidth=2,
+        color=looks[name]["color"],
+        linestyle=looks[name]["linestyle"],
+        label=name,
+    )
+reliability.set(
+    xlabel="confidence",
+    ylabel="share that is right",
+    title="Reliability on the test digits",
+)
+counts.set(xlabel="confidence", ylabel="test digits", title="How confident it is")
+counts.legend(loc="upper left")
+
+# %%
+# Before, the model was far too sure of itself. Now the surest predictions are about as
+# sure as they should be, and those in the middle a little too modest: one number cannot
+# bend the curve everywhere. Nor does it mend predictions, as a penalty would have done.
+penalised = SoftmaxRegressionClassifier(alpha=1e-3).fit(X_train, y_train)
+print(
+    f"with a penalty: accuracy {penalised.score(X_test, y_test):.3f}, "
+    f"log-loss {log_loss(y_test, penalised.predict_proba(X_test)):.3f}"
+)
+
+plt.show()

@@ -1,0 +1,83 @@
+"""
+Early stopping on validation data of your own
+=============================================
+
+``early_stopping=True`` sets rows aside at random. Where rows come in groups, such as
+images by the same writer, a random choice is too kind: the rows set aside resemble
+those that are trained on. Then choose them yourself and pass them to ``fit``.
+"""
+
+# %%
+# Three parts, in order
+# ---------------------
+# In the embedded digits rows that are near each other are often by the same writer, so
+# they are cut in order: one part to train on, one to say when to stop, one to test.
+import matplotlib.pyplot as plt
+import sklearn
+from sklearn.datasets import load_digits
+from sklearn.metrics import log_loss
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax.inspection import LossCurveDisplay
+
+X, y = load_digits(return_X_y=True)
+X_train, y_train = X[:1000], y[:1000]
+X_val, y_val = X[1000:1400], y[1000:1400]
+X_test, y_test = X[1400:], y[1400:]
+
+# %%
+# Through a Pipeline
+# ------------------
+# The validation rows have to be scaled as the training rows are. scikit-learn does so
+# if it is told three things: to route metadata at all, that the classifier asks for
+# ``X_val`` and ``y_val``, and that ``X_val`` is to be transformed on its way.
+sklearn.set_config(enable_metadata_routing=True)
+
+
+def pipeline(**params):
+    """Return a scaler and a classifier that trains in small batches."""
+    clf = SoftmaxRegressionClassifier(batch_size=32, random_state=0, **params)
+    clf.set_fit_request(X_val=True, y_val=True)
+    return Pipeline(
+        [("scale", StandardScaler()), ("classify", clf)], transform_input=["X_val"]
+    )
+
+
+models = {}
+for alpha in [0, 1e-3, 1e-2]:
+    model = pipeline(alpha=alpha, n_iter_no_change=5, tol=1e-3)
+    model.fit(X_train, y_train, X_val=X_val, y_val=y_val)
+    models[f"alpha={alpha:g}"] = model
+
+# %%
+# What happened
+# -------------
+# The objective, that is, log-loss and penalty on the training data, goes on falling.
+# The log-loss of the validation data, dashed, soon does not. Training stops after five
+# epochs without a new low, and the model is that of the best epoch, which is marked.
+figure, axes = plt.subplots(figsize=(7, 5), layout="constrained")
+for name, model in models.items():
+    LossCurveDisplay.from_estimator(model, name=name, ax=axes)
+axes.set(ylim=(0, 0.4), title="Three penalties, stopped by validation")
+
+# %%
+# Did it help?
+# ------------
+# The same models without validation data, trained for 100 epochs.
+for name, model in models.items():
+    classifier = model[-1]
+    long = pipeline(alpha=classifier.alpha, max_iter=100, tol=None)
+    long.fit(X_train, y_train)
+    stopped_loss = log_loss(y_test, model.predict_proba(X_test))
+    long_loss = log_loss(y_test, long.predict_proba(X_test))
+    print(
+        f"{name:11} test log-loss {stopped_loss:.3f} after {classifier.n_iter_} "
+        f"epochs, {long_loss:.3f} after 100"
+    )
+
+# %%
+# Without a penalty stopping early matters most: it limits the weights, as a penalty
+# does.
+plt.show()
