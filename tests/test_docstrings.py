@@ -1,9 +1,19 @@
-"""The examples in docstrings run, and print what they say."""
+"""The examples in docstrings and in the user guide run, and print what they say."""
 
 import doctest
 import importlib
+from pathlib import Path
 
 import pytest
+
+GUIDE = Path(__file__).parents[1] / "docs" / "user_guide.md"
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """Keep pictures off the screen and files out of the tree."""
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -14,11 +24,23 @@ import pytest
         ("sksoftmax.onnx", "skl2onnx"),
     ],
 )
-def test_examples(module, needs, monkeypatch):
+def test_docstrings(module, needs):
     pytest.importorskip(needs, reason=f"the examples of {module} need {needs}")
-    monkeypatch.setenv("MPLBACKEND", "Agg")
 
     result = doctest.testmod(importlib.import_module(module))
+
+    assert result.attempted > 0
+    assert result.failed == 0
+
+
+# A release of skl2onnx or skops may not know yet what scikit-learn or Python warn of.
+@pytest.mark.filterwarnings("default::DeprecationWarning")
+@pytest.mark.filterwarnings("default::FutureWarning")
+def test_user_guide():
+    for needs in ("sklearn.callback", "matplotlib", "skl2onnx", "skops"):
+        pytest.importorskip(needs, reason=f"the user guide needs {needs}")
+
+    result = doctest.testfile(str(GUIDE), module_relative=False)
 
     assert result.attempted > 0
     assert result.failed == 0

@@ -1,0 +1,133 @@
+"""Conversion to ONNX: a converter for skl2onnx."""
+
+import numpy as np
+from scipy.sparse import issparse
+
+from sksoftmax._classifier import SoftmaxRegressionClassifier
+
+__all__ = ["register"]
+
+
+def register():
+    """Let skl2onnx convert `SoftmaxRegressionClassifier`.
+
+    After this call `skl2onnx.to_onnx` converts the fitted classifier, alone or at the
+    end of a pipeline. A second call changes nothing. skl2onnx and onnxruntime come
+    with ``python -m pip install "sksoftmax[onnx]"``.
+
+    X is dense: float32 and float64 are computed with as they are, int64 and bool in the
+    dtype of `coef_`. Probabilities are float64 if X is, else float32. Labels are
+    strings or, from integers and booleans, int64.
+
+    Raises
+    ------
+    ImportError
+        If skl2onnx cannot be imported.
+
+    Notes
+    -----
+    The options are skl2onnx's for classifiers: "zipmap", "output_class_labels", "nocl"
+    and "raw_scores". ONNX has no maps of float64, so for such X set "zipmap" to False
+    or "columns". The scores of "raw_scores" are those whose softmax the probabilities
+    are: `decision_function`, for two classes with a column of zeros before it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skl2onnx import to_onnx
+    >>> import sksoftmax.onnx
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = sksoftmax.SoftmaxRegressionClassifier()
+    >>> model = make_pipeline(StandardScaler(), clf).fit(X, y)
+    >>> sksoftmax.onnx.register()
+    >>> converted = to_onnx(model, X[:1].astype(np.float32), options={"zipmap": False})
+    >>> [output.name for output in converted.graph.output]
+    ['label', 'probabilities']
+    """
+    try:
+        from skl2onnx import update_registered_converter
+    except ImportError as error:
+        raise ImportError(
+            f"Conversion to ONNX needs skl2onnx, and importing it failed: {error}. "
+            'Install it with: python -m pip install "sksoftmax[onnx]"'
+        ) from error
+    update_registered_converter(
+        SoftmaxRegressionClassifier,
+        "SksoftmaxSoftmaxRegressionClassifier",
+        _check,
+        _convert,
+        options={
+            "zipmap": [False, True, "columns"],
+            "output_class_labels": [False, True],
+            "nocl": [False, True],
+            "raw_scores": [False, True],
+        },
+    )
+
+
+def _check(operator):
+    """Refuse what ONNX cannot hold and declare the shapes of the outputs."""
+    from skl2onnx.common import shape_calculator
+
+    _labels(operator.scope_inst, operator.raw_operator)
+    shape_calculator.calculate_linear_classifier_output_shapes(operator)
+
+
+def _labels(scope, clf):
+    """Return the labels as int64, or strings as bytes in an array of objects."""
+    from skl2onnx.common.utils_classifier import get_label_classes
+
+    labels = get_label_classes(scope, clf)
+    if labels.dtype.kind in "iub":
+        return labels.astype(np.int64)
+    if all(isinstance(label, str) for label in labels):
+        return np.array([label.encode() for label in labels], object)
+    raise ValueError(
+        "Labels in ONNX are integers or strings, but classes_ holds "
+        f"{labels.dtype.name}: {labels[:3].tolist()}. Convert y before fit, or pass "
+        "the option nocl=True, with which labels are positions in classes_."
+    )
+
+
+def _convert(scope, operator, container):
+    """Write label and probabilities, or raw predictions, as functions of X."""
+    from onnx.helper import np_dtype_to_tensor_dtype as onnx_type
+    from skl2onnx.common.data_types import guess_numpy_type, guess_proto_type
+
+    def constant(array):
+        name = scope.get_unique_variable_name("constant")
+        kind = onnx_type(array.dtype)
+        container.add_initializer(name, kind, array.shape, array.ravel())
+        return name
+
+    def node(kind, *inputs, output=None, **attributes):
+        output = output or scope.get_unique_variable_name(kind)
+        name = scope.get_unique_operator_name(kind)
+        container.add_node(kind, list(inputs), output, name=name, **attributes)
+        return output
+
+    clf, X, (label, scores) = (
+        operator.raw_operator,
+        operator.inputs[0],
+        operator.outputs,
+    )
+    coef = clf.coef_.toarray() if issparse(clf.coef_) else clf.coef_
+    intercept = clf.intercept_
+    if len(clf.classes_) == 2:
+        # softmax(0, raw) is sigmoid(-raw) and sigmoid(raw), with all digits of the
+        # smaller one, which onnxruntime's Sigmoid rounds off.
+        coef, intercept = np.pad(coef, [(1, 0), (0, 0)]), np.pad(intercept, (1, 0))
+    dtype = np.dtype(guess_numpy_type(X.type))
+    if dtype.kind != "f":
+        dtype = coef.dtype
+    coef, intercept = (constant(array.astype(dtype)) for array in (coef, intercept))
+    X = node("Cast", X.full_name, to=onnx_type(dtype))
+    raw = node("Gemm", X, coef, intercept, transB=1)
+    index = node("ArgMax", raw, axis=1, keepdims=0)  # the first of equal ones
+    node("Gather", constant(_labels(scope, clf)), index, output=label.full_name)
+    if not container.get_options(clf, {"raw_scores": False})["raw_scores"]:
+        raw = node("Softmax", raw, axis=1)
+    node("Cast", raw, to=guess_proto_type(scores.type), output=scores.full_name)
