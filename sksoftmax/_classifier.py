@@ -854,13 +854,11 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         table = isinstance(y, ProbabilityTable)
         if first:
             check_first_call(self, y.classes if table and classes is None else classes)
-        elif classes is not None:
+        if classes is None or np.array_equal(classes, self.classes_):
+            return
+        if not first:
             self._grow(unique_labels(classes))
-        if (
-            table
-            and y.names is None
-            and not (classes is None or np.array_equal(classes, self.classes_))
-        ):
+        if table and y.names is None and not np.array_equal(classes, self.classes_):
             raise ValueError(
                 f"classes={classes} are not sorted, but columns of y without names are "
                 f"read in the order of {self.classes_}. Sort both, or pass y as a data "
