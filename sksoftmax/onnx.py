@@ -49,6 +49,7 @@ def register():
     """
     try:
         from skl2onnx import update_registered_converter
+        from skl2onnx.common import shape_calculator
     except ImportError as error:
         raise ImportError(
             f"Conversion to ONNX needs skl2onnx, and importing it failed: {error}. "
@@ -57,7 +58,7 @@ def register():
     update_registered_converter(
         SoftmaxRegressionClassifier,
         "SksoftmaxSoftmaxRegressionClassifier",
-        _check,
+        shape_calculator.calculate_linear_classifier_output_shapes,
         _convert,
         options={
             "zipmap": [False, True, "columns"],
@@ -66,14 +67,6 @@ def register():
             "raw_scores": [False, True],
         },
     )
-
-
-def _check(operator):
-    """Refuse what ONNX cannot hold and declare the shapes of the outputs."""
-    from skl2onnx.common import shape_calculator
-
-    _labels(operator.scope_inst, operator.raw_operator)
-    shape_calculator.calculate_linear_classifier_output_shapes(operator)
 
 
 def _labels(scope, clf):
@@ -109,11 +102,8 @@ def _convert(scope, operator, container):
         container.add_node(kind, list(inputs), output, name=name, **attributes)
         return output
 
-    clf, X, (label, scores) = (
-        operator.raw_operator,
-        operator.inputs[0],
-        operator.outputs,
-    )
+    clf, X = operator.raw_operator, operator.inputs[0]
+    label, scores = operator.outputs
     coef = clf.coef_.toarray() if issparse(clf.coef_) else clf.coef_
     intercept = clf.intercept_
     if len(clf.classes_) == 2:
