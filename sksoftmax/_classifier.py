@@ -5,6 +5,7 @@ import math
 import warnings
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from numbers import Integral, Real
 from operator import is_not
 
@@ -427,6 +428,12 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         with self._all_or_nothing():
             X, y = self._validate_both(X, y, reset=True)
             warm = self.warm_start and hasattr(self, "coef_")
+            if warm and self.coef_.shape[1] != X.shape[1]:
+                raise ValueError(
+                    f"X has {X.shape[1]} features, but with warm_start=True fit goes "
+                    f"on from a model of {self.coef_.shape[1]}. Set warm_start=False, "
+                    "or fit a clone."
+                )
             self._take_classes(y, warm)
             y = self._encode(y)
             sample_weight = check_sample_weight(sample_weight, X)
@@ -452,11 +459,16 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                 validation = self._validation(problem, data, y, weight, held_out)
             state = self._new_state(self._model(problem) if warm else problem.zeros())
             epochs = Plan(self, problem).epochs(state, rows, rng)
-            model = self._run(epochs, problem, validation, callbacks)
-            if self.solver == "svrg":  # its metric is for steps without noise
-                state.curvature = state.inverse = None
-            self._adopt(problem, state, model, rng)
             self._class_count, self._n_rows_seen = class_count, len(rows)
+
+            def learned(model):
+                attributes = self._learned(problem, state, model, copy.deepcopy(rng))
+                if self.solver == "svrg":  # its metric is for steps without noise
+                    attributes["_stream"].update(curvature=None, inverse=None)
+                return {**attributes, "n_iter_": len(self.loss_curve_)}
+
+            model = self._run(epochs, learned, validation, callbacks)
+            vars(self).update(learned(model))
             callbacks.end(dict)
         return self
 
@@ -542,7 +554,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             )
             if len(rows):
                 Plan(self, problem).one_pass(state, rows, rng, _MIN_SHARE)
-            self._adopt(problem, state, state.average, rng)
+            vars(self).update(self._learned(problem, state, state.average, rng))
             self.n_iter_ = getattr(self, "n_iter_", 0) + 1
         return self
 
@@ -1028,11 +1040,12 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         y = for_training(y, self.label_smoothing, len(self.classes_), data.dtype)
         return Problem(data, y, weight, loss, penalty, *of_columns)
 
-    def _run(self, epochs, problem, validation, callbacks):
+    def _run(self, epochs, learned, validation, callbacks):
         """Train until a rule or a callback says so; return the model.
 
         `epochs` yields a solver with its model, the objective and whether that has
-        converged; `validation` is None without rows to validate on.
+        converged; `learned` makes a model attributes of a fitted estimator;
+        `validation` is None without rows to validate on.
         """
         self.loss_curve_ = []
         vars(self).pop("validation_loss_curve_", None)
@@ -1046,13 +1059,12 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                 line += f", validation log-loss {validation.curve[-1]:.6f}"
             if self.verbose:
                 print(line)
-            stop = callbacks.end_epoch(lambda: self._attributes(problem, solver.model))  # noqa: B023
+            stop = callbacks.end_epoch(partial(learned, solver.model))
             if stop or (done and self.tol is not None):
                 break
         else:  # not `done`: with validation, a solver at its end is no failure
             if self.tol is not None and not converged:
                 self._warn_not_converged(solver.model.dtype)
-        self.n_iter_ = len(self.loss_curve_)
         if validation is None:
             return solver.model
         self.validation_loss_curve_ = validation.curve
@@ -1096,21 +1108,24 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             return coef, np.zeros(coef.shape[1], coef.dtype)
         return coef, weights[-1] - problem.data.shift(weights)
 
-    def _attributes(self, problem, model):
-        """Return a model as the attributes that predicting needs."""
+    def _learned(self, problem, state, model, rng):
+        """Return the attributes of the model, and what `partial_fit` needs to go on."""
         coef, intercept = self._from_weights(problem, model)
-        return {"coef_": coef.T, "intercept_": intercept}
-
-    def _adopt(self, problem, state, model, rng):
-        """Keep the model, and what `partial_fit` needs to go on."""
-        vars(self).update(self._attributes(problem, model), t_=state.t)
-        self._stream, self._rng = vars(state).copy(), rng
-        del self._stream["weights"], self._stream["average"], self._stream["t"]
+        stream = vars(state).copy()
+        del stream["weights"], stream["average"], stream["t"]
         # How far the last iterate is ahead of the average, so that `coef_` alone says
         # where training goes on, also after someone has edited it.
-        self._lead = None
+        lead = None
         if state.average is not state.weights:
-            self._lead = self._from_weights(problem, state.weights - state.average)
+            lead = self._from_weights(problem, state.weights - state.average)
+        return {
+            "coef_": coef.T,
+            "intercept_": intercept,
+            "t_": state.t,
+            "_stream": stream,
+            "_lead": lead,
+            "_rng": rng,
+        }
 
     def _restore(self, problem):
         """Return the state in which the last call left the solver."""

@@ -9,7 +9,8 @@ from scipy.sparse import issparse
 
 from sksoftmax._batches import CHUNK_SIZE, parts
 
-_TOLERANCE = 1e-4  # of a row's sum, which is then made one
+# Of a row's sum, which is then made one: enough for float16, and for three decimals.
+_TOLERANCE = 2e-3
 
 
 def is_table(y) -> bool:
@@ -58,10 +59,16 @@ class ProbabilityTable:
 
     def _sort_columns(self, names) -> None:
         labels = np.asarray(names)
-        if labels.ndim != 1 or len(np.unique(labels)) < len(names):
+        if (
+            labels.ndim != 1
+            or len({isinstance(name, str) for name in names}) > 1
+            or len(np.unique(labels)) < len(names)
+            or (labels != labels).any()
+        ):
             raise ValueError(
                 f"The columns of y are named {names}, but each name is the label of a "
-                "class and must occur once. Rename the columns."
+                "class: all strings or all numbers, none missing, and each once. "
+                "Rename the columns."
             )
         order = np.argsort(labels)
         self.names = labels[order]

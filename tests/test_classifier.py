@@ -612,6 +612,15 @@ def test_warm_start_without_a_known_class_is_refused(digits):
     assert_array_equal(clf.classes_, np.arange(10))
 
 
+def test_warm_start_with_other_features_is_refused(digits):
+    X, y = digits
+    clf = SoftmaxRegressionClassifier(warm_start=True).fit(X, y)
+
+    with pytest.raises(ValueError, match="X has 3 features, but with warm_start=True"):
+        clf.fit(X[:, :3], y)
+    assert clf.n_features_in_ == 64
+
+
 # Refusals
 
 

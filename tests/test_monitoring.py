@@ -298,6 +298,27 @@ def test_a_callback_gets_the_model_of_each_epoch(digits, solver, batch_size):
 
 
 @NEEDS_CALLBACKS
+def test_the_model_of_an_epoch_is_a_whole_estimator(digits):
+    X, y = digits
+    recorder = Recorder()
+    clf = SoftmaxRegressionClassifier(batch_size=64, random_state=0)
+    alone = SoftmaxRegressionClassifier(batch_size=64, random_state=0).fit(X, y)
+
+    class GoesOn(Recorder):
+        def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+            if context.task_name == "epoch":
+                fitted_estimator.partial_fit(X[:64], y[:64])
+
+    clf.set_callbacks(recorder, GoesOn()).fit(X, y)
+
+    first = recorder.models[0]
+    assert first.n_iter_ == 2  # an epoch, and a call of partial_fit
+    assert first.t_ == -(-len(y) // 64) + 1
+    assert_array_equal(first.to_logistic_regression().predict(X), first.predict(X))
+    assert_array_equal(clf.coef_, alone.coef_)  # which drew nothing for the others
+
+
+@NEEDS_CALLBACKS
 @pytest.mark.parametrize("validated", [False, True])
 def test_a_callback_that_asks_to_stop_is_obeyed(halves, validated):
     X, y, others = halves

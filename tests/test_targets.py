@@ -285,10 +285,22 @@ def test_rows_need_not_sum_to_one_exactly(digits):
     table = doubtful(y)
     clf, rounded = (SoftmaxRegressionClassifier(alpha=1e-3, tol=1e-6) for _ in "ab")
 
-    rounded.fit(X, table * (1 + 9e-5))
+    rounded.fit(X, table * 1.0019)
 
-    # A sum of 1.00009, taken literally, has no optimum: intercepts would run away.
+    # A sum of 1.0019, taken literally, has no optimum: intercepts would run away.
     assert_allclose(rounded.intercept_, clf.fit(X, table).intercept_, atol=1e-6)
+
+
+def test_probabilities_of_float16_and_of_three_decimals(digits):
+    X, y = digits
+    table = doubtful(y)
+    exact = SoftmaxRegressionClassifier(alpha=1e-2).fit(X, table).predict_proba(X)
+    for coarse in (table.astype(np.float16), np.tile([0.333, 0.333, 0.333], (30, 1))):
+        clf = SoftmaxRegressionClassifier(alpha=1e-2).fit(X[: len(coarse)], coarse)
+        if len(coarse) == len(X):
+            assert_allclose(clf.predict_proba(X), exact, atol=5e-3)
+        else:
+            assert_allclose(clf.predict_proba(X), 1 / 3, atol=1e-6)
 
 
 def with_row(row):
@@ -326,10 +338,13 @@ def test_tables_that_are_no_probabilities_are_refused(table, message):
     [
         ({"columns": 4}, r"y has 4 columns, but .* classes \[0 1 2\]"),
         ({"names": ["a", "b", "c"]}, r"3 columns named \['a' 'b' 'c'\]"),
-        ({"names": ["a", "a", "c"]}, "must occur once|unique column names"),
+        ({"names": ["a", "a", "c"]}, "each once|unique column names"),
+        ({"names": ["a", 1, 2]}, "all strings or all numbers"),
+        ({"names": [0.0, 1.0, np.nan]}, "none missing"),
+        ({"names": [("a", 1), ("a", 2), ("b", 1)]}, "Rename the columns"),
         ({"classes": [2, 1, 0]}, r"classes=\[2, 1, 0\] are not sorted"),
     ],
-    ids=["number", "names", "twice", "order"],
+    ids=["number", "names", "twice", "mixed", "missing", "two levels", "order"],
 )
 def test_tables_of_other_classes_are_refused(arguments, message):
     pandas = pytest.importorskip("pandas")
