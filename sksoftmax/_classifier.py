@@ -38,11 +38,12 @@ from sksoftmax._preconditioner import center_and_scale
 from sksoftmax._solver import Plateau, Problem, State
 from sksoftmax._targets import (
     ProbabilityTable,
+    by_rows,
     class_totals,
-    for_training,
     is_table,
     likeliest,
     mixed,
+    order_of_columns,
 )
 
 # float64 is what other kinds of X are converted to.
@@ -158,12 +159,13 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         Weights of the classes, ``{label: weight}``, 1 where not given. "balanced"
         gives all classes that occur the same total weight: in `fit` those of its rows,
         in `partial_fit` by all rows so far, those of the call included. Where y holds
-        probabilities, a row's weight is the mean of the class weights under them.
+        probabilities, a row has the mean of the class weights under them as its weight
+        (and classes that share rows do not come out quite equal).
 
     label_smoothing : float, default=0.0
         Share of each row's probability that is moved to all classes alike, at least 0
         and below 1 [8]_. Raising it keeps the model from being too sure of its labels.
-        Class weights, validation losses and scores are those of y as it is.
+        Validation losses are smoothed too; class weights and scores are not.
 
     warm_start : bool, default=False
         Whether `fit` starts from `coef_` and `intercept_`. The classes must be the
@@ -179,10 +181,11 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
     early_stopping : bool or "auto", default="auto"
         Whether `fit` stops by the log-loss of validation rows instead of the
-        objective, with the same `tol` and `n_iter_no_change`, and returns the model of
-        the epoch for which it was lowest. "auto": exactly when `X_val` is given to
-        `fit`. True without `X_val` sets rows aside. With False the losses of `X_val`
-        are recorded, not obeyed. `partial_fit` ignores it.
+        objective, with the same `tol` and `n_iter_no_change` (where all rows are one
+        batch, five epochs count as one), and returns the model of the epoch for which
+        it was lowest. "auto": exactly when `X_val` is given to `fit`. True without
+        `X_val` sets rows aside. With False the losses of `X_val` are recorded, not
+        obeyed. `partial_fit` ignores it.
 
     validation_fraction : float, default=0.1
         Share of the rows to set aside, stratified by class if there are enough. Not
@@ -235,8 +238,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
     other integers in float64, and cast a batch at a time.
 
     With scikit-learn 1.9 or newer, `set_callbacks` takes its callbacks, such as a
-    progress bar. Each epoch of `fit` is a task; where a callback asks to stop, the
-    model is the one of that epoch.
+    progress bar. Each epoch of `fit` is a task. Where a callback asks to stop, `fit`
+    returns the model of that epoch, or of the best one so far with early stopping.
 
     The averaged, preconditioned SGD is described in [1]_ (curvature from sampled
     rows) and [2]_ (averaging); a step is cut where it would promise a negative loss
@@ -390,9 +393,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             indices, or an array or memory map of float32, float64 or integers.
         y : array-like of shape (n_samples,) or (n_samples, n_classes)
             Labels, or the probability of each class: rows of at least 0 that sum to
-            one. The classes are then 0, 1, ..., or the column names of a data frame.
-            They are not copied if they are float32 or float64 and their columns, if
-            they have names, are sorted.
+            one (up to .002; they are divided by their sums). The classes are then 0, 1,
+            ..., or the column names of a data frame. Probabilities are not copied if
+            they are float32 or float64 and their columns, if named, are sorted.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows. A common factor changes nothing.
         X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
@@ -400,7 +403,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             on, see `early_stopping`. In a Pipeline they are transformed as X is with
             ``Pipeline(..., transform_input=["X_val"])``.
         y_val : array-like of shape (n_val,) or (n_val, n_classes), default=None
-            Their labels, all among those of y, or class probabilities.
+            Their labels, all among those of y, or class probabilities; columns without
+            names are in the order of `classes_`, which is sorted.
         sample_weight_val : array-like of shape (n_val,), default=None
             Their weights; like those of other rows they are multiplied by the weights
             of the classes.
@@ -443,7 +447,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             weight = sample_weight * mixed(class_weight, y)
             rng = self._new_rng()
             rows, held_out = np.flatnonzero(weight), None
-            if self.early_stopping is True and X_val is None:
+            if self._stops_early is True and X_val is None:
                 rows, held_out = self._split(rows, y, rng)
             training_weight = np.zeros_like(weight)
             training_weight[rows] = weight[rows] * (len(rows) / weight[rows].sum())
@@ -465,7 +469,12 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                 attributes = self._learned(problem, state, model, copy.deepcopy(rng))
                 if self.solver == "svrg":  # its metric is for steps without noise
                     attributes["_stream"].update(curvature=None, inverse=None)
-                return {**attributes, "n_iter_": len(self.loss_curve_)}
+                attributes["loss_curve_"] = self.loss_curve_.copy()
+                attributes["n_iter_"] = len(self.loss_curve_)
+                if validation is not None:
+                    attributes["validation_loss_curve_"] = validation.curve.copy()
+                    attributes["best_validation_loss_"] = min(validation.curve)
+                return attributes
 
             model = self._run(epochs, learned, validation, callbacks)
             vars(self).update(learned(model))
@@ -480,9 +489,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         update. Nothing of them is kept but sums over rows: moments and curvature.
 
         It goes on from `coef_` and `intercept_` as they are, whether a fit, a stream
-        or a hand has made them, and from `t_`; changed parameters take effect at once,
-        a sparse `coef_` is made dense, and the dtype of `coef_` stays. Dense and sparse
-        calls may alternate; one whose weights are all zero changes nothing.
+        or a hand has changed them, and from `t_`; changed parameters take effect at
+        once, a sparse `coef_` is made dense, and the dtype of `coef_` stays. Dense and
+        sparse calls may alternate; one whose weights are all zero teaches nothing.
 
         Where the data change, the model follows. In the average an update weighs
         1 / 1000 at least: half of what it held is forgotten every 700 updates. With
@@ -491,7 +500,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
         A call that names more `classes` than the model knows adds them. A new class
         starts with weights of zero and the intercept mean(intercept_) - log(n + 1),
-        where n rows were seen before it; of two classes that become three, one is given
+        where n rows were seen before it. (With L1 the weights of the classes need not
+        sum to zero: then their mean raw prediction at the mean of the features stands
+        for mean(intercept_).) Of two classes that become three, one is given
         half of their row of weights and the other one minus that. The rest goes on as
         it was, but for the averaging, which starts anew.
 
@@ -501,7 +512,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             Features.
         y : array-like of shape (n_samples,) or (n_samples, n_classes)
             Labels, or the probability of each class: rows of at least 0 that sum to
-            one. The columns are those of `classes_`, or named by a data frame.
+            one. Columns are those of `classes_` in its order, or named by a data frame.
         classes : array-like of shape (n_classes,), default=None
             All labels that there will be; wanted at the first call, unless y has a
             column for each. Later on it can be left out, or name the known labels and
@@ -629,7 +640,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Features.
         y : array-like of shape (n_samples,) or (n_samples, n_classes)
-            Labels, or probabilities of the classes, of which the largest is taken.
+            Labels, or probabilities of the classes, of which the largest is taken;
+            columns without names are in the order of `classes_`.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.
 
@@ -657,6 +669,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             Features.
         y : array-like of shape (n_samples,) or (n_samples, n_classes)
             Labels, or probabilities of the classes; of these, the mean surprisal.
+            Columns without names are in the order of `classes_`.
 
         Returns
         -------
@@ -780,6 +793,12 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
     def _automatic(self):
         return self.learning_rate == "auto"
 
+    @property
+    def _stops_early(self):
+        """True, False (NumPy's are others) or "auto"."""
+        switch = self.early_stopping
+        return switch if isinstance(switch, str) else bool(switch)
+
     @contextmanager
     def _all_or_nothing(self):
         """Put the estimator back as it was if anything is raised, an interrupt too."""
@@ -842,8 +861,24 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         return X, table
 
     def _table(self, y):
-        rows = check_array(y, dtype=[np.float64, np.float32], input_name="y")
-        return ProbabilityTable(rows, getattr(y, "columns", None))
+        """Return y, of several columns, as a ProbabilityTable."""
+        names = order = None
+        if hasattr(y, "columns"):
+            names, order = order_of_columns(y.columns)
+        if not hasattr(y, "dtype") and not hasattr(y, "iloc"):  # nor array nor pandas
+            y = np.asarray(y)
+        try:  # of the kinds allowed the first is for indicators: they take enough room
+            rows = check_array(y, dtype=[np.float32, np.float64], input_name="y")
+        except ValueError as error:
+            if "could not convert" not in str(error):
+                raise
+            raise ValueError(
+                f"y has the shape {y.shape}, so its rows must be probabilities of the "
+                f"classes, but {error}. Labels are to be in one column."
+            ) from error
+        if order is not None and (order[1:] < order[:-1]).any():
+            rows = rows[:, order]
+        return ProbabilityTable(rows, names)
 
     def _take_classes(self, y, warm):
         """Set `classes_` to those of y; a model to start from grows."""
@@ -885,8 +920,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             check_classification_targets(y)
             raise ValueError(
                 f"y holds the labels {np.setdiff1d(y, self.classes_)}, which are not "
-                f"among the classes {self.classes_} of the model. Name all classes in "
-                "`classes`: partial_fit takes new ones in any call."
+                f"among the classes {self.classes_} of the model. Leave these rows "
+                "out, or name all classes in the `classes` of partial_fit, which "
+                "takes new ones in any call."
             )
         return np.searchsorted(self.classes_, y)
 
@@ -913,8 +949,10 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         self.classes_ = classes
         self.coef_, intercept = spread(_dense(self.coef_).T).T, spread(self.intercept_)
         if self.fit_intercept:
-            rare = intercept[places].mean() - math.log(self._n_rows_seen + 1)
-            intercept[added] = rare
+            usual = intercept[places].mean()
+            # Zero but with L1, where rows of coef_ do not sum to zero.
+            usual += self.coef_[places].mean(axis=0) @ self._moments["mean"]
+            intercept[added] = usual - math.log(self._n_rows_seen + 1)
         self.intercept_ = intercept
         if self._lead is not None:
             self._lead = tuple(map(spread, self._lead))
@@ -961,10 +999,15 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                     "All rows have the weight zero (sample_weight times class_weight): "
                     "there is nothing to fit. Give some row a positive weight."
                 )
+        elif len(seen) < 2:
+            raise ValueError(
+                f"At least two classes are wanted, but only {seen.tolist()} is named. "
+                "Name in `classes` all labels that there will be."
+            )
         if len(seen) < 2:
             raise ValueError(
                 "Rows of at least two classes are wanted, but all with a positive "
-                f"weight are of one class, {seen[0]!r}. Add rows of another class."
+                f"weight are of one class, {seen.tolist()[0]!r}. Add rows of another."
             )
 
     def _new_rng(self):
@@ -979,7 +1022,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                 rows,
                 test_size=self.validation_fraction,
                 random_state=rng,
-                stratify=likeliest(y[rows]),
+                stratify=likeliest(y)[rows],
             )
         except ValueError:  # too few of a class to have some on both sides
             split = train_test_split(
@@ -1008,18 +1051,22 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             raise ValueError(f"The validation data cannot be used: {error}") from error
         data = training_rows(X, problem.data.dtype, self.fit_intercept)
         data.center_as(problem.data)
-        return data, y, weight, slice(0, len(weight))
+        return data, y, weight, np.flatnonzero(weight)
 
     def _validation(self, problem, data, y, weight, rows):
-        """Return what watches those rows, unsmoothed, while `problem` is solved."""
+        """Return what watches those rows, an index array, while `problem` is solved.
+
+        Of the rows of `data`, y are the targets and weight, (n_rows,), the weights.
+        """
+        weight = weight * (len(rows) / weight[rows].sum())
         judge = replace(
             problem,
             data=data,
-            y=for_training(y, 0.0, len(self.classes_), data.dtype),
-            sample_weight=weight.astype(data.dtype, copy=False),
+            y=by_rows(y, self.label_smoothing, len(self.classes_), data.dtype),
+            sample_weight=weight.astype(data.dtype),
         )
         plateau = None
-        if self.early_stopping is not False:
+        if self._stops_early is not False:
             plateau = Plateau(self.tol or 0.0, self.n_iter_no_change, problem.floor)
         return Validation(judge, rows, plateau)
 
@@ -1037,7 +1084,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         )
         loss = cross_entropy(len(self.classes_))
         weight = weight.astype(data.dtype, copy=False)
-        y = for_training(y, self.label_smoothing, len(self.classes_), data.dtype)
+        y = by_rows(y, self.label_smoothing, len(self.classes_), data.dtype)
         return Problem(data, y, weight, loss, penalty, *of_columns)
 
     def _run(self, epochs, learned, validation, callbacks):
@@ -1055,7 +1102,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             done = converged
             line = f"epoch {len(self.loss_curve_)}: objective {objective:.6f}"
             if validation is not None:
-                done = validation.reached_the_end(solver.model, converged)
+                done = validation.watch(solver, converged)
                 line += f", validation log-loss {validation.curve[-1]:.6f}"
             if self.verbose:
                 print(line)
@@ -1065,11 +1112,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         else:  # not `done`: with validation, a solver at its end is no failure
             if self.tol is not None and not converged:
                 self._warn_not_converged(solver.model.dtype)
-        if validation is None:
+        if validation is None or validation.best_model is None:
             return solver.model
-        self.validation_loss_curve_ = validation.curve
-        self.best_validation_loss_ = min(validation.curve)
-        return solver.model if validation.best_model is None else validation.best_model
+        return validation.best_model
 
     def _warn_not_converged(self, dtype):
         """Say what came before the stopping rule, and the way out."""
@@ -1145,7 +1190,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             X = self._validate(X)
         else:
             X, y = self._validate_both(X, y, reset=False)
-            y = for_training(self._encode(y), 0.0, len(self.classes_), self.coef_.dtype)
+            y = by_rows(self._encode(y), 0.0, len(self.classes_), self.coef_.dtype)
         coef, loss = self.coef_.T, cross_entropy(len(self.classes_))
         width = 4 * coef.shape[1]
         if X.dtype != coef.dtype:  # then a part of X is copied

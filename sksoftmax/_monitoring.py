@@ -6,7 +6,7 @@ from sksoftmax._solver import Plateau, Problem
 
 
 class Validation:
-    """The log-loss of rows that are not trained on, and the model of the best epoch."""
+    """The loss of rows that are not trained on, and the model of the best epoch."""
 
     def __init__(self, problem: Problem, rows, plateau: Plateau | None) -> None:
         """Take the rows as a problem; without `plateau` they are not obeyed."""
@@ -14,8 +14,9 @@ class Validation:
         self.curve: list = []
         self.best_model = None
 
-    def reached_the_end(self, model, converged: bool) -> bool:
-        """Record the loss of an epoch's model; return whether to stop after it."""
+    def watch(self, solver, converged: bool) -> bool:
+        """Record the loss after an epoch of the solver; return whether to stop."""
+        model = solver.model
         loss = self._problem.mean_loss(self._rows, model)
         if not math.isfinite(loss):
             raise FloatingPointError(f"the validation log-loss became {loss}")
@@ -25,7 +26,7 @@ class Validation:
             return converged
         if improved:
             self.best_model = model.copy()
-        return self._plateau.reached(loss)
+        return self._plateau.reached(loss, solver.slowness)
 
 
 class Callbacks:

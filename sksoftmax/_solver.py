@@ -103,12 +103,15 @@ class Plateau:
         self._tol, self._patience, self._floor = tol, patience, floor
         self._best, self._wanted, self._since = math.inf, math.inf, 0
 
-    def reached(self, value: float) -> bool:
-        """Take the next value; return whether to stop."""
+    def reached(self, value: float, slowness: int = 1) -> bool:
+        """Take the next value; return whether to stop.
+
+        `slowness` of these steps count as one.
+        """
         self._since = 0 if value <= self._wanted else self._since + 1
         self._best = min(self._best, value)
         self._wanted = self._best - self._tol * max(self._best, self._floor)
-        return self._since >= self._patience
+        return self._since >= self._patience * slowness
 
 
 class AutomaticStep:
@@ -240,6 +243,8 @@ class ScheduledStep:
 
 class SGD:
     """Minibatch SGD with averaged iterates."""
+
+    slowness = 1  # epochs that count as one where a validation loss is watched
 
     def __init__(self, problem: Problem, state: State, step, min_share=0.0) -> None:
         """Go on from `state`; to an average an update adds at least `min_share`."""

@@ -4,10 +4,13 @@ Inside the package it is class indices, (n_samples,), wherever that says all, an
 an array of probabilities, (n_samples, n_classes).
 """
 
+from numbers import Number
+
 import numpy as np
 from scipy.sparse import issparse
 
 from sksoftmax._batches import CHUNK_SIZE, parts
+from sksoftmax._loss import by_column
 
 # Of a row's sum, which is then made one: enough for float16, and for three decimals.
 _TOLERANCE = 2e-3
@@ -27,10 +30,8 @@ class ProbabilityTable:
     """A y of shape (n_samples, n_classes), checked; its named columns are sorted."""
 
     def __init__(self, rows, names=None) -> None:
-        """Take an array, and the labels of its columns if they have names."""
-        self.rows, self.names = rows, None
-        if names is not None:
-            self._sort_columns(list(names))
+        """Take an array, and the sorted labels of its columns if they have names."""
+        self.rows, self.names = rows, names
         self._check_rows()
 
     @property
@@ -55,25 +56,7 @@ class ProbabilityTable:
                 "wanted. Give a class that does not occur a column of zeros, and name "
                 "new ones in partial_fit's `classes`."
             )
-        return self.rows.argmax(axis=1) if self._one_hot else self.rows
-
-    def _sort_columns(self, names) -> None:
-        labels = np.asarray(names)
-        if (
-            labels.ndim != 1
-            or len({isinstance(name, str) for name in names}) > 1
-            or len(np.unique(labels)) < len(names)
-            or (labels != labels).any()
-        ):
-            raise ValueError(
-                f"The columns of y are named {names}, but each name is the label of a "
-                "class: all strings or all numbers, none missing, and each once. "
-                "Rename the columns."
-            )
-        order = np.argsort(labels)
-        self.names = labels[order]
-        if (order[1:] < order[:-1]).any():
-            self.rows = self.rows[:, order]
+        return likeliest(self.rows) if self._one_hot else self.rows
 
     def _check_rows(self) -> None:
         self._one_hot = True
@@ -94,8 +77,24 @@ class ProbabilityTable:
             self._one_hot &= bool((np.count_nonzero(rows, axis=1) == 1).all())
 
 
-class SmoothedTargets:
-    """Targets as probabilities, made a few rows at a time.
+def order_of_columns(names):
+    """Return the labels that columns are named by, sorted, and how to sort them so."""
+    alike = all(isinstance(name, str) for name in names) or all(
+        isinstance(name, Number | np.generic) and name == name for name in names
+    )
+    if not alike or len(set(names)) < len(names):
+        raise ValueError(
+            f"The columns of y are named {list(names)}, but each name is the label of "
+            "a class: all strings or all numbers, none missing, and each once. Rename "
+            "the columns."
+        )
+    labels = np.asarray(names)
+    order = np.argsort(labels)
+    return labels[order], order
+
+
+class RowTargets:
+    """Targets as probabilities, made a few rows at a time, perhaps smoothed.
 
     Smoothing (Szegedy et al. 2016) moves this share of each row's probability to all
     classes alike.
@@ -113,22 +112,26 @@ class SmoothedTargets:
             targets = np.full(shape, smoothing / self._n_classes, self._dtype)
             targets[np.arange(len(y)), y] += 1 - smoothing
             return targets
-        targets = y.astype(self._dtype)
+        targets = by_column(y.astype(self._dtype))
         targets *= (1 - smoothing) / targets.sum(axis=1, keepdims=True)
         targets += smoothing / self._n_classes
         return targets
 
 
-def for_training(y, smoothing: float, n_classes: int, dtype):
+def by_rows(y, smoothing: float, n_classes: int, dtype):
     """Return what gives the targets of some rows when it is indexed with them."""
     if y.ndim == 1 and not smoothing:
         return y
-    return SmoothedTargets(y, smoothing, n_classes, dtype)
+    return RowTargets(y, smoothing, n_classes, dtype)
 
 
 def likeliest(y):
     """Return the most probable class of each row, (n_samples,)."""
-    return y if y.ndim == 1 else y.argmax(axis=1)
+    if y.ndim == 1:
+        return y
+    size = max(1, CHUNK_SIZE // y.shape[1])  # argmax would copy columns whole
+    rows = parts(slice(0, len(y)), size)
+    return np.concatenate([y[some].argmax(axis=1) for some in rows])
 
 
 def class_totals(y, weight, n_classes: int):

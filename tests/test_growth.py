@@ -61,6 +61,8 @@ def test_a_new_class_starts_at_zero_and_rare(digits, stream_of, params):
     assert clf.t_ == t
     assert_array_equal(clf.coef_, np.insert(coef, 2, 0, axis=0))
     rare = intercept.mean() - np.log(n_seen + 1)
+    if "l1_ratio" in params:  # what the classes' weights add at the mean of the rows
+        rare += coef.mean(axis=0) @ X[np.isin(digits[1], [0, 2, 4])].mean(axis=0)
     assert_allclose(clf.intercept_, np.insert(intercept, 2, rare), rtol=1e-12)
     grown = clf.predict_proba(X)
     known = np.delete(grown, 2, axis=1)
@@ -142,6 +144,21 @@ def test_a_copy_that_has_grown_goes_on_to_the_same_bits(digits, stream_of):
         stream(model, X, y)
 
     assert_array_equal(clf.coef_, loaded.coef_)
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 1.0])
+def test_features_far_from_zero_make_no_class_of_its_own(datasets, l1_ratio):
+    X, y = datasets["iris"]
+    X, four = X + 1000, np.where((y == 2) & (X[:, 2] > 5.5), 3, y)
+    clf = SoftmaxRegressionClassifier(l1_ratio=l1_ratio, alpha=1e-3, random_state=0)
+    clf.fit(X, y)
+
+    grow(clf, range(4))
+    assert clf.predict_proba(X)[:, 3].max() < 0.1
+    for _ in range(30):
+        clf.partial_fit(X, four)
+
+    assert clf.surprisal(X, four).mean() < 1
 
 
 @pytest.mark.parametrize("warm_start", [False, True])

@@ -56,6 +56,67 @@ def test_without_them_it_is_off(halves):
     assert not hasattr(clf, "best_validation_loss_")
 
 
+@pytest.mark.parametrize("switch", [True, False])
+def test_a_boolean_of_numpy_is_one(halves, switch):
+    X, y, others = halves
+    ours, numpys = (
+        SoftmaxRegressionClassifier(early_stopping=value, **OVERFITTING)
+        for value in (switch, np.bool_(switch))
+    )
+
+    numpys.fit(X, y, **others)
+
+    assert numpys.n_iter_ == ours.fit(X, y, **others).n_iter_
+    aside = numpys.fit(X, y)
+    assert hasattr(aside, "validation_loss_curve_") == switch
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("factor", [1e-50, 1e39])
+def test_a_common_factor_of_their_weights_changes_nothing(halves, dtype, factor):
+    X, y, others = halves
+    X, X_val = X.astype(dtype), others["X_val"].astype(dtype)
+    weight = np.random.RandomState(0).exponential(size=len(X_val))
+    plain, scaled = (SoftmaxRegressionClassifier(**OVERFITTING) for _ in "ab")
+    plain.fit(X, y, X_val=X_val, y_val=others["y_val"], sample_weight_val=weight)
+
+    weight = factor * weight
+    scaled.fit(X, y, X_val=X_val, y_val=others["y_val"], sample_weight_val=weight)
+
+    assert scaled.validation_loss_curve_ == pytest.approx(
+        plain.validation_loss_curve_, rel=1e-5
+    )
+
+
+def test_a_row_of_weight_zero_is_not_there(halves):
+    X, y, others = halves
+    X_val, y_val = others["X_val"], others["y_val"]
+    weight = np.ones(len(y_val))
+    weight[3] = 0
+    clf, without = (SoftmaxRegressionClassifier(**OVERFITTING) for _ in "ab")
+    keep = weight > 0
+    without.fit(X, y, X_val=X_val[keep], y_val=y_val[keep])
+
+    X_val = X_val.copy()
+    X_val[3] = 1e300
+    clf.fit(X, y, X_val=X_val, y_val=y_val, sample_weight_val=weight)
+
+    assert clf.validation_loss_curve_ == pytest.approx(without.validation_loss_curve_)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_all_rows_in_one_batch_are_given_time(datasets, seed):
+    X, y = datasets["wine"]
+    X, X_val, y, y_val = train_test_split(X, y, random_state=seed, stratify=y)
+    long = SoftmaxRegressionClassifier(tol=None, max_iter=100)
+
+    clf = SoftmaxRegressionClassifier().fit(X, y, X_val=X_val, y_val=y_val)
+
+    long.fit(X, y, X_val=X_val, y_val=y_val)
+    assert clf.n_iter_ < 60
+    assert clf.best_validation_loss_ < 1.3 * long.best_validation_loss_
+
+
 def test_true_with_validation_data_sets_no_rows_aside(halves):
     X, y, others = halves
     auto, true = (
@@ -312,6 +373,7 @@ def test_the_model_of_an_epoch_is_a_whole_estimator(digits):
     clf.set_callbacks(recorder, GoesOn()).fit(X, y)
 
     first = recorder.models[0]
+    assert len(first.loss_curve_) == 1
     assert first.n_iter_ == 2  # an epoch, and a call of partial_fit
     assert first.t_ == -(-len(y) // 64) + 1
     assert_array_equal(first.to_logistic_regression().predict(X), first.predict(X))

@@ -159,7 +159,7 @@ def test_smoothing_of_a_table_and_in_a_stream(digits):
 
 
 @pytest.mark.parametrize("given", ["held out", "X_val"])
-def test_validation_is_not_smoothed(digits, given):
+def test_validation_is_smoothed_as_training_is(digits, given):
     X, y = digits
     clf = SoftmaxRegressionClassifier(
         label_smoothing=0.5, early_stopping=True, random_state=0
@@ -169,8 +169,9 @@ def test_validation_is_not_smoothed(digits, given):
     clf.fit(X, y, **others)
 
     # The entropy of a label smoothed like that is 1.68: no loss could be smaller.
-    assert clf.best_validation_loss_ < 1
+    assert clf.best_validation_loss_ > 1.68
     assert clf.loss_curve_[-1] > 1.68
+    assert clf.score(X, y) > 0.95
 
 
 @pytest.mark.parametrize("balanced", [False, True])
@@ -262,6 +263,30 @@ def test_score_takes_the_likeliest_class(digits):
     assert clf.score(X, table) == clf.score(X, y)
     assert clf.score(X, table, weight) == clf.score(X, y, weight)
     assert cross_val_score(clf, X, table, cv=3).min() > 0.85
+
+
+def test_labels_in_several_columns_are_named_as_such(datasets):
+    X, y = datasets["iris"]
+    names = np.array(["a", "b", "c"])[y]
+
+    with pytest.raises(ValueError, match=r"y has the shape \(150, 2\).*in one column"):
+        SoftmaxRegressionClassifier().fit(X, np.column_stack([names, names]))
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8])
+def test_indicators_take_little_memory(dtype):
+    rng = np.random.RandomState(0)
+    X, y = rng.standard_normal((40_000, 5)), rng.randint(200, size=40_000)
+    table = np.zeros((40_000, 200), dtype)  # 8 MB
+    table[np.arange(len(y)), y] = 1
+    clf = SoftmaxRegressionClassifier(max_iter=2, tol=None, batch_size=512)
+
+    tracemalloc.start()
+    clf.fit(X, table)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert peak < 6 * table.nbytes  # float64 would be eight times as large
 
 
 def test_the_split_is_stratified_by_the_likeliest_class(digits, monkeypatch):
