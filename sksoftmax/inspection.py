@@ -166,8 +166,8 @@ class LossCurveDisplay:
         estimator = _trained(
             estimator,
             ["loss_curve_"],
-            "partial_fit keeps no objectives: call fit. Of a search, pass the "
-            "best_estimator_.",
+            "partial_fit alone keeps no losses, and few estimators do: call fit of one "
+            "that does. Of a search, pass the best_estimator_.",
         )
         display = cls(
             loss_curve=estimator.loss_curve_,
@@ -262,7 +262,9 @@ class CoefficientImageDisplay:
                 f"{len(coef)} axes, or ax=None for a new figure."
             )
         largest = np.abs(coef).max() or 1.0
-        kwargs = {"cmap": "Greys", "vmin": -largest, "vmax": largest, **(im_kw or {})}
+        kwargs = {"cmap": "Greys", **(im_kw or {})}
+        if "norm" not in kwargs:
+            kwargs = {"vmin": -largest, "vmax": largest, **kwargs}
         self.images_ = np.empty(len(coef), dtype=object)
         for i, (axis, row, title) in enumerate(zip(axes, coef, titles, strict=True)):
             self.images_[i] = axis.imshow(row.reshape(shape), **kwargs)
@@ -316,10 +318,11 @@ class CoefficientImageDisplay:
         coef, labels = estimator.coef_, estimator.classes_
         if classes is not None:
             known = labels.tolist()
-            if not len(classes) or any(label not in known for label in classes):
+            named = np.ndim(classes) == 1 and len(classes) > 0
+            if not named or any(label not in known for label in classes):
                 raise ValueError(
-                    f"classes={classes}, but labels among {labels} are wanted. Leave "
-                    "classes out to draw all."
+                    f"classes={classes}, but a list of labels among {labels} is "
+                    "wanted. Leave classes out to draw all."
                 )
             if len(labels) > 2:
                 rows = [known.index(label) for label in classes]
@@ -341,15 +344,15 @@ class CoefficientImageDisplay:
 
     def _height_and_width(self, n_features):
         """Return `image_shape` as a tuple, checked."""
-        shape = tuple(self.image_shape)
-        if len(shape) != 2 or np.prod(shape) != n_features:
+        shape = np.atleast_1d(self.image_shape)
+        if len(shape) != 2 or (shape < 1).any() or np.prod(shape) != n_features:
             raise ValueError(
-                f"image_shape={shape} was given for {n_features} weights a class, but "
-                f"(height, width) with height * width = {n_features} is wanted. If a "
-                "step of a Pipeline makes other features of the pixels, their weights "
-                "are no image: leave that step out."
+                f"image_shape={self.image_shape} was given for {n_features} weights a "
+                f"class, but (height, width) with height * width = {n_features} is "
+                "wanted. If a step of a Pipeline makes other features of the pixels, "
+                "their weights are no image: leave that step out."
             )
-        return shape
+        return tuple(int(size) for size in shape)
 
 
 def _pyplot(caller):

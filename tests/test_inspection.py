@@ -288,6 +288,16 @@ def test_two_classes_have_one_image_of_the_second_against_the_first(
     assert titles(display) == ["positive: class zero\nnegative: class one"]
 
 
+def test_a_norm_takes_the_place_of_our_range(trained):
+    from matplotlib.colors import CenteredNorm
+
+    display = CoefficientImageDisplay.from_estimator(
+        trained, image_shape=(8, 8), im_kw={"norm": CenteredNorm(halfrange=7)}
+    )
+
+    assert display.images_[0].get_clim() == (-7, 7)
+
+
 @pytest.mark.parametrize("classes", [None, [2, 5, 1]], ids=["all", "some"])
 def test_sparse_coefficients(trained, classes):
     sparse = clone(trained).fit(X, Y).sparsify()
@@ -358,7 +368,7 @@ def test_drawn_again(trained):
     assert display.images_[0].cmap.name == "gray"
 
 
-@pytest.mark.parametrize("shape", [(8, 7), (64,), (4, 4, 4)], ids=str)
+@pytest.mark.parametrize("shape", [(8, 7), (64,), (4, 4, 4), (-8, -8), 8], ids=str)
 def test_image_shape_that_does_not_fit(trained, shape):
     with pytest.raises(ValueError, match=r"height \* width = 64 is wanted") as error:
         CoefficientImageDisplay.from_estimator(trained, image_shape=shape)
@@ -374,7 +384,9 @@ def test_weights_of_other_features_are_no_image(trained):
 
 @pytest.mark.parametrize("classes", [[3, 11], ["3"], []], ids=str)
 def test_unknown_classes(trained, classes):
-    with pytest.raises(ValueError, match=r"but labels among .* are wanted") as error:
+    with pytest.raises(
+        ValueError, match=r"but a list of labels among .* is wanted"
+    ) as error:
         CoefficientImageDisplay.from_estimator(
             trained, image_shape=(8, 8), classes=classes
         )
