@@ -37,7 +37,8 @@ def test_docstrings(module, needs):
 @pytest.mark.filterwarnings("default::DeprecationWarning")
 @pytest.mark.filterwarnings("default::FutureWarning")
 def test_user_guide():
-    for needs in ("sklearn.callback", "matplotlib", "skl2onnx", "skops"):
+    extras = ["matplotlib", "onnxruntime", "skl2onnx", "skops"]
+    for needs in ["sklearn.callback", *extras]:
         pytest.importorskip(needs, reason=f"the user guide needs {needs}")
 
     result = doctest.testfile(str(GUIDE), module_relative=False)
