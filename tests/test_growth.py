@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax._growth import spread_state
 
 TEXTBOOK = {"learning_rate": "constant", "average": False}
 SETTINGS = {
@@ -108,6 +109,54 @@ def test_new_classes_are_learnt_and_old_ones_kept(digits, n_known, layout, param
         stream(informed, rows, y)
     assert clf.score(X, y) > informed.score(X, y) - 0.03
     assert clf.score(X[~known], y[~known]) > 0.85
+
+
+@pytest.mark.parametrize("params", [{}, TEXTBOOK], ids=["automatic", "textbook"])
+@pytest.mark.parametrize("n_known", [2, 5])
+def test_the_last_iterate_goes_on_and_the_average_starts_anew(
+    digits, stream_of, n_known, params
+):
+    X, y = digits
+    averaged, last = (
+        stream_of(np.arange(n_known), **{**params, "average": average})
+        for average in (True, False)
+    )
+    assert np.abs(averaged.coef_ - last.coef_).max() > 1e-3
+
+    for clf in (averaged, last):
+        clf.partial_fit(X[:50], y[:50], classes=np.arange(10))
+
+    # An average of one update is that update.
+    assert_allclose(averaged.coef_, last.coef_, atol=1e-10)
+    assert_allclose(averaged.intercept_, last.intercept_, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("n_known", "n_classes", "of_step", "of_curvature"),
+    [(2, 3, 1 / 2, 1), (2, 5, 1 / 4, 1 / 2), (4, 7, 1 / 2, 1 / 2)],
+)
+def test_what_is_known_of_the_curvature(n_known, n_classes, of_step, of_curvature):
+    columns = 1 if n_known == 2 else n_known
+    state = {
+        "step_size": 4.0,
+        "curvature": np.full((3, 3), 8.0),
+        "ridge": np.full(3, 2.0),
+        "velocity": np.ones((3, columns)),
+        "n_averages": 9,
+        "measured_from": 0,
+        "inverse": np.eye(3),
+    }
+
+    grown = spread_state(state, 20, np.arange(n_known), n_classes)
+
+    # Two classes: p (1 - p) for one column is 2 p (1 - p) for two.
+    assert grown["step_size"] == 4 * of_step
+    assert_array_equal(grown["curvature"], 8 * of_curvature * np.ones((3, 3)))
+    assert_array_equal(grown["ridge"], 2 * of_curvature * np.ones(3))
+    assert grown["velocity"].shape == (3, n_classes)
+    assert grown["inverse"] is None
+    assert state["step_size"] == 4
+    assert state["n_averages"] == 9
 
 
 def test_growing_by_one_class_after_another(digits):
