@@ -465,8 +465,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             epochs = Plan(self, problem).epochs(state, rows, rng)
             self._class_count, self._n_rows_seen = class_count, len(rows)
 
-            def learned(model):
-                attributes = self._learned(problem, state, model, copy.deepcopy(rng))
+            def learned(model, own_rng=None):  # a copy, if training is to go on
+                own_rng = own_rng or copy.deepcopy(rng)
+                attributes = self._learned(problem, state, model, own_rng)
                 if self.solver == "svrg":  # its metric is for steps without noise
                     attributes["_stream"].update(curvature=None, inverse=None)
                 attributes["loss_curve_"] = self.loss_curve_.copy()
@@ -477,7 +478,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                 return attributes
 
             model = self._run(epochs, learned, validation, callbacks)
-            vars(self).update(learned(model))
+            vars(self).update(learned(model, rng))
             callbacks.end(dict)
         return self
 
