@@ -42,8 +42,8 @@ from sksoftmax._targets import (
     class_totals,
     is_table,
     likeliest,
-    mixed,
     order_of_columns,
+    weights_by_class,
 )
 
 # float64 is what other kinds of X are converted to.
@@ -427,7 +427,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                 f"{self.learning_rate!r}; its steps have to fit the curvature. Use "
                 "learning_rate='auto', or solver='sgd' for the textbook schedules."
             )
-        # Before anything else is stored: what it stores is scikit-learn's to remove.
+        # Outside of what a failure undoes: scikit-learn has to find what this stores on
+        # the estimator to tear the callbacks down.
         callbacks = Callbacks(self, X, y, sample_weight)
         with self._all_or_nothing():
             X, y = self._validate_both(X, y, reset=True)
@@ -444,7 +445,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             class_count = class_totals(y, sample_weight, len(self.classes_))
             class_weight = self._class_weights(class_count)
             self._check_classes(class_count * class_weight)
-            weight = sample_weight * mixed(class_weight, y)
+            weight = sample_weight * weights_by_class(class_weight, y)
             rng = self._new_rng()
             rows, held_out = np.flatnonzero(weight), None
             if self._stops_early is True and X_val is None:
@@ -546,7 +547,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             if not first:
                 class_count += self._class_count
                 n_rows_seen = self._n_rows_seen
-            weight = sample_weight * mixed(self._class_weights(class_count), y)
+            weight = sample_weight * weights_by_class(
+                self._class_weights(class_count), y
+            )
             rows = np.flatnonzero(weight)
             if not (len(rows) or first):
                 return self
@@ -1017,7 +1020,10 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         return np.random.RandomState(seed)
 
     def _split(self, rows, y, rng):
-        """Return the rows to train on and those set aside."""
+        """Return the numbers of the rows to train on and of those set aside, sorted.
+
+        `rows` are numbers of rows of y, (n_samples,) or (n_samples, n_classes).
+        """
         try:
             split = train_test_split(
                 rows,
@@ -1032,7 +1038,11 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         return np.sort(split[0]), np.sort(split[1])
 
     def _validation_rows(self, problem, X, y, sample_weight, class_weight):
-        """Return fit's validation data as rows, targets, weights and row numbers."""
+        """Return fit's validation data as `_validation` takes them.
+
+        These are the rows of X, targets, weights, (n_val,), and the numbers of the rows
+        that have weight; `class_weight` has the shape (n_classes,).
+        """
         if X is None or y is None:
             given, missing = "X_val", "y_val"
             if X is None:
@@ -1045,7 +1055,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         try:
             X, y = self._validate_both(X, y, reset=False)
             y = self._encode(y)
-            weight = check_sample_weight(sample_weight, X) * mixed(class_weight, y)
+            weight = check_sample_weight(sample_weight, X) * weights_by_class(
+                class_weight, y
+            )
             if not weight.any():
                 raise ValueError("all weights are zero.")
         except ValueError as error:

@@ -141,7 +141,7 @@ def class_totals(y, weight, n_classes: int):
     return np.einsum("i,ij->j", weight, y)
 
 
-def mixed(per_class, y):
+def weights_by_class(per_class, y):
     """Return each row's class weight; of probabilities, their mean, (n_samples,)."""
     return per_class[y] if y.ndim == 1 else np.einsum("ij,j->i", y, per_class)
 
