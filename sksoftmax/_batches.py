@@ -9,13 +9,11 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-# Enough numbers to keep NumPy busy, few enough to stay in a core's cache.
-CHUNK_SIZE = 2**18
-PART_SIZE = 2**20  # the same for matrix products
+from sksoftmax._arrays import namespace
 
 
 class Moments(NamedTuple):
-    """Weighted statistics of the columns of some rows, in float64."""
+    """Weighted statistics of the columns of some rows, in NumPy and float64."""
 
     total: float  # sum of the sample weights
     mean: np.ndarray  # (n_features,)
@@ -49,8 +47,9 @@ def parts(rows, size: int):
         for start in range(rows.start, rows.stop, size):
             yield slice(start, min(start + size, rows.stop))
     else:
-        for start in range(0, len(rows), size):
-            yield rows[start : start + size]
+        n_rows = rows.shape[0]
+        for start in range(0, n_rows, size):
+            yield rows[start : min(start + size, n_rows)]
 
 
 def spread(rows, n_wanted: int, shift: float = 0.0):
@@ -64,8 +63,8 @@ def spread(rows, n_wanted: int, shift: float = 0.0):
 def pick(array, columns):
     """Return array[columns], for an index array the fast way."""
     if isinstance(columns, slice):
-        return array[columns]
-    return array.take(columns, axis=0)
+        return array[columns, ...]
+    return namespace(array).take(array, columns, axis=0)
 
 
 def put(array, columns, values) -> None:
@@ -80,25 +79,29 @@ def put(array, columns, values) -> None:
 def training_rows(X, dtype, fit_intercept: bool) -> "DenseRows | SparseRows":
     """Return a view of X, (n_samples, n_features), with batches in `dtype`."""
     rows = SparseRows if sp.issparse(X) else DenseRows
-    return rows(X, np.dtype(dtype), fit_intercept)
+    return rows(X, dtype, fit_intercept)
 
 
 class _Rows:
     """What dense and sparse rows share."""
 
-    def __init__(self, X, dtype: np.dtype, fit_intercept: bool) -> None:
-        self.X, self.dtype = X, dtype
+    def __init__(self, X, dtype, fit_intercept: bool) -> None:
+        self.X, self.dtype, self.xp = X, dtype, namespace(X)
         self.n_samples, self.n_features = X.shape
         self.n_weights = self.n_features + fit_intercept
-        self.center_at(np.zeros(self.n_features, dtype))
+        self.center_at(np.zeros(self.n_features, self.xp.numpy_dtype(dtype)))
+
+    def index(self, rows):
+        """Return row numbers, a NumPy array, as batches are taken with."""
+        return self.xp.indices(rows)
 
     def center_at(self, center) -> None:
-        """Hand out features minus `center`, (n_features,), from now on.
+        """Hand out features minus `center`, (n_features,) in NumPy, from now on.
 
         X itself stays as it is: the products with a batch make up for it.
         """
-        self.far = np.flatnonzero(center)
-        self.center = center[self.far, None]
+        self.far = self.xp.places(center)
+        self.center = self.xp.asarray(center[self.far][:, None])
 
     def center_as(self, other: "_Rows") -> None:
         """Hand out features minus the centers of other rows."""
@@ -106,16 +109,17 @@ class _Rows:
 
     def shift(self, weights):
         """Return what the centers add to the raw predictions, (n_columns,)."""
-        return self.center[:, 0] @ weights[self.far]
+        return self.center[:, 0] @ pick(weights, self.far)
 
     def moments(self, sample_weight, usual=None) -> Moments:
-        """Return the moments of the columns; sample_weight: (n_samples,).
+        """Return the moments of the columns; sample_weight: (n_samples,), as batches.
 
         `usual`, (n_features,), are the usual values, if they are known.
         """
         zeros = np.zeros(self.n_features)
         if usual is None:
-            usual = self._usual_values(spread(np.flatnonzero(sample_weight), 128))
+            rows = np.flatnonzero(self.xp.to_numpy(sample_weight))
+            usual = self._usual_values(self.index(spread(rows, 128)))
         moments = Moments(0.0, zeros, zeros, usual, zeros)
         for part in parts(slice(0, self.n_samples), self._chunk_rows):
             chunk = self._chunk_moments(part, sample_weight[part], usual)
@@ -125,19 +129,20 @@ class _Rows:
     def _usual_values(self, rows):
         """Return the value that most of these rows share in each column, or zero."""
         usual = np.zeros(self.n_features)
-        if len(rows) >= 32:  # what few rows share says little
+        if rows.shape[0] >= 32:  # what few rows share says little
             columns, X = self._full_columns(rows)
+            X = self.xp.to_numpy(X)
             median = np.median(X, axis=0).astype(X.dtype)
             shared = np.count_nonzero(median == X, axis=0)
-            usual[columns] = np.where(shared > len(rows) / 2, median, 0)
+            usual[columns] = np.where(shared > rows.shape[0] / 2, median, 0)
         return usual
 
     def scaled(self, rows, scale):
         """Return those rows, dense, as (X - center) / scale with a column of ones."""
-        scaled = np.ones((len(rows), self.n_weights), self.dtype)
+        scaled = self.xp.ones((rows.shape[0], self.n_weights), self.dtype)
         features = scaled[:, : self.n_features]
         features[...] = self._dense(rows)
-        if len(self.far):
+        if self.center.shape[0]:
             features[:, self.far] -= self.center[:, 0]
         features /= scale[: self.n_features, 0]
         return scaled
@@ -148,7 +153,7 @@ class Batch:
 
     def __init__(self, X, source: _Rows, columns=slice(None), far=None) -> None:
         """Take X over those columns, of which those at `far` are to be centered."""
-        self.X, self.columns = X, columns
+        self.X, self.columns, self._xp = X, columns, source.xp
         self._fit_intercept = source.n_weights > source.n_features
         self._far = source.far if far is None else far
         self._center = source.center
@@ -156,31 +161,39 @@ class Batch:
     def raw_prediction(self, weights):
         """Return X coef + intercept, shape (n_rows, n_columns)."""
         if not self._fit_intercept:
-            return self.X @ weights
-        raw = self.X @ weights[:-1]
-        raw += weights[-1] - self._center[:, 0] @ weights[self._far]
+            return self._product(weights)
+        raw = self._product(weights[:-1, :])
+        intercept = weights[-1, :]
+        if self._center.shape[0]:
+            intercept = intercept - self._center[:, 0] @ pick(weights, self._far)
+        raw += intercept
         return raw
 
     def gradient(self, grad_raw):
         """Return the derivative in the weights from that in the raw predictions."""
         grad = self._transposed_product(grad_raw)
         if self._fit_intercept:
-            total = grad_raw.sum(axis=0)
-            if len(self._far):
-                grad[self._far] -= self._center * total
-            grad[-1] = total
+            total = self._xp.sum(grad_raw, axis=0)
+            if self._center.shape[0]:
+                grad[self._far, ...] -= self._center * total
+            grad[-1, :] = total
         return grad
+
+    def _product(self, weights):
+        """Return X weights, for those of the features."""
+        return self._xp.matmul(self.X, weights)
 
     def _transposed_product(self, grad_raw):
         """Return X' grad_raw, with room for the intercept below it."""
-        shape = self.X.shape[1] + self._fit_intercept, grad_raw.shape[1]
-        grad = np.empty(shape, grad_raw.dtype)
-        np.matmul(self.X.T, grad_raw, out=grad[: self.X.shape[1]])
-        return grad
+        n_weights = self.X.shape[1] + self._fit_intercept
+        return self._xp.product_with_room(self.X.T, grad_raw, n_weights)
 
 
 class SparseBatch(Batch):
     """A few rows in CSR format."""
+
+    def _product(self, weights):
+        return self.X @ weights
 
     def _transposed_product(self, grad_raw):
         X = self.X
@@ -190,7 +203,9 @@ class SparseBatch(Batch):
 
 
 class DenseRows(_Rows):
-    """Rows of an ndarray (or memmap) of any layout, cast to dtype batch by batch."""
+    """Rows of an array (or memmap) of any layout, cast to dtype batch by batch."""
+
+    touches_all = True  # each batch all weights
 
     # Stored values times columns up to which all rows are one batch. Measured: as quick
     # as minibatches at half of it, up to 1.4 times as slow here, and exact.
@@ -208,33 +223,30 @@ class DenseRows(_Rows):
 
     def __init__(self, X, dtype, fit_intercept) -> None:
         super().__init__(X, dtype, fit_intercept)
-        self._chunk_rows = max(1, CHUNK_SIZE // self.n_features)
-        self._buffer = np.empty((0, self.n_features), dtype)
-        self.n_stored = X.size
-        self._may_take = X.dtype == dtype and X.flags.c_contiguous
+        self._chunk_rows = max(1, self.xp.chunk_size // self.n_features)
+        self._buffer = self.xp.empty((0, self.n_features), dtype)
+        self.n_stored = X.shape[0] * X.shape[1]
 
     def batch(self, rows, compact: bool = True) -> Batch:
         """Return a batch of those rows; it is valid until the next one is taken."""
         if isinstance(rows, slice):
-            return Batch(self.X[rows].astype(self.dtype, copy=False), self)
-        if len(rows) > len(self._buffer):
-            self._buffer = np.empty((len(rows), self.n_features), self.dtype)
-        X = self._buffer[: len(rows)]
-        if self._may_take:  # take() would first copy an X of another layout whole
-            np.take(self.X, rows, axis=0, out=X, mode="clip")
-        else:
-            X[...] = self.X[rows]
-        return Batch(X, self)
+            return Batch(self.xp.astype(self.X[rows, :], self.dtype), self)
+        n_rows = rows.shape[0]
+        if n_rows > self._buffer.shape[0]:
+            self._buffer = self.xp.empty((n_rows, self.n_features), self.dtype)
+        out = self._buffer[:n_rows, :]
+        return Batch(self.xp.take_rows(self.X, rows, self.dtype, out), self)
 
     def full_batch(self, rows, compact: bool = True) -> Batch:
         """Return one batch that stays valid; all rows of a float X are not copied."""
-        if len(rows) == self.n_samples:
+        if rows.shape[0] == self.n_samples:
             return self.batch(slice(None))
-        return Batch(self.X[rows].astype(self.dtype, copy=False), self)
+        X = self.xp.take(self.X, rows, axis=0)
+        return Batch(self.xp.astype(X, self.dtype), self)
 
     def part_rows(self, n_columns: int) -> int:
         """Return how many rows to take at a time in a pass over many."""
-        return max(1, PART_SIZE // max(self.n_features, n_columns))
+        return max(1, self.xp.part_size // max(self.n_features, n_columns))
 
     def _dense(self, rows):
         return self.batch(rows).X
@@ -243,24 +255,33 @@ class DenseRows(_Rows):
         return slice(None), self._dense(rows)
 
     def _chunk_moments(self, part, sample_weight, usual) -> Moments:
-        X = self.X[part].astype(self.dtype, copy=False)
-        total = float(sample_weight.sum(dtype=np.float64))
-        common = usual.astype(self.dtype) if usual.any() else 0  # a number is quicker
-        unusual = np.float64(sample_weight @ (common != X).astype(self.dtype))
-        mean = np.float64(sample_weight @ X) / (total or 1)
-        squares = sample_weight @ (X * X) - total * mean**2
+        xp, dtype = self.xp, self.xp.numpy_dtype(self.dtype)
+
+        def weighted_sum(X):
+            return xp.to_numpy(sample_weight @ X).astype(np.float64)
+
+        X = xp.astype(self.X[part, :], self.dtype)
+        total = float(xp.total(sample_weight))
+        common = 0  # a number is quicker
+        if usual.any():
+            common = xp.asarray(usual.astype(dtype))
+        unusual = weighted_sum(xp.astype(common != X, self.dtype))
+        mean = weighted_sum(X) / (total or 1)
+        squares = weighted_sum(X * X) - total * mean**2
         if (total * mean**2 > 4 * squares).any():
             # Of a mean far from zero float32 loses digits, which the deviations have.
-            deviation = X - mean.astype(self.dtype)
-            rest = np.float64(sample_weight @ deviation) / (total or 1)
+            deviation = X - xp.asarray(mean.astype(dtype))
+            rest = weighted_sum(deviation) / (total or 1)
             deviation *= deviation
-            squares = sample_weight @ deviation - total * rest**2
-            mean = mean.astype(self.dtype) + rest
+            squares = weighted_sum(deviation) - total * rest**2
+            mean = mean.astype(dtype) + rest
         return Moments(total, mean, np.maximum(squares, 0), usual, unusual)
 
 
 class SparseRows(_Rows):
     """Rows of a CSR array; a batch knows the columns in which it has entries."""
+
+    touches_all = False
 
     full_batch_work = 4e6  # fewer, as a stored value costs more; not measured
     batch_size = 512
@@ -278,7 +299,8 @@ class SparseRows(_Rows):
         self.n_stored = X.nnz
         # A chunk's statistics are dense: more entries than columns make them pay.
         self._row_size = 1 + X.nnz // max(1, self.n_samples)
-        self._chunk_rows = max(1, max(CHUNK_SIZE, self.n_features) // self._row_size)
+        chunk_size = max(self.xp.chunk_size, self.n_features)
+        self._chunk_rows = max(1, chunk_size // self._row_size)
         # There, applying a full matrix takes some eight times the multiply-adds of one
         # product with a batch, in BLAS, which is that much faster than sparse loops.
         self.max_gram_features = int(
@@ -330,7 +352,7 @@ class SparseRows(_Rows):
         Each time a gradient of all columns is written: entries have to outnumber them.
         """
         widest = max(self._row_size, n_columns)
-        return max(1, max(PART_SIZE, 16 * self.n_features) // widest)
+        return max(1, max(self.xp.part_size, 16 * self.n_features) // widest)
 
     def _dense(self, rows):
         return self._rows(rows).toarray()

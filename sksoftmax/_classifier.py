@@ -11,15 +11,16 @@ from operator import is_not
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.special import entr
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning, InconsistentVersionWarning
+from sklearn.metrics import accuracy_score
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sksoftmax._arrays import given_to_numpy, namespace, namespace_given
 from sksoftmax._batches import Moments, parts, training_rows
 from sksoftmax._compat import (
     CallbackSupportMixin,
@@ -46,11 +47,8 @@ from sksoftmax._targets import (
     weights_by_class,
 )
 
-# float64 is what other kinds of X are converted to.
-_ACCEPTED = [np.float64, np.float32, *(np.dtype(code).type for code in "?bBhHiIlLqQ")]
-_SHORT = 2  # bytes; such integers are exact in float32
 _MIN_SHARE = 1e-3  # of a new iterate in the average of a stream
-_PREDICTED_NUMBERS = 2**22  # of X or of predictions, cast or computed at a time
+_PREDICTED_PARTS = 4  # times `part_size` numbers of X or of predictions at a time
 
 
 class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
@@ -433,6 +431,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         with self._all_or_nothing():
             X, y = self._validate_both(X, y, reset=True)
             warm = self.warm_start and hasattr(self, "coef_")
+            if warm:
+                self._check_namespace("fit", X)
             if warm and self.coef_.shape[1] != X.shape[1]:
                 raise ValueError(
                     f"X has {X.shape[1]} features, but with warm_start=True fit goes "
@@ -441,7 +441,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                 )
             self._take_classes(y, warm)
             y = self._encode(y)
-            sample_weight = check_sample_weight(sample_weight, X)
+            sample_weight = _check_weight(sample_weight, X)
             class_count = class_totals(y, sample_weight, len(self.classes_))
             class_weight = self._class_weights(class_count)
             self._check_classes(class_count * class_weight)
@@ -452,8 +452,10 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                 rows, held_out = self._split(rows, y, rng)
             training_weight = np.zeros_like(weight)
             training_weight[rows] = weight[rows] * (len(rows) / weight[rows].sum())
-            data = training_rows(X, _training_dtype(X), self.fit_intercept)
-            self._moments = data.moments(training_weight.astype(data.dtype))._asdict()
+            dtype = namespace(X).training_dtype(X)
+            data = training_rows(X, dtype, self.fit_intercept)
+            training_weight = data.xp.asarray(training_weight, dtype)
+            self._moments = data.moments(training_weight)._asdict()
             problem = self._problem(data, y, training_weight)
             validation = None
             if not (X_val is None and y_val is None and sample_weight_val is None):
@@ -464,7 +466,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                 validation = self._validation(problem, data, y, weight, held_out)
             state = self._new_state(self._model(problem) if warm else problem.zeros())
             epochs = Plan(self, problem).epochs(state, rows, rng)
-            self._class_count, self._n_rows_seen = class_count, len(rows)
+            self._seen = {"n_rows": len(rows), "class_count": class_count}
 
             def learned(model, own_rng=None):  # a copy, if training is to go on
                 own_rng = own_rng or copy.deepcopy(rng)
@@ -539,14 +541,16 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             self._validate_changed_params()  # fit_context does so in a first call only
             first = not hasattr(self, "coef_")
             X, y = self._validate_both(X, y, reset=first)
-            self._announce(classes, y, first)
+            if not first:
+                self._check_namespace("partial_fit", X)
+            self._announce(given_to_numpy(classes), y, first)
             y = self._encode(y)
-            sample_weight = check_sample_weight(sample_weight, X)
+            sample_weight = _check_weight(sample_weight, X)
             class_count = class_totals(y, sample_weight, len(self.classes_))
             n_rows_seen = 0
             if not first:
-                class_count += self._class_count
-                n_rows_seen = self._n_rows_seen
+                class_count += self._seen["class_count"]
+                n_rows_seen = self._seen["n_rows"]
             weight = sample_weight * weights_by_class(
                 self._class_weights(class_count), y
             )
@@ -554,12 +558,13 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             if not (len(rows) or first):
                 return self
             self._check_classes()
-            self._class_count, self._n_rows_seen = class_count, n_rows_seen + len(rows)
+            self._seen = {"n_rows": n_rows_seen + len(rows), "class_count": class_count}
             rng = self._new_rng() if first else self._rng
-            dtype = _training_dtype(X) if first else self.coef_.dtype
+            dtype = namespace(X).training_dtype(X) if first else self.coef_.dtype
             data = training_rows(X, dtype, self.fit_intercept)
             usual = None if first else self._moments["usual"]
-            moments = data.moments(weight.astype(dtype), usual)
+            weight = data.xp.asarray(weight, dtype)
+            moments = data.moments(weight, usual)
             if not first:
                 moments = Moments(**self._moments).merge(moments)
             self._moments = moments._asdict()
@@ -587,7 +592,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             In the dtype of `coef_`. With two classes a row's number is the log of the
             odds of the second one; positive predicts it.
         """
-        raw = self._for_each_part(X, lambda loss, raw, y: raw)
+        raw = self._for_each_part("decision_function", X, lambda loss, raw, y: raw)
         return raw[:, 0] if raw.shape[1] == 1 else raw
 
     def predict(self, X):
@@ -603,8 +608,13 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         y : ndarray of shape (n_samples,)
             Labels.
         """
-        indices = self._for_each_part(X, lambda loss, raw, y: loss.predict(raw))
-        return self.classes_[indices]
+        indices = self._for_each_part(
+            "predict", X, lambda loss, raw, y: loss.predict(raw)
+        )
+        xp = namespace(indices)
+        if self.classes_.dtype.kind in "biuf":
+            return xp.take(xp.asarray(self.classes_), indices, axis=0)
+        return self.classes_[xp.to_numpy(indices)]
 
     def predict_proba(self, X):
         """Return the probability of each class.
@@ -619,7 +629,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         proba : ndarray of shape (n_samples, n_classes)
             In the order of `classes_`, in the dtype of `coef_`; rows sum to one.
         """
-        return self._for_each_part(X, lambda loss, raw, y: loss.predict_proba(raw))
+        return self._for_each_part(
+            "predict_proba", X, lambda loss, raw, y: loss.predict_proba(raw)
+        )
 
     def predict_log_proba(self, X):
         """Return the logarithm of the probability of each class.
@@ -634,7 +646,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         log_proba : ndarray of shape (n_samples, n_classes)
             In the order of `classes_`; finite even where the probability underflows.
         """
-        return self._for_each_part(X, lambda loss, raw, y: loss.predict_log_proba(raw))
+        return self._for_each_part(
+            "predict_log_proba", X, lambda loss, raw, y: loss.predict_log_proba(raw)
+        )
 
     def score(self, X, y, sample_weight=None):
         """Return the accuracy of `predict`.
@@ -657,7 +671,10 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         if is_table(y):
             check_is_fitted(self)
             y = self.classes_[likeliest(self._encode(self._table(y)))]
-        return super().score(X, y, sample_weight=sample_weight)
+        predicted, y, sample_weight = map(
+            given_to_numpy, (self.predict(X), y, sample_weight)
+        )
+        return accuracy_score(y, predicted, sample_weight=sample_weight)
 
     def surprisal(self, X, y):
         """Return how surprising each label is to the model, in bits.
@@ -687,7 +704,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             If y holds a label that the model does not know.
         """
         return self._for_each_part(
-            X, lambda loss, raw, y: loss.losses(raw, y) / math.log(2), y
+            "surprisal", X, lambda loss, raw, y: loss.losses(raw, y) / math.log(2), y
         )
 
     def predictive_entropy(self, X):
@@ -707,12 +724,12 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         entropy : ndarray of shape (n_samples,)
             In bits, in the dtype of `coef_`.
         """
-        return self._for_each_part(
-            X,
-            lambda loss, raw, y: (
-                entr(loss.predict_proba(raw)).sum(axis=1) / math.log(2)
-            ),
-        )
+
+        def entropy(loss, raw, y):
+            xp = namespace(raw)
+            return xp.sum(xp.entr(loss.predict_proba(raw)), axis=1) / math.log(2)
+
+        return self._for_each_part("predictive_entropy", X, entropy)
 
     def sparsify(self):
         """Convert `coef_` to a sparse matrix, which saves memory if it holds zeros.
@@ -723,6 +740,11 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             The fitted estimator. It predicts as before; `partial_fit` densifies first.
         """
         check_is_fitted(self)
+        if not (isinstance(self.coef_, np.ndarray) or sp.issparse(self.coef_)):
+            raise TypeError(
+                f"coef_ is of {namespace(self.coef_)}, but sparse matrices are "
+                "SciPy's. Fit on NumPy arrays to sparsify the model."
+            )
         self.coef_ = sp.csr_matrix(self.coef_)
         return self
 
@@ -741,6 +763,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.array_api_support = True
         return tags
 
     def to_logistic_regression(self):
@@ -761,7 +784,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         model.n_iter_ = np.array([self.n_iter_], np.int32)
         for name in ("classes_", "coef_", "intercept_", "feature_names_in_"):
             if hasattr(self, name):
-                setattr(model, name, getattr(self, name).copy())
+                attribute = getattr(self, name)
+                setattr(model, name, namespace(attribute).copy(attribute))
         model.n_features_in_ = self.n_features_in_
         return model
 
@@ -775,6 +799,21 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             attributes["_stream"] = {**attributes["_stream"], "inverse": None}
             attributes["_rng"] = copy.deepcopy(self._rng)
         return attributes
+
+    def __sklearn_array_api_convert__(self, converter):
+        """Return a copy whose arrays are converted, for scikit-learn to move it."""
+        moved = copy.deepcopy(self)
+        for name in ("coef_", "intercept_", "_lead", "_stream"):
+            value = vars(moved).get(name)
+            if isinstance(value, dict):
+                value = {key: _converted(v, converter) for key, v in value.items()}
+            elif isinstance(value, tuple):
+                value = tuple(_converted(v, converter) for v in value)
+            else:
+                value = _converted(value, converter)
+            if name in vars(moved):
+                setattr(moved, name, value)
+        return moved
 
     def __setstate__(self, state):
         """Warn if another version has saved the estimator."""
@@ -843,10 +882,24 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                 f"X has the shape {tuple(X.shape)}, but rows of features are wanted. "
                 "Flatten images with X.reshape(n_samples, -1)."
             )
+        xp = namespace_given(X)
         try:
             checked = validate_data(
-                self, X, y, accept_sparse="csr", dtype=_ACCEPTED, reset=reset
+                self,
+                xp.without_history(X),
+                y,
+                accept_sparse="csr",
+                dtype=xp.accepted_dtypes,
+                reset=reset,
             )
+        except (TypeError, RuntimeError) as error:
+            if not hasattr(X, "device"):
+                raise
+            raise TypeError(
+                f"X, a {type(X).__name__} on {X.device}, is not converted to NumPy: "
+                f"{error} To train and predict where X is, turn on "
+                "sklearn.set_config(array_api_dispatch=True)."
+            ) from error
         except ValueError as error:
             if "could not convert" not in str(error):
                 raise
@@ -859,20 +912,21 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
     def _validate_both(self, X, y, reset):
         """Return X and y: labels, (n_samples,), or a ProbabilityTable."""
         if not is_table(y):
-            return self._validate(X, y, reset)
-        X, table = self._validate(X, reset=reset), self._table(y)
+            return self._validate(X, given_to_numpy(y), reset)
+        X, table = self._validate(X, reset=reset), self._table(y, X)
         check_consistent_length(X, table.rows)
         return X, table
 
-    def _table(self, y):
-        """Return y, of several columns, as a ProbabilityTable."""
-        names = order = None
+    def _table(self, y, X=None):
+        """Return y, of several columns, as a ProbabilityTable, where X is."""
+        names, order, xp = None, None, namespace_given(y)
         if hasattr(y, "columns"):
             names, order = order_of_columns(y.columns)
         if not hasattr(y, "dtype") and not hasattr(y, "iloc"):  # nor array nor pandas
             y = np.asarray(y)
         try:  # of the kinds allowed the first is for indicators: they take enough room
-            rows = check_array(y, dtype=[np.float32, np.float64], input_name="y")
+            kinds = [xp.float32, xp.float64]
+            rows = check_array(xp.without_history(y), dtype=kinds, input_name="y")
         except ValueError as error:
             if "could not convert" not in str(error):
                 raise
@@ -882,6 +936,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             ) from error
         if order is not None and (order[1:] < order[:-1]).any():
             rows = rows[:, order]
+        here = xp if X is None else namespace_given(X)
+        if here is not xp:
+            rows = here.asarray(xp.to_numpy(rows))
         return ProbabilityTable(rows, names)
 
     def _take_classes(self, y, warm):
@@ -945,7 +1002,6 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                 "or start anew with a clone (or fit with warm_start=False)."
             )
         places, n_classes = np.searchsorted(classes, known), len(classes)
-        added = np.setdiff1d(np.arange(n_classes), places)
 
         def spread(array):
             return spread_columns(array, places, n_classes)
@@ -953,17 +1009,20 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         self.classes_ = classes
         self.coef_, intercept = spread(_dense(self.coef_).T).T, spread(self.intercept_)
         if self.fit_intercept:
-            usual = intercept[places].mean()
+            xp = namespace(intercept)
+            of_known, coef = (xp.to_numpy(x)[places] for x in (intercept, self.coef_))
             # Zero but with L1, where rows of coef_ do not sum to zero.
-            usual += self.coef_[places].mean(axis=0) @ self._moments["mean"]
-            intercept[added] = usual - math.log(self._n_rows_seen + 1)
+            usual = of_known.mean() + coef.mean(axis=0) @ self._moments["mean"]
+            usual -= math.log(self._seen["n_rows"] + 1)
+            is_new = np.isin(np.arange(n_classes), places, invert=True)
+            intercept = xp.where(xp.asarray(is_new), float(usual), intercept)
         self.intercept_ = intercept
         if self._lead is not None:
             self._lead = tuple(map(spread, self._lead))
         self._stream = spread_state(self._stream, self.t_, places, n_classes)
         class_count = np.zeros(n_classes)
-        class_count[places] = self._class_count
-        self._class_count = class_count
+        class_count[places] = self._seen["class_count"]
+        self._seen = {**self._seen, "class_count": class_count}
 
     def _class_weights(self, class_count):
         """Return the weight of each class, (n_classes,).
@@ -1054,10 +1113,13 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             )
         try:
             X, y = self._validate_both(X, y, reset=False)
+            if namespace(X) is not problem.data.xp:
+                raise ValueError(
+                    f"X_val is {namespace(X)}, X is {problem.data.xp}. Move X_val."
+                )
             y = self._encode(y)
-            weight = check_sample_weight(sample_weight, X) * weights_by_class(
-                class_weight, y
-            )
+            weight = _check_weight(sample_weight, X)
+            weight = weight * weights_by_class(class_weight, y)
             if not weight.any():
                 raise ValueError("all weights are zero.")
         except ValueError as error:
@@ -1075,8 +1137,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         judge = replace(
             problem,
             data=data,
-            y=by_rows(y, self.label_smoothing, len(self.classes_), data.dtype),
-            sample_weight=weight.astype(data.dtype),
+            y=self._targets(data, y),
+            sample_weight=data.xp.asarray(weight, data.dtype),
         )
         plateau = None
         if self._stops_early is not False:
@@ -1084,21 +1146,32 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         return Validation(judge, rows, plateau)
 
     def _problem(self, data, y, weight):
-        """Return what there is to minimise over these rows."""
+        """Return what there is to minimise over these rows; weight: as batches."""
         center, *of_columns = center_and_scale(
             Moments(**self._moments),
             self.fit_intercept,
-            data.dtype,
+            data.xp.numpy_dtype(data.dtype),
             may_center=self._automatic,
         )
         data.center_at(center)
         penalty = ElasticNet(
-            self.alpha, self.l1_ratio, data.n_features, self.fit_intercept, data.dtype
+            self.alpha,
+            self.l1_ratio,
+            data.n_features,
+            self.fit_intercept,
+            data.dtype,
+            data.xp,
         )
-        loss = cross_entropy(len(self.classes_))
-        weight = weight.astype(data.dtype, copy=False)
-        y = by_rows(y, self.label_smoothing, len(self.classes_), data.dtype)
-        return Problem(data, y, weight, loss, penalty, *of_columns)
+        loss, of_columns = (
+            cross_entropy(len(self.classes_)),
+            map(data.xp.asarray, of_columns),
+        )
+        return Problem(data, self._targets(data, y), weight, loss, penalty, *of_columns)
+
+    def _targets(self, data, y):
+        """Return what gives the targets of some rows when it is indexed with them."""
+        n_classes = len(self.classes_)
+        return by_rows(y, self.label_smoothing, n_classes, data.dtype, data.xp)
 
     def _run(self, epochs, learned, validation, callbacks):
         """Train until a rule or a callback says so; return the model.
@@ -1145,7 +1218,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
     def _new_state(self, weights):
         """Return a state at t = 0."""
-        return State(weights, weights.copy() if self.average else weights)
+        copied = namespace(weights).copy(weights) if self.average else weights
+        return State(weights, copied)
 
     def _model(self, problem):
         """Return coef_ and intercept_ as weights, (n_weights, n_columns)."""
@@ -1154,17 +1228,18 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
     def _to_weights(self, problem, coef, intercept):
         """Return weights of the centered features, a new array."""
         weights = problem.zeros()
-        weights[: len(coef)] = coef
+        weights[: coef.shape[0], :] = coef
         if self.fit_intercept:
-            weights[-1] = intercept + problem.data.shift(weights)
+            weights[-1, :] = intercept + problem.data.shift(weights)
         return weights
 
     def _from_weights(self, problem, weights):
         """Return coef, (n_features, n_columns), and intercept of features as given."""
-        coef = weights[: problem.data.n_features].copy()
+        xp = problem.data.xp
+        coef = xp.copy(weights[: problem.data.n_features, :])
         if not self.fit_intercept:
-            return coef, np.zeros(coef.shape[1], coef.dtype)
-        return coef, weights[-1] - problem.data.shift(weights)
+            return coef, xp.full((coef.shape[1],), 0.0, coef.dtype)
+        return coef, weights[-1, :] - problem.data.shift(weights)
 
     def _learned(self, problem, state, model, rng):
         """Return the attributes of the model, and what `partial_fit` needs to go on."""
@@ -1193,43 +1268,63 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         vars(state).update(self._stream, t=self.t_)
         return state
 
-    def _for_each_part(self, X, transform, y=None):
+    def _check_namespace(self, method, X):
+        """Want X, validated, where the weights of the model are."""
+        theirs, ours = namespace(X), namespace(self.coef_)
+        if theirs is not ours:
+            raise ValueError(
+                f"X passed to {type(self).__name__}.{method}() must use the same "
+                f"namespace and the same device as X in fit: the model is {ours}, X "
+                f"is {theirs}. Move X, or fit the model there. (Without scikit-learn's "
+                "array_api_dispatch all X are taken as NumPy's.)"
+            )
+
+    def _for_each_part(self, method, X, transform, y=None):
         """Return transform(loss, raw predictions, targets), a part of rows at a time.
 
         Nothing of the size of X is copied, and integers are cast a part at a time.
+        `method` is the name of what was called.
         """
         check_is_fitted(self)
         if y is None:
             X = self._validate(X)
         else:
             X, y = self._validate_both(X, y, reset=False)
-            y = by_rows(self._encode(y), 0.0, len(self.classes_), self.coef_.dtype)
-        coef, loss = self.coef_.T, cross_entropy(len(self.classes_))
+        self._check_namespace(method, X)
+        xp, coef = namespace(X), self.coef_.T
+        n_classes = len(self.classes_)
+        if y is not None:
+            y = by_rows(self._encode(y), 0.0, n_classes, coef.dtype, xp)
+        loss, product = cross_entropy(n_classes), xp.matmul
+        if sp.issparse(X) or sp.issparse(coef):
+            product = partial(safe_sparse_dot, dense_output=True)
         width = 4 * coef.shape[1]
         if X.dtype != coef.dtype:  # then a part of X is copied
             width = max(width, X.shape[1])
-        size = max(1, _PREDICTED_NUMBERS // width)
+        size = max(1, _PREDICTED_PARTS * xp.part_size // width)
         result = None
         for part in parts(slice(0, X.shape[0]), size):
-            raw = safe_sparse_dot(
-                X[part].astype(coef.dtype, copy=False), coef, dense_output=True
-            )
+            raw = product(xp.astype(X[part, :], coef.dtype), coef)
             raw += self.intercept_
             transformed = transform(loss, raw, None if y is None else y[part])
-            if len(transformed) == X.shape[0]:
-                return transformed
+            if transformed.shape[0] == X.shape[0]:
+                return xp.by_row(transformed)
             if result is None:
                 shape = (X.shape[0], *transformed.shape[1:])
-                result = np.empty(shape, transformed.dtype)
-            result[part] = transformed
+                result = xp.empty(shape, transformed.dtype)
+            result[part, ...] = transformed
         return result
 
 
-def _training_dtype(X):
-    """Return the dtype to train in: exact for X, and X's own if that is a float."""
-    if X.dtype.kind == "f":
-        return X.dtype
-    return np.dtype(np.float32 if X.dtype.itemsize <= _SHORT else np.float64)
+def _check_weight(sample_weight, X):
+    """Return the weights of the rows of X, a new NumPy array of float64."""
+    return check_sample_weight(given_to_numpy(sample_weight), X.shape[0])
+
+
+def _converted(value, converter):
+    """Return the value, converted if it is an array."""
+    is_array = value is not None and not isinstance(value, str | Real)
+    return converter(value) if is_array else value
 
 
 def _dense(coef):

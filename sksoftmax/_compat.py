@@ -7,12 +7,23 @@ fit_context, Interval, StrOptions : parameter errors in scikit-learn's own wordi
 check_first_call : the rules for `classes` in partial_fit, shared by all of its
     estimators.
 check_sample_weight : the rules for sample_weight, likewise.
+array_namespace : the functions for arrays of another library than NumPy, as
+    scikit-learn itself finds them (from version 1.7 on, which brings array-api-compat).
+is_lazy_array, is_writeable_array : what such arrays can do, likewise.
+get_namespace : the same where it is not known whether X is an array at all.
+convert_to_numpy, largest_float_dtype : from a device and on a device, where libraries
+    differ beyond the standard.
 """
 
 from inspect import signature
 
 import numpy as np
 from sklearn.base import _fit_context as fit_context
+from sklearn.utils._array_api import _convert_to_numpy as convert_to_numpy
+from sklearn.utils._array_api import (
+    _max_precision_float_dtype as largest_float_dtype,
+)
+from sklearn.utils._array_api import get_namespace
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import _check_partial_fit_first_call as check_first_call
 from sklearn.utils.validation import _check_sample_weight
@@ -25,13 +36,29 @@ except ImportError:
         """Stand for scikit-learn's mixin where there is none."""
 
 
+try:
+    from sklearn.externals.array_api_compat import (
+        array_namespace,
+        is_lazy_array,
+        is_writeable_array,
+    )
+except ImportError:
+    array_namespace = is_lazy_array = is_writeable_array = None
+
+
 __all__ = [
     "CallbackSupportMixin",
     "Interval",
     "StrOptions",
+    "array_namespace",
     "check_first_call",
     "check_sample_weight",
+    "convert_to_numpy",
     "fit_context",
+    "get_namespace",
+    "is_lazy_array",
+    "is_writeable_array",
+    "largest_float_dtype",
 ]
 
 
@@ -43,11 +70,11 @@ _ALL_ZERO = (
 )
 
 
-def check_sample_weight(sample_weight, X):
-    """Return the weights of the rows, a new float64 array; all may be zero."""
+def check_sample_weight(sample_weight, n_samples: int):
+    """Return the weights of so many rows, a new float64 array; all may be zero."""
     return _check_sample_weight(
         sample_weight,
-        X,
+        np.empty((n_samples, 0)),
         dtype=np.float64,
         ensure_non_negative=True,
         copy=True,

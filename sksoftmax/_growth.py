@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from sksoftmax._arrays import namespace
+
 
 def spread_columns(array, places, n_classes: int):
     """Return the columns of an array, (..., n_columns), at their places among more.
@@ -10,11 +12,13 @@ def spread_columns(array, places, n_classes: int):
     of new ones are zero. The one column of two classes, the difference of their
     predictions, is split in halves. Works for whatever is linear in the weights.
     """
+    xp = namespace(array)
     if array.shape[-1] == 1:
-        array = np.concatenate([-array / 2, array / 2], axis=-1)
-    grown = np.zeros((*array.shape[:-1], n_classes), array.dtype)
-    grown[..., places] = array
-    return grown
+        array = xp.concat([-array / 2, array / 2], axis=-1)
+    known, source = np.zeros(n_classes, bool), np.zeros(n_classes, np.intp)
+    known[places], source[places] = True, np.arange(len(places))
+    grown = xp.take(array, xp.indices(source), axis=-1)
+    return xp.where(xp.asarray(known), grown, 0.0)
 
 
 def spread_state(state: dict, t: int, places, n_classes: int) -> dict:

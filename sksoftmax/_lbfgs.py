@@ -3,10 +3,8 @@
 import math
 from collections import deque
 
-import numpy as np
-from scipy.linalg import get_blas_funcs
-
-from sksoftmax._batches import CHUNK_SIZE, parts, pick, spread
+from sksoftmax._arrays import namespace
+from sksoftmax._batches import parts, pick, spread
 from sksoftmax._preconditioner import CenteredDiagonal, Diagonal, ridge
 from sksoftmax._solver import Plateau, Problem, State
 from sksoftmax._threads import blas_threads_for
@@ -31,21 +29,26 @@ class FullBatch:
     slowness = 5
 
     def __init__(self, problem: Problem, state: State, rows, metric) -> None:
-        """Start from the model in `state` and leave it the model and t."""
+        """Start from the model in `state` and leave it the model and t.
+
+        `rows` are row numbers in NumPy.
+        """
         data, weights = problem.data, state.average
         if metric is Diagonal and data.n_weights > data.n_features:
             metric = CenteredDiagonal
         self._problem, self._state, self._metric = problem, state, metric
-        self._sample = spread(rows, metric.rows_wanted(len(weights)))
-        self._n_rows, self._n_steps = len(rows), 0
-        self._rows = slice(0, len(rows)) if len(rows) == data.n_samples else rows
+        self._xp, self._n_rows, self._n_steps = data.xp, len(rows), 0
+        self._sample = data.index(spread(rows, metric.rows_wanted(data.n_weights)))
+        rows = data.index(rows)
+        self._rows = slice(0, self._n_rows) if self._n_rows == data.n_samples else rows
         self._part_rows = data.part_rows(problem.loss.n_columns)
         self._batch = None
         if self._n_rows <= self._part_rows:
             self._batch = data.full_batch(rows, compact=metric.lazy)
         self._columns = slice(None) if self._batch is None else self._batch.columns
         # Where there is no data the penalty alone decides, and its minimum is zero.
-        state.weights = state.average = weights * ~problem.penalty.penalised
+        state.weights = self._xp.where(problem.penalty.penalised, 0.0, weights)
+        state.average = state.weights
         self._weights = pick(weights, self._columns)
         self._pairs: deque = deque(maxlen=MEMORY)
         self.stalled = False
@@ -55,14 +58,14 @@ class FullBatch:
         self._objectives = [self.objective]
         self._spare = None  # memory: fresh one costs more than the arithmetic in it
         self._fewest_steps = 2
-        if not weights.any():
+        if not self._xp.any(weights):
             self._fewest_steps = 6 if metric.lazy else 3
         self._measured_at = None
 
     @property
     def model(self):
         """The weights that it has come to, (n_weights, n_columns)."""
-        self._state.weights[self._columns] = self._weights
+        self._state.weights[self._columns, ...] = self._weights
         self._state.average = self._state.weights
         return self._state.weights
 
@@ -82,7 +85,7 @@ class FullBatch:
     def is_near(self, tol: float) -> bool:
         """Return whether the objective is at most about tol times itself too high."""
         if self.stalled:
-            tol = max(tol, 200 * float(np.finfo(self._weights.dtype).eps))
+            tol = max(tol, 200 * self._eps)
         return self.gap_estimate() <= tol * max(self.objective, self._problem.floor)
 
     def gap_estimate(self) -> float:
@@ -103,9 +106,9 @@ class FullBatch:
         eight at most, near separable data mostly. Collinear features can fool it by
         more.
         """
-        slopes = self._slopes
-        expected = np.vdot(slopes, self._preconditioned), -np.vdot(slopes, self._next)
-        estimate = 10 * float(max(expected))
+        slopes, vdot = self._slopes, self._xp.vdot
+        expected = vdot(slopes, self._preconditioned), -vdot(slopes, self._next)
+        estimate = 10 * max(map(float, expected))
         if self.stalled:
             return estimate
         if len(self._objectives) <= self._fewest_steps:
@@ -159,14 +162,14 @@ class FullBatch:
         self._preconditioned = self._apply(self._slopes)
         if self._pairs:
             _, change, curvature = self._pairs[-1]
-            product = float(np.vdot(change, self._apply(change)))
+            product = float(self._xp.vdot(change, self._apply(change)))
             self._length = _length(curvature, product)
 
     def loss_gradient(self):
         """Return the gradient of the loss alone, (n_weights, n_columns)."""
-        grad = np.zeros_like(self._state.weights)
+        grad = self._problem.zeros()
         of_penalty = self._problem.penalty.gradient(self._weights, self._columns)
-        grad[self._columns] = self._grad - of_penalty
+        grad[self._columns, ...] = self._grad - of_penalty
         return grad
 
     def consider(self, weights) -> bool:
@@ -176,7 +179,7 @@ class FullBatch:
             objective, grad = self._evaluate(weights)
             if not objective < self.objective:
                 return False
-            self._go_to(objective, weights.copy(), grad)
+            self._go_to(objective, self._xp.copy(weights), grad)
             self._prepare()
         return True
 
@@ -187,7 +190,7 @@ class FullBatch:
         self._state.n_averages += 1
         makes_zeros = self._problem.penalty.makes_zeros
         search = self._search_orthant if makes_zeros else self._search
-        found = search(self._next, float(np.vdot(self._slopes, self._next)))
+        found = search(self._next, float(self._xp.vdot(self._slopes, self._next)))
         if found is not None:
             self._go_to(*found)
             return
@@ -195,21 +198,22 @@ class FullBatch:
         self._pairs.clear()
 
     def _go_to(self, objective: float, weights, grad) -> None:
-        step = np.subtract(weights, self._weights, out=self._weights)
-        change = np.subtract(grad, self._grad, out=self._grad)
+        xp = self._xp
+        step = xp.subtract(weights, self._weights, out=self._weights)
+        change = xp.subtract(grad, self._grad, out=self._grad)
         self.objective, self._weights, self._grad = objective, weights, grad
         self._objectives.append(objective)
         self._slopes = self._pseudo_gradient()
         before, spare = self._preconditioned, self._spare
         self._preconditioned = self._apply(self._slopes, out=spare)
         self._spare = before
-        curvature = float(np.vdot(step, change))
+        curvature = float(xp.vdot(step, change))
         if not curvature > 0:
             return
         self._pairs.append((step, change, curvature))
         if not self._problem.penalty.makes_zeros:  # then slopes are gradients
             before -= self._preconditioned  # minus M change
-            self._length = _length(curvature, -float(np.vdot(change, before)))
+            self._length = _length(curvature, -float(xp.vdot(change, before)))
 
     def _direction(self):
         """Return minus the gradient times L-BFGS's inverse Hessian (two-loop).
@@ -219,28 +223,27 @@ class FullBatch:
         if not self._pairs:
             return -self._preconditioned
         if not self._problem.penalty.makes_zeros:
-            slopes = self._slopes.copy()
+            slopes = self._xp.copy(self._slopes)
             direction = _two_loop(self._pairs, slopes, self._apply, self._length)
-            return np.negative(direction, out=direction)
-        free = np.flatnonzero((self._weights != 0) | (self._slopes != 0))
-        everywhere = np.zeros_like(self._slopes)
+            direction *= -1
+            return direction
+        vdot = self._xp.vdot
+        free, everywhere = self._xp.restricted(
+            (self._weights != 0) | (self._slopes != 0)
+        )
 
         def apply(grad, out=None):
-            everywhere.put(free, grad)
-            return self._apply(everywhere).take(free)
+            return free(self._apply(everywhere(grad)))
 
-        pairs = [
-            (step.take(free), change.take(free)) for step, change, _ in self._pairs
-        ]
-        pairs = [(*pair, float(np.vdot(*pair))) for pair in pairs]
+        pairs = [(free(step), free(change)) for step, change, _ in self._pairs]
+        pairs = [(*pair, float(vdot(*pair))) for pair in pairs]
         pairs = [pair for pair in pairs if pair[2] > 0]
         length = 1.0
         if pairs:
             _, change, curvature = pairs[-1]
-            length = _length(curvature, float(np.vdot(change, apply(change))))
-        direction = _two_loop(pairs, self._slopes.take(free), apply, length)
-        everywhere.put(free, -direction)
-        return everywhere
+            length = _length(curvature, float(vdot(change, apply(change))))
+        direction = _two_loop(pairs, free(self._slopes), apply, length)
+        return everywhere(-direction)
 
     def _search(self, direction, slope: float):
         """Return objective, weights and gradient after a good step.
@@ -258,7 +261,7 @@ class FullBatch:
             weights = step_size * direction
             weights += self._weights
             objective, grad = self._evaluate(weights)
-            new_slope = float(np.vdot(grad, direction))
+            new_slope = float(self._xp.vdot(grad, direction))
             if objective <= self.objective + 1e-4 * step_size * slope + rounding:
                 if best is None or objective < best[0]:
                     best = objective, weights, grad
@@ -284,9 +287,10 @@ class FullBatch:
         That is OWL-QN (Andrew and Gao 2007): within an orthant the penalty is smooth,
         and a weight that would leave it stays on its border, at zero.
         """
-        before = self._weights
-        orthant = np.sign(np.where(before == 0, -self._slopes, before))
-        orthant *= pick(self._problem.penalty.l1, self._columns) > 0
+        before, xp = self._weights, self._xp
+        orthant = xp.sign(xp.where(before == 0, -self._slopes, before))
+        has_l1 = pick(self._problem.penalty.l1, self._columns) > 0
+        orthant = xp.where(has_l1, orthant, 0.0)
         rounding = self._rounding
         if -slope <= rounding:
             return None
@@ -294,7 +298,7 @@ class FullBatch:
             weights = before + direction * 0.5**attempt
             weights[weights * orthant < 0] = 0
             objective, grad = self._evaluate(weights)
-            expected = float(np.vdot(self._slopes, weights - before))
+            expected = float(xp.vdot(self._slopes, weights - before))
             wanted = self.objective + min(0.0, 1e-4 * expected + rounding)
             if objective < self.objective and objective <= wanted:
                 return objective, weights, grad
@@ -303,7 +307,11 @@ class FullBatch:
     @property
     def _rounding(self) -> float:
         # In float64 the roundings of many rows have added up to much less than one.
-        return float(np.finfo(self._weights.dtype).eps) * abs(self.objective) / 4
+        return self._eps * abs(self.objective) / 4
+
+    @property
+    def _eps(self) -> float:
+        return float(self._xp.finfo(self._weights.dtype).eps)
 
     def _pseudo_gradient(self):
         penalty = self._problem.penalty
@@ -317,11 +325,15 @@ class FullBatch:
             batch = self._batch or problem.data.batch(rows, compact=False)
             loss, part = problem.loss_gradient(batch, weights, rows, self._n_rows)
             objective += loss
-            grad = part if grad is None else np.add(grad, part, out=grad)
-        l2 = pick(penalty.l2, columns)
-        for some in parts(slice(0, len(grad)), CHUNK_SIZE // weights.shape[1] + 1):
-            grad[some] += l2[some] * weights[some]
-        return objective, grad
+            if grad is None:
+                grad = part
+            else:
+                grad += part
+        l2, size = pick(penalty.l2, columns), self._xp.chunk_size // weights.shape[1]
+        for some in parts(slice(0, grad.shape[0]), size + 1):
+            here = grad[some, :]
+            here += l2[some, :] * weights[some, :]
+        return float(objective), grad
 
     def _apply(self, grad, out=None):
         return self._preconditioner.apply(grad, self._columns, out)
@@ -345,13 +357,13 @@ def _two_loop(pairs, slopes, apply, length: float):
     `pairs` are steps, changes of the gradient and their products; `length` makes the
     metric that `apply` stands for as long as the last pair.
     """
-    add, shares = get_blas_funcs("axpy", dtype=slopes.dtype), []
+    xp, shares = namespace(slopes), []
     for step, change, curvature in reversed(pairs):
-        shares.append(float(np.vdot(step, slopes)) / curvature)
-        add(change.ravel(), slopes.ravel(), a=-shares[-1])
-    direction = np.ascontiguousarray(apply(slopes, out=slopes))
+        shares.append(xp.vdot(step, slopes) / curvature)
+        xp.add_scaled(slopes, change, -shares[-1])
+    direction = xp.by_row(apply(slopes, out=slopes))
     direction *= length
     for step, change, curvature in pairs:
-        share = shares.pop() - float(np.vdot(change, direction)) / curvature
-        add(step.ravel(), direction.ravel(), a=share)
+        share = shares.pop() - xp.vdot(change, direction) / curvature
+        xp.add_scaled(direction, step, share)
     return direction

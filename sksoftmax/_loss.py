@@ -8,8 +8,9 @@ Targets `y` are class indices, (n_samples,), or the probabilities of all classes
 (n_samples, n_classes), in rows that sum to one.
 """
 
-import numpy as np
-from scipy.special import expit, log_softmax
+import math
+
+from sksoftmax._arrays import namespace
 
 
 def cross_entropy(n_classes: int) -> "SigmoidCrossEntropy | SoftmaxCrossEntropy":
@@ -25,64 +26,68 @@ class SoftmaxCrossEntropy:
 
     def __init__(self, n_classes: int) -> None:
         self.n_columns = n_classes
-        self.loss_of_ignorance = float(np.log(n_classes))
+        self.loss_of_ignorance = math.log(n_classes)
 
     def loss_gradient(self, raw_prediction, y, sample_weight):
         """Return the weighted sum of losses and its gradient; overwrites its input.
 
         The caller has scaled `sample_weight`, shape (n_samples,).
         """
-        raw = by_column(raw_prediction)
-        raw -= raw.max(axis=1)[:, None]
-        raw_true = _under(y, raw)
-        normaliser = _exponentiate(raw)
+        xp = namespace(raw_prediction)
+        raw = xp.by_column(raw_prediction)
+        raw -= xp.max(raw, axis=1)[:, None]
+        raw_true = _under(xp, y, raw)
+        normaliser = _exponentiate(xp, raw)
         raw *= (sample_weight / normaliser)[:, None]
         if y.ndim == 1:
-            raw[np.arange(len(y)), y] -= sample_weight
+            xp.add_at(raw, y, -sample_weight)
         else:
-            raw -= by_column(y) * sample_weight[:, None]
-        return _weighted_sum(np.log(normaliser) - raw_true, sample_weight), raw
+            raw -= xp.by_column(y) * sample_weight[:, None]
+        return xp.weighted_sum(xp.log(normaliser) - raw_true, sample_weight), raw
 
     def losses(self, raw_prediction, y):
         """Return the loss of each row, (n_samples,); overwrites `raw_prediction`."""
-        raw = by_column(raw_prediction)
-        raw -= raw.max(axis=1)[:, None]
-        raw_true = _under(y, raw)
-        return np.log(_exponentiate(raw)) - raw_true
+        xp = namespace(raw_prediction)
+        raw = xp.by_column(raw_prediction)
+        raw -= xp.max(raw, axis=1)[:, None]
+        raw_true = _under(xp, y, raw)
+        return xp.log(_exponentiate(xp, raw)) - raw_true
 
     def loss(self, raw_prediction, y, sample_weight):
         """Return the weighted sum of losses; overwrites `raw_prediction`."""
-        return _weighted_sum(self.losses(raw_prediction, y), sample_weight)
+        return _loss(self, raw_prediction, y, sample_weight)
 
     def proba(self, raw_prediction):
         """Return softmax(raw_prediction); overwrites its input."""
-        raw = by_column(raw_prediction)
-        raw -= raw.max(axis=1)[:, None]
-        raw /= _exponentiate(raw)[:, None]
+        xp = namespace(raw_prediction)
+        raw = xp.by_column(raw_prediction)
+        raw -= xp.max(raw, axis=1)[:, None]
+        raw /= _exponentiate(xp, raw)[:, None]
         return raw
 
     def predict(self, raw_prediction):
         """Return the most probable class of each row."""
-        return raw_prediction.argmax(axis=1)
+        return namespace(raw_prediction).argmax(raw_prediction, axis=1)
 
     def predict_proba(self, raw_prediction):
         """Return the probability of each class; overwrites its input."""
-        return np.ascontiguousarray(self.proba(raw_prediction))
+        return self.proba(raw_prediction)
 
     def predict_log_proba(self, raw_prediction):
         """Return the logarithm of the probability of each class."""
-        return log_softmax(raw_prediction, axis=1)
+        return namespace(raw_prediction).log_softmax(raw_prediction)
 
     def curvature(self, proba):
         """Return each row's mean eigenvalue of the Hessian diag(p) - p p'.
 
         It has rank n_classes - 1 and the trace 1 - sum(p^2).
         """
-        return (1 - np.einsum("ij,ij->i", proba, proba)) / (self.n_columns - 1)
+        squares = namespace(proba).row_dots(proba, proba)
+        return (1 - squares) / (self.n_columns - 1)
 
     def hessian_product(self, proba, direction):
         """Return (diag(p) - p p') direction for each row; overwrites `direction`."""
-        direction -= np.einsum("ij,ij->i", proba, direction)[:, None]
+        direction -= namespace(proba).row_dots(proba, direction)[:, None]
         direction *= proba
         return direction
 
@@ -94,60 +99,62 @@ class SigmoidCrossEntropy:
     """
 
     n_columns = 1
-    loss_of_ignorance = float(np.log(2))
+    loss_of_ignorance = math.log(2)
 
     def loss_gradient(self, raw_prediction, y, sample_weight):
         """Return the weighted sum of losses and its gradient; overwrites its input."""
-        margin = raw_prediction[:, 0]
+        xp, margin = namespace(raw_prediction), raw_prediction[:, 0]
         if y.ndim == 2:
             losses = self.losses(raw_prediction, y)
-            np.subtract(expit(margin), y[:, 1], out=margin)
+            xp.subtract(xp.expit(margin), y[:, 1], out=margin)
             margin *= sample_weight
-            return _weighted_sum(losses, sample_weight), raw_prediction
-        sign = _sign(y, raw_prediction.dtype)
+            return xp.weighted_sum(losses, sample_weight), raw_prediction
+        sign = xp.astype(2 * y - 1, margin.dtype)
         margin *= sign
-        loss, proba_wrong = _softplus_expit(margin)
+        loss, proba_wrong = _softplus_expit(xp, margin)
         # -expit(-margin), not expit(margin) - 1: a sure and right row keeps its digits.
-        np.multiply(proba_wrong, sample_weight, out=margin)
+        xp.multiply(proba_wrong, sample_weight, out=margin)
         margin *= -sign
-        return _weighted_sum(loss, sample_weight), raw_prediction
+        return xp.weighted_sum(loss, sample_weight), raw_prediction
 
     def losses(self, raw_prediction, y):
         """Return the loss of each row, (n_samples,)."""
-        odds = raw_prediction[:, 0]
+        xp, odds = namespace(raw_prediction), raw_prediction[:, 0]
         if y.ndim == 1:
-            return _softplus_expit(odds * _sign(y, odds.dtype))[0]
-        of_first, of_second = (_softplus_expit(m)[0] for m in (-odds, odds))
+            sign = xp.astype(2 * y - 1, odds.dtype)
+            return _softplus_expit(xp, odds * sign)[0]
+        of_first, of_second = (_softplus_expit(xp, m)[0] for m in (-odds, odds))
         return y[:, 0] * of_first + y[:, 1] * of_second
 
     def loss(self, raw_prediction, y, sample_weight):
         """Return the weighted sum of losses."""
-        return _weighted_sum(self.losses(raw_prediction, y), sample_weight)
+        return _loss(self, raw_prediction, y, sample_weight)
 
     def proba(self, raw_prediction):
         """Return the probability of the second class, shape (n_samples, 1)."""
-        return expit(raw_prediction)
+        return namespace(raw_prediction).expit(raw_prediction)
 
     def predict(self, raw_prediction):
         """Return the more probable class of each row."""
-        return (raw_prediction[:, 0] > 0).astype(np.intp)
+        xp = namespace(raw_prediction)
+        return xp.astype(raw_prediction[:, 0] > 0, xp.index_dtype)
 
     def predict_proba(self, raw_prediction):
         """Return the probability of both classes; overwrites its input."""
-        odds = raw_prediction[:, 0]
-        largest = 88 if odds.dtype == np.float32 else 709  # exp must stay finite
-        np.exp(np.minimum(odds, largest, out=odds), out=odds)
-        proba = np.empty((len(odds), 2), odds.dtype)
+        xp, odds = namespace(raw_prediction), raw_prediction[:, 0]
+        largest = 88.0 if odds.dtype == xp.float32 else 709.0  # exp must stay finite
+        xp.exp(xp.minimum(odds, largest, out=odds), out=odds)
+        proba = xp.empty((odds.shape[0], 2), odds.dtype)
         # Not 1 - p: what is nearly sure keeps the digits of its surprise.
-        np.divide(odds, odds + 1, out=proba[:, 1])
-        np.reciprocal(odds + 1, out=proba[:, 0])
+        xp.divide(odds, odds + 1, out=proba[:, 1])
+        xp.divide(1.0, odds + 1, out=proba[:, 0])
         return proba
 
     def predict_log_proba(self, raw_prediction):
         """Return the logarithm of the probability of both classes."""
-        return -np.hstack(
-            [_softplus_expit(m)[0] for m in (-raw_prediction, raw_prediction)]
-        )
+        xp = namespace(raw_prediction)
+        margins = -raw_prediction, raw_prediction
+        return -xp.concat([_softplus_expit(xp, m)[0] for m in margins], axis=1)
 
     def curvature(self, proba):
         """Return each row's second derivative p (1 - p)."""
@@ -159,42 +166,25 @@ class SigmoidCrossEntropy:
         return direction
 
 
-def by_column(raw_prediction):
-    """Lay few columns out one after the other.
-
-    Reductions over ten classes are then loops over whole columns instead of one short
-    loop a row, five times faster; with many classes the copy would cost more.
-    """
-    if raw_prediction.shape[1] < 64:
-        return np.asfortranarray(raw_prediction)
-    return raw_prediction
+def _loss(loss, raw_prediction, y, sample_weight):
+    losses = loss.losses(raw_prediction, y)
+    return namespace(losses).weighted_sum(losses, sample_weight)
 
 
-def _under(y, raw):
+def _under(xp, y, raw):
     """Return the raw prediction of each row's class, or its mean under y's row."""
     if y.ndim == 1:
-        return raw[np.arange(len(y)), y]
-    return np.einsum("ij,ij->i", by_column(y), raw)
+        return xp.at(raw, y)
+    return xp.row_dots(xp.by_column(y), raw)
 
 
-def _exponentiate(raw):
+def _exponentiate(xp, raw):
     """Exponentiate in place and return the sum of each row, shape (n_samples,)."""
-    np.exp(raw, out=raw)
-    return raw.sum(axis=1)
+    return xp.sum(xp.exp(raw, out=raw), axis=1)
 
 
-def _sign(y, dtype):
-    """Return -1 for class 0 and +1 for class 1."""
-    return (2 * y - 1).astype(dtype)
-
-
-def _softplus_expit(margin):
+def _softplus_expit(xp, margin):
     """Return log(1 + exp(-margin)) and expit(-margin) without overflow."""
-    small = np.exp(-np.abs(margin))
-    softplus = np.maximum(-margin, 0) + np.log1p(small)
-    return softplus, np.where(margin > 0, small, 1) / (1 + small)
-
-
-def _weighted_sum(losses, sample_weight):
-    """Add up in float64, whatever the dtype of the losses."""
-    return float(np.einsum("i,i->", losses, sample_weight, dtype=np.float64))
+    small = xp.exp(-xp.abs(margin))
+    softplus = xp.maximum(-margin, 0.0) + xp.log1p(small)
+    return softplus, xp.where(margin > 0, small, 1.0) / (1 + small)

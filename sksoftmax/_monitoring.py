@@ -10,7 +10,8 @@ class Validation:
 
     def __init__(self, problem: Problem, rows, plateau: Plateau | None) -> None:
         """Take the rows as a problem; without `plateau` they are not obeyed."""
-        self._problem, self._rows, self._plateau = problem, rows, plateau
+        self._problem, self._rows = problem, problem.data.index(rows)
+        self._plateau = plateau
         self.curve: list = []
         self.best_model = None
 
@@ -25,7 +26,7 @@ class Validation:
         if self._plateau is None:
             return converged
         if improved:
-            self.best_model = model.copy()
+            self.best_model = self._problem.data.xp.copy(model)
         return self._plateau.reached(loss, solver.slowness)
 
 

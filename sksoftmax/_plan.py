@@ -50,7 +50,8 @@ class Plan:
             solver = self._sgd(state, rng)
             yield from solver.epochs(rows, edges, rng, params.shuffle, plateau)
             return
-        if not (exact and state.average.any()):  # a warm start would suffer from noise
+        warm = bool(data.xp.any(state.average))
+        if not (exact and warm):  # a warm start would suffer from noise
             n_rows = min(len(rows), _MINIBATCH_ROWS) if params.shuffle else len(rows)
             pays = data.epochs_pay if may_grow else _EPOCHS_PAY
             plateau = Plateau(pays if exact else max(tol, pays), 1, problem.floor)

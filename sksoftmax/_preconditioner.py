@@ -13,10 +13,9 @@ The scales make it exactly invariant to a rescaling of the features.
 import math
 
 import numpy as np
-from scipy.linalg.lapack import get_lapack_funcs
 
+from sksoftmax._arrays import namespace
 from sksoftmax._batches import parts, pick
-from sksoftmax._threads import blas_threads_for
 
 _GRAM_ROWS = 2048  # rows of S at a time
 # Squared correlation of a column with the intercept from which it counts.
@@ -26,8 +25,8 @@ _CORRELATED = 1e-3
 def center_and_scale(moments, fit_intercept: bool, dtype, may_center: bool = True):
     """Return the columns' centers, scales, and, centered, mean squares and means.
 
-    Shapes: (n_features,), zero where a column is not centered; (n_weights, 1) thrice.
-    The mean squares are those of the scaled columns.
+    They are NumPy's, of the shapes (n_features,), zero where a column is not centered,
+    and (n_weights, 1) thrice. The mean squares are those of the scaled columns.
 
     A scale is the root mean square of the column's entries that are not zero. Zero is
     the usual value, where the column has one: the background of images keeps its
@@ -88,13 +87,12 @@ class Gram:
     @staticmethod
     def invert(curvature, ridge):
         """Return (K + diag(ridge))^-1, shape (n_weights, n_weights)."""
-        matrix = curvature.copy()
-        matrix.flat[:: len(matrix) + 1] += ridge
-        return _inverse(matrix)
+        xp = namespace(curvature)
+        return xp.inverse(xp.add_to_diagonal(curvature, ridge))
 
     @staticmethod
     def trace(curvature) -> float:
-        return float(np.trace(curvature))
+        return namespace(curvature).trace(curvature)
 
     @staticmethod
     def rows_wanted(n_weights: int) -> int:
@@ -105,13 +103,13 @@ class Gram:
     def measure(problem, rows, weights):
         """Return K of those rows at those weights."""
         loss, data, scale = problem.loss, problem.data, problem.scale
-        scaled_weights = scale * weights
-        curvature = np.zeros((len(weights), len(weights)), data.dtype)
+        xp, scaled_weights, n_rows = data.xp, scale * weights, rows.shape[0]
+        curvature = xp.zeros((data.n_weights, data.n_weights), data.dtype)
         for part in parts(rows, _GRAM_ROWS):
             S = data.scaled(part, scale)
-            k = loss.curvature(loss.proba(S @ scaled_weights))
-            S *= np.sqrt(k * (problem.sample_weight[part] / len(rows)))[:, None]
-            curvature += S.T @ S
+            k = loss.curvature(loss.proba(xp.matmul(S, scaled_weights)))
+            S *= xp.sqrt(k * (problem.sample_weight[part] / n_rows))[:, None]
+            curvature += xp.matmul(S.T, S)
         return curvature
 
     def apply(self, grad, columns=slice(None), out=None):
@@ -119,7 +117,8 @@ class Gram:
 
         `out`, which may be `grad`, is memory that may be used for it.
         """
-        direction = self.inverse @ (grad / self._scale)
+        xp = namespace(grad)
+        direction = xp.matmul(self.inverse, grad / self._scale)
         direction /= self._scale
         return direction
 
@@ -138,7 +137,9 @@ class Diagonal:
 
     def __init__(self, inverse, scale) -> None:
         # Tiny features that separate the classes would overflow.
-        self.inverse = np.minimum(inverse / scale**2, np.finfo(scale.dtype).max ** 0.9)
+        xp = namespace(scale)
+        largest = float(xp.finfo(scale.dtype).max) ** 0.9
+        self.inverse = xp.minimum(inverse / scale**2, largest)
 
     @staticmethod
     def invert(curvature, ridge):
@@ -147,7 +148,7 @@ class Diagonal:
 
     @staticmethod
     def trace(curvature) -> float:
-        return float(curvature.sum())
+        return float(namespace(curvature).sum(curvature[:, 0], axis=0))
 
     @staticmethod
     def rows_wanted(n_weights: int) -> int:
@@ -162,11 +163,11 @@ class Diagonal:
             raw = problem.data.batch(part, compact=False).raw_prediction(weights)
             k = loss.curvature(loss.proba(raw))
             total += float(k @ problem.sample_weight[part])
-        return problem.coverage * weights.dtype.type(total / len(rows))
+        return problem.coverage * (total / rows.shape[0])
 
     def apply(self, grad, columns=slice(None), out=None):
         """Return the preconditioned gradient of the weights in those columns."""
-        return np.multiply(pick(self.inverse, columns), grad, out=out)
+        return namespace(grad).multiply(pick(self.inverse, columns), grad, out=out)
 
 
 class CenteredDiagonal(Diagonal):
@@ -183,23 +184,24 @@ class CenteredDiagonal(Diagonal):
         """Take the metric of the weights in those columns."""
         super().__init__(inverse, scale)
         self.inverse, offset = pick(self.inverse, columns), pick(offset, columns)
-        self._off = np.flatnonzero(offset)
-        self._offset = offset[self._off]
+        xp = namespace(offset)
+        self._off = xp.places(xp.to_numpy(offset)[:, 0])
+        self._offset = pick(offset, self._off)
 
     @staticmethod
     def measure(problem, rows, weights):
         """Return the diagonal of K for those rows at those weights."""
-        curvature = Diagonal.measure(problem, rows, weights)
-        mean_square = np.where(problem.coverage > 0, problem.coverage, 1)
+        curvature, xp = Diagonal.measure(problem, rows, weights), problem.data.xp
+        mean_square = xp.where(problem.coverage > 0, problem.coverage, 1.0)
         variance = mean_square - (problem.offset / problem.scale) ** 2
-        return curvature * np.maximum(variance / mean_square, 0)
+        return curvature * xp.maximum(variance / mean_square, 0.0)
 
     def apply(self, grad, columns=slice(None), out=None):
         """Return the preconditioned gradient of the weights in its columns."""
-        shift = self._offset * (self.inverse[self._off] * grad[-1])
-        direction = np.multiply(grad, self.inverse, out=out)
-        direction[self._off] -= shift
-        direction[-1] -= self._offset[:, 0] @ direction[self._off]
+        shift = self._offset * (pick(self.inverse, self._off) * grad[-1, :])
+        direction = namespace(grad).multiply(grad, self.inverse, out=out)
+        direction[self._off, ...] -= shift
+        direction[-1, :] -= self._offset[:, 0] @ pick(direction, self._off)
         return direction
 
 
@@ -210,11 +212,11 @@ def largest_eigenvalue(problem, batches, weights, preconditioner, start) -> floa
     The quotient <H V, M H V> / <V, H V> is read off because no rescaling of features
     changes it.
     """
-    loss, largest = problem.loss, 0.0
+    loss, xp, largest = problem.loss, problem.data.xp, 0.0
     for rows in batches:
         batch = problem.data.batch(rows, compact=preconditioner.lazy)
         columns = batch.columns
-        sample_weight = (problem.sample_weight[rows] / len(rows))[:, None]
+        sample_weight = (problem.sample_weight[rows] / rows.shape[0])[:, None]
         proba = loss.proba(batch.raw_prediction(pick(weights, columns)))
         V = pick(start[0], columns) * start[1]
         value = 0.0
@@ -225,7 +227,7 @@ def largest_eigenvalue(problem, batches, weights, preconditioner, start) -> floa
             if not preconditioner.lazy:  # else the penalty's steps are proximal
                 HV += problem.penalty.gradient(V, columns)
             MHV = preconditioner.apply(HV, columns)
-            norm, power = float(np.vdot(V, HV)), float(np.vdot(HV, MHV))
+            norm, power = float(xp.vdot(V, HV)), float(xp.vdot(HV, MHV))
             if not (norm > 0 and power > 0):
                 break
             value = power / norm
@@ -240,24 +242,8 @@ def ridge(trace: float, scale, l2, rho: float):
     `rho` guards against the noise in the sampled K and in minibatch gradients; `l2`,
     (n_weights, 1), is the penalty's own curvature.
     """
-    noise = rho * (trace / len(scale) or 1.0)
-    largest = float(np.finfo(scale.dtype).max) ** 0.75
-    penalty = np.minimum(l2 / scale.astype(np.float64) ** 2, largest)
-    return (noise + penalty[:, 0]).astype(scale.dtype)
-
-
-def _inverse(matrix):
-    """Invert a symmetric positive definite matrix, four times faster than inv()."""
-    factor, invert = get_lapack_funcs(("potrf", "potri"), (matrix,))
-    # SciPy's BLAS is another one than NumPy's: their threads would be in each other's
-    # way. Measured, 51 and 785 features: 14 and 25 ms with two threads, 0.1 and 11 ms
-    # with one.
-    with blas_threads_for(0, math.inf):
-        triangle, info = factor(matrix.T, lower=False, overwrite_a=True)
-        if info == 0:
-            triangle, info = invert(triangle, lower=False, overwrite_c=True)
-    if info != 0:
-        raise FloatingPointError("the curvature matrix is not positive definite")
-    inverse = triangle + triangle.T  # potrf has left zeros below
-    inverse.flat[:: len(inverse) + 1] /= 2
-    return inverse
+    xp = namespace(scale)
+    noise = rho * (trace / scale.shape[0] or 1.0)
+    largest = float(xp.finfo(scale.dtype).max) ** 0.75
+    penalty = xp.minimum(l2 / xp.astype(scale, xp.float64) ** 2, largest)
+    return xp.astype(noise + penalty[:, 0], scale.dtype)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sksoftmax._batches import CHUNK_SIZE, parts, pick, put, spread
+from sksoftmax._batches import parts, pick, put, spread
 from sksoftmax._preconditioner import largest_eigenvalue, ridge
 from sksoftmax._threads import blas_threads_for
 
@@ -22,20 +22,24 @@ LAZY_BATCHES, LAZY_AVERAGES = 24, 4
 
 @dataclass(frozen=True)
 class Problem:
-    """What is minimised: the mean loss of weighted rows plus a penalty."""
+    """What is minimised: the mean loss of weighted rows plus a penalty.
+
+    All arrays are of the namespace and on the device of the data.
+    """
 
     data: Any  # DenseRows or SparseRows
     y: Any  # indexed with rows: their targets, as the loss takes them
-    sample_weight: np.ndarray  # (n_samples,), of mean 1 in fit
+    sample_weight: Any  # (n_samples,), of mean 1 in fit
     loss: Any
     penalty: Any
-    scale: np.ndarray  # (n_weights, 1), of the columns
-    coverage: np.ndarray  # (n_weights, 1), mean squares of the scaled columns
-    offset: np.ndarray  # (n_weights, 1), means of the columns as they are centered
+    scale: Any  # (n_weights, 1), of the columns
+    coverage: Any  # (n_weights, 1), mean squares of the scaled columns
+    offset: Any  # (n_weights, 1), means of the columns as they are centered
 
     def zeros(self):
         """Return weights to start from, (n_weights, n_columns)."""
-        return np.zeros((self.data.n_weights, self.loss.n_columns), self.data.dtype)
+        shape = self.data.n_weights, self.loss.n_columns
+        return self.data.xp.zeros(shape, self.data.dtype)
 
     def multiply_adds(self, batch_size: int) -> float:
         """Return the size of the BLAS products that a batch takes."""
@@ -50,7 +54,8 @@ class Problem:
     def loss_gradient(self, batch, weights, rows, n_rows: int, anchor=None):
         """Return a batch's share of the mean loss of n_rows rows, and its gradient.
 
-        With `anchor`, other weights, the gradient is less the one at those.
+        The loss is a number on the device. With `anchor`, other weights, the gradient
+        is less the one at those.
         """
         y, sample_weight = self.y[rows], self.sample_weight[rows] / n_rows
         raw = batch.raw_prediction(weights)
@@ -61,16 +66,16 @@ class Problem:
         return value, batch.gradient(grad_raw)
 
     def mean_loss(self, rows, weights) -> float:
-        """Return the weighted mean loss of those rows."""
+        """Return the weighted mean loss of those rows, an index array."""
         total = 0.0
         for part in parts(rows, 4096):
             raw = self.data.batch(part, compact=False).raw_prediction(weights)
             total += self.loss.loss(raw, self.y[part], self.sample_weight[part])
-        return total / float(self.sample_weight[rows].sum(dtype=np.float64))
+        return float(total / self.data.xp.total(self.sample_weight[rows]))
 
     def objective(self, rows, weights) -> float:
         """Return the mean loss of those rows plus the penalty."""
-        return self.mean_loss(rows, weights) + self.penalty.value(weights)
+        return self.mean_loss(rows, weights) + float(self.penalty.value(weights))
 
 
 @dataclass
@@ -81,18 +86,18 @@ class State:
     replaced, never written to.
     """
 
-    weights: np.ndarray  # (n_weights, n_columns), the last iterate
-    average: np.ndarray  # the model; the same array without averaging
+    weights: Any  # (n_weights, n_columns), the last iterate
+    average: Any  # the model; the same array without averaging
     t: int = 0  # updates so far
     measured_from: int = 0  # the t from which the times to measure count
     n_averages: int = 0
     metric: str | None = None  # the name of what measured the curvature
-    curvature: np.ndarray | None = None
+    curvature: Any = None
     curvature_rows: int = 0
-    ridge: np.ndarray | None = None
-    inverse: np.ndarray | None = None  # follows from curvature and ridge
+    ridge: Any = None
+    inverse: Any = None  # follows from curvature and ridge
     step_size: float = 0.0
-    velocity: np.ndarray | None = None
+    velocity: Any = None
 
 
 class Plateau:
@@ -128,7 +133,7 @@ class AutomaticStep:
         if (
             known is None
             or state.metric != metric.name
-            or len(known) != len(state.weights)
+            or known.shape[0] != problem.data.n_weights
         ):
             state.metric, state.curvature, state.curvature_rows = metric.name, None, 0
         self._prior, self._prior_rows = state.curvature, state.curvature_rows
@@ -144,13 +149,14 @@ class AutomaticStep:
     def measure(self, state: State, order, batch_size: int) -> None:
         """Measure the curvature and the step size.
 
-        Rows are taken evenly from the whole order. Where these are few, in a stream,
-        what earlier calls measured is mixed in.
+        Rows are taken evenly from the whole order, in NumPy. Where these are few, in a
+        stream, what earlier calls measured is mixed in.
         """
         problem, weights = self._problem, state.weights
-        n_wanted = self._metric.rows_wanted(len(weights))
+        data = problem.data
+        n_wanted = self._metric.rows_wanted(data.n_weights)
         rows = spread(order, n_wanted)
-        curvature = self._metric.measure(problem, rows, weights)
+        curvature = self._metric.measure(problem, data.index(rows), weights)
         kept = max(0, min(self._prior_rows, n_wanted - len(rows)))
         if kept:
             curvature += (self._prior - curvature) * (kept / (kept + len(rows)))
@@ -161,20 +167,20 @@ class AutomaticStep:
         self._adopt(state)
         # One number a feature and one a class: no draw depends on the rows.
         start = [
-            self._rng.standard_normal(shape).astype(weights.dtype)
-            for shape in ((len(weights), 1), (1, weights.shape[1]))
+            data.xp.asarray(self._rng.standard_normal(shape), weights.dtype)
+            for shape in ((data.n_weights, 1), (1, weights.shape[1]))
         ]
         start[0] /= problem.scale
-        batches = [spread(order, batch_size)]
+        batches = [data.index(spread(order, batch_size))]
         if batch_size < 256:
-            batches.append(spread(order, batch_size, shift=0.5))
+            batches.append(data.index(spread(order, batch_size, shift=0.5)))
         eigenvalue = largest_eigenvalue(
             problem, batches, weights, self._preconditioner, start
         )
         state.step_size = 1 / eigenvalue if eigenvalue > 0 else 1.0
         self._use(state.step_size)
 
-    def descend(self, weights, grad, loss: float, columns) -> None:
+    def descend(self, weights, grad, loss, columns) -> None:
         """Take a step in the weights of those columns, in place.
 
         Where it would promise to lower the batch's loss below zero it is cut (Polyak).
@@ -182,11 +188,9 @@ class AutomaticStep:
         if not self.lazy:
             grad += self._problem.penalty.gradient(weights)
         direction = self._preconditioner.apply(grad, columns)
-        slope = float(np.vdot(grad, direction))
-        step_size = self._step_size
-        if slope * step_size > loss:
-            step_size = loss / slope
-        direction *= step_size
+        xp = self._problem.data.xp
+        slope = xp.vdot(grad, direction)
+        direction *= xp.capped(self._step_size, slope, loss, weights.dtype)
         weights -= direction
 
     def _adopt(self, state: State) -> None:
@@ -220,14 +224,16 @@ class ScheduledStep:
         self.shrinkage = problem.penalty.gradient_step(schedule(1))
         if momentum == 0:
             state.velocity = None
-        elif state.velocity is None or len(state.velocity) != len(state.weights):
+        elif (
+            state.velocity is None or state.velocity.shape[0] != problem.data.n_weights
+        ):
             state.velocity = problem.zeros()
 
     def due(self, state: State) -> bool:
         """Return False: nothing is measured."""
         return False
 
-    def descend(self, weights, grad, loss: float, columns) -> None:
+    def descend(self, weights, grad, loss, columns) -> None:
         """Take a step in the weights of those columns, in place."""
         step_size = self._schedule(self._state.t)
         grad += self._penalty.gradient(weights, columns)
@@ -252,13 +258,15 @@ class SGD:
         self._problem, self.state, self._step = problem, state, step
         self._min_share = min_share
         self._averages = state.average is not state.weights
-        # When the weights last took their share of the penalty.
-        self._last = np.full(len(state.weights), state.t) if step.lazy else None
+        # When the weights last took their share of the penalty; one number if together.
+        n_counts = 1 if problem.data.touches_all else problem.data.n_weights
+        self._last = np.full(n_counts, state.t) if step.lazy else None
 
     def epochs(self, rows, edges, rng, shuffle: bool, plateau: Plateau):
         """Yield itself, objective and whether that has converged after each epoch."""
-        monitored = spread(rows, MONITORED_ROWS)
-        if self.state.average.any():  # a warm start has to be improved upon
+        monitored = self._problem.data.index(spread(rows, MONITORED_ROWS))
+        if self._problem.data.xp.any(self.state.average):  # a warm start
+            # It has to be improved upon.
             plateau.reached(self._problem.objective(monitored, self.state.average))
         order = rows[:0]
         while True:
@@ -277,14 +285,19 @@ class SGD:
         return self.state.average
 
     def epoch(self, order, edges) -> None:
-        """Make one pass over the rows in `order`, cut into batches at `edges`."""
+        """Make one pass over the rows in `order`, cut into batches at `edges`.
+
+        Both are NumPy's. No number is read from the device but where the curvature is
+        measured, and at the end.
+        """
         multiply_adds = self._problem.multiply_adds(np.diff(edges).max())
         with blas_threads_for(multiply_adds, LARGE_PRODUCT):
             self._epoch(order, edges)
 
     def _epoch(self, order, edges) -> None:
-        problem, state = self._problem, self.state
+        problem, state, xp = self._problem, self.state, self._problem.data.xp
         n_batches, largest = len(edges) - 1, int(np.diff(edges).max())
+        index, edges, sum_of_losses = problem.data.index(order), edges.tolist(), 0.0
         n_averages = n_batches
         if self._step.lazy:
             n_averages = max(n_batches // LAZY_BATCHES, min(n_batches, LAZY_AVERAGES))
@@ -292,15 +305,15 @@ class SGD:
             if self._step.due(state):
                 self._settle()  # a new metric must not shrink for old steps
                 self._step.measure(state, order, largest)
-            rows = order[edges[k] : edges[k + 1]]
+            rows = index[edges[k] : edges[k + 1]]
             batch = problem.data.batch(rows, compact=self._step.lazy)
             weights = self._catch_up(batch.columns)
             anchor = None
             if self._step.anchor is not None:
                 anchor = pick(self._step.anchor, batch.columns)
-            loss, grad = problem.loss_gradient(batch, weights, rows, len(rows), anchor)
-            if not math.isfinite(loss):
-                raise FloatingPointError(f"the loss became {loss} in update {state.t}")
+            n_rows = edges[k + 1] - edges[k]
+            loss, grad = problem.loss_gradient(batch, weights, rows, n_rows, anchor)
+            sum_of_losses = sum_of_losses + loss
             state.t += 1
             self._step.descend(weights, grad, loss, batch.columns)
             if self._last is not None:
@@ -314,7 +327,9 @@ class SGD:
         self._settle()
         if self._averages and problem.penalty.makes_zeros:
             state.average[state.weights == 0] = 0  # an average hardly ever is
-        if not np.isfinite(state.average).all():
+        if not math.isfinite(sum_of_losses):
+            raise FloatingPointError("the loss became infinite")
+        if not xp.all(xp.isfinite(state.average)):
             raise FloatingPointError("the weights became infinite")
 
     def _average(self) -> None:
@@ -324,11 +339,13 @@ class SGD:
         kept = (1 - self._min_share) ** (state.t - self._averaged_at)
         share = max(min(1.0, 8 / (state.n_averages + 7)), 1 - kept)
         self._averaged_at = state.t
-        size = max(1, CHUNK_SIZE // state.weights.shape[1])
-        for part in parts(slice(0, len(state.weights)), size):
-            change = state.weights[part] - state.average[part]
+        chunk_size = self._problem.data.xp.chunk_size
+        size = max(1, chunk_size // state.weights.shape[1])
+        for part in parts(slice(0, state.weights.shape[0]), size):
+            average = state.average[part, :]
+            change = state.weights[part, :] - average
             change *= share
-            state.average[part] += change
+            average += change
 
     def _catch_up(self, columns):
         """Return the weights of those columns, a view or a copy, up to date."""

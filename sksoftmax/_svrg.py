@@ -1,5 +1,7 @@
 """SVRG: minibatch steps whose noise vanishes at the optimum."""
 
+import math
+
 import numpy as np
 
 from sksoftmax._batches import pick
@@ -33,14 +35,15 @@ class AnchoredStep(AutomaticStep):
         """Use these weights and the gradient of the loss of all rows there."""
         self.anchor, self._grad = weights, grad
         if self.lazy:
-            scaled = np.exp(self.shrinkage.log_factor) * self._preconditioner.inverse
+            exp = self._problem.data.xp.exp
+            scaled = exp(self.shrinkage.log_factor) * self._preconditioner.inverse
             self.drift = self._step_size * scaled * grad
 
     def shorten(self, factor: float) -> None:
         """Make the steps shorter by that factor."""
         self._use(self._step_size * factor)
 
-    def descend(self, weights, grad, loss: float, columns) -> None:
+    def descend(self, weights, grad, loss, columns) -> None:
         """Take a step in the weights of those columns, in place."""
         grad += pick(self._grad, columns)
         if not self.lazy:
@@ -49,7 +52,7 @@ class AnchoredStep(AutomaticStep):
         direction *= self._step_size
         weights -= direction
         if self.lazy:
-            self.shrinkage.repeat(weights, np.ones(len(weights)), columns)
+            self.shrinkage.repeat(weights, np.ones(1), columns)
 
 
 class SVRG:
@@ -58,7 +61,7 @@ class SVRG:
     def __init__(self, problem: Problem, state: State, rows, metric, rng) -> None:
         """Start from the model in `state` and leave it the model and t."""
         self._problem, self._state, self._rows, self._rng = problem, state, rows, rng
-        n_weights = len(state.weights)
+        n_weights = problem.data.n_weights
         # The noise in the metric is that of the rows it is measured on.
         n_measured = min(len(rows), metric.rows_wanted(n_weights))
         self._rho = min(metric.rho, 1.0, max(0.1, 3 * n_weights / n_measured))
@@ -92,7 +95,8 @@ class SVRG:
     def _epoch(self, edges, shuffle: bool, measure: bool) -> None:
         state, step = self._state, self._step
         weights = self._full.model
-        state.weights, state.average = weights.copy(), weights.copy()
+        copy = self._problem.data.xp.copy
+        state.weights, state.average = copy(weights), copy(weights)
         state.n_averages = 0
         order = self._rng.permutation(self._rows) if shuffle else self._rows
         if measure:
@@ -102,4 +106,4 @@ class SVRG:
         try:
             SGD(self._problem, state, step).epoch(order, edges)
         except FloatingPointError:  # `consider` will not like it
-            state.average = np.full_like(weights, np.nan)
+            state.average[...] = math.nan

@@ -1,7 +1,8 @@
 """What y may be: labels, or a row of class probabilities for each sample.
 
 Inside the package it is class indices, (n_samples,), wherever that says all, and else
-an array of probabilities, (n_samples, n_classes).
+an array of probabilities, (n_samples, n_classes), where X is. What is made of it once,
+before training, is NumPy's, as the indices are.
 """
 
 from numbers import Number
@@ -9,8 +10,8 @@ from numbers import Number
 import numpy as np
 from scipy.sparse import issparse
 
-from sksoftmax._batches import CHUNK_SIZE, parts
-from sksoftmax._loss import by_column
+from sksoftmax._arrays import namespace
+from sksoftmax._batches import parts, pick
 
 # Of a row's sum, which is then made one: enough for float16, and for three decimals.
 _TOLERANCE = 2e-3
@@ -31,7 +32,7 @@ class ProbabilityTable:
 
     def __init__(self, rows, names=None) -> None:
         """Take an array, and the sorted labels of its columns if they have names."""
-        self.rows, self.names = rows, names
+        self.rows, self.names, self._xp = rows, names, namespace(rows)
         self._check_rows()
 
     @property
@@ -59,22 +60,25 @@ class ProbabilityTable:
         return likeliest(self.rows) if self._one_hot else self.rows
 
     def _check_rows(self) -> None:
-        self._one_hot = True
-        size = max(1, CHUNK_SIZE // self.rows.shape[1])
-        for part in parts(slice(0, len(self.rows)), size):
-            rows = self.rows[part]
-            totals = rows.sum(axis=1)
-            bad = (rows.min(axis=1) < 0) | ~(np.abs(totals - 1) <= _TOLERANCE)
+        self._one_hot, xp = True, self._xp
+        for part in _chunks(self.rows):
+            rows = self.rows[part, :]
+            totals, smallest = (
+                xp.to_numpy(of_rows)
+                for of_rows in (xp.sum(rows, axis=1), xp.min(rows, axis=1))
+            )
+            bad = (smallest < 0) | ~(np.abs(totals - 1) <= _TOLERANCE)
             if bad.any():
                 i = int(np.argmax(bad))
                 raise ValueError(
                     f"y has {self.rows.shape[1]} columns, so its rows must be "
                     "probabilities of the classes, at least 0 and summing to one, but "
-                    f"row {part.start + i} is {_shown(rows[i])} with the sum "
+                    f"row {part.start + i} is {_shown(rows[i, :])} with the sum "
                     f"{totals[i]:.6g}. Divide rows by their sums; for several labels "
                     "a sample use MultiOutputClassifier or OneVsRestClassifier."
                 )
-            self._one_hot &= bool((np.count_nonzero(rows, axis=1) == 1).all())
+            n_classes = xp.count_nonzero(rows, axis=1)
+            self._one_hot &= bool(xp.all(n_classes == 1))
 
 
 def order_of_columns(names):
@@ -101,51 +105,72 @@ class RowTargets:
     """
 
     def __init__(self, y, smoothing: float, n_classes: int, dtype) -> None:
-        self._y, self._smoothing = y, smoothing
+        self._y, self._smoothing, self._xp = y, smoothing, namespace(y)
         self._n_classes, self._dtype = n_classes, dtype
 
     def __getitem__(self, rows):
         """Return the probabilities of those rows, (n_rows, n_classes)."""
-        y, smoothing = self._y[rows], self._smoothing
+        xp, smoothing = self._xp, self._smoothing
+        y = pick(self._y, rows)
         if y.ndim == 1:
-            shape = len(y), self._n_classes
-            targets = np.full(shape, smoothing / self._n_classes, self._dtype)
-            targets[np.arange(len(y)), y] += 1 - smoothing
+            shape = y.shape[0], self._n_classes
+            targets = xp.full(shape, smoothing / self._n_classes, self._dtype)
+            xp.add_at(targets, y, xp.full(y.shape, 1 - smoothing, self._dtype))
             return targets
-        targets = by_column(y.astype(self._dtype))
-        targets *= (1 - smoothing) / targets.sum(axis=1, keepdims=True)
+        targets = xp.by_column(xp.astype(y, self._dtype))
+        targets = targets * ((1 - smoothing) / xp.sum(targets, axis=1)[:, None])
         targets += smoothing / self._n_classes
         return targets
 
 
-def by_rows(y, smoothing: float, n_classes: int, dtype):
-    """Return what gives the targets of some rows when it is indexed with them."""
+def by_rows(y, smoothing: float, n_classes: int, dtype, xp):
+    """Return what gives the targets of some rows, as `xp` has them, when indexed."""
+    if y.ndim == 1:
+        y = xp.indices(y)
     if y.ndim == 1 and not smoothing:
         return y
     return RowTargets(y, smoothing, n_classes, dtype)
 
 
 def likeliest(y):
-    """Return the most probable class of each row, (n_samples,)."""
+    """Return the most probable class of each row, (n_samples,) in NumPy."""
     if y.ndim == 1:
         return y
-    size = max(1, CHUNK_SIZE // y.shape[1])  # argmax would copy columns whole
-    rows = parts(slice(0, len(y)), size)
-    return np.concatenate([y[some].argmax(axis=1) for some in rows])
+    xp = namespace(y)  # by chunks, as argmax would copy columns whole
+    rows = [xp.argmax(y[some, :], axis=1) for some in _chunks(y)]
+    return np.concatenate([xp.to_numpy(some) for some in rows])
 
 
 def class_totals(y, weight, n_classes: int):
-    """Return the sum of the weights of each class, (n_classes,)."""
+    """Return the sum of the weights of each class, (n_classes,), all in NumPy."""
     if y.ndim == 1:
         return np.bincount(y, weight, minlength=n_classes)
-    return np.einsum("i,ij->j", weight, y)
+    xp = namespace(y)
+    totals = np.zeros(n_classes)
+    for some in _chunks(y):
+        rows = xp.astype(y[some, :], xp.float64)
+        totals += xp.to_numpy(xp.asarray(weight[some], xp.float64) @ rows)
+    return totals
 
 
 def weights_by_class(per_class, y):
-    """Return each row's class weight; of probabilities, their mean, (n_samples,)."""
-    return per_class[y] if y.ndim == 1 else np.einsum("ij,j->i", y, per_class)
+    """Return each row's class weight, (n_samples,), or the mean under probabilities.
+
+    `per_class`, (n_classes,), and what is returned are NumPy's.
+    """
+    if y.ndim == 1:
+        return per_class[y]
+    xp = namespace(y)
+    per_class = xp.asarray(per_class, xp.float64)
+    rows = [xp.astype(y[some, :], xp.float64) @ per_class for some in _chunks(y)]
+    return np.concatenate([xp.to_numpy(some) for some in rows])
+
+
+def _chunks(table):
+    size = max(1, namespace(table).chunk_size // table.shape[1])
+    return parts(slice(0, table.shape[0]), size)
 
 
 def _shown(row) -> str:
-    shown = ", ".join(f"{value:.4g}" for value in row[:6])
-    return f"[{shown}, ...]" if len(row) > 6 else f"[{shown}]"
+    shown = ", ".join(f"{float(row[i]):.4g}" for i in range(min(6, row.shape[0])))
+    return f"[{shown}, ...]" if row.shape[0] > 6 else f"[{shown}]"

@@ -138,4 +138,4 @@ def test_loss_is_summed_in_float64():
 
     total = loss.loss(raw, np.zeros(n, int), np.ones(n, np.float32))
 
-    assert total == pytest.approx(n * np.float32(np.log(2)), rel=1e-9)
+    assert total == pytest.approx(n * float(np.float32(np.log(2))), rel=1e-9)
