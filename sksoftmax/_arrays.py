@@ -82,6 +82,7 @@ class NumPyArrays:
     sqrt = staticmethod(np.sqrt)
     subtract = staticmethod(np.subtract)
     sum = staticmethod(np.add.reduce)
+    vdot = staticmethod(np.vdot)  # the sum of all products of entries
     where = staticmethod(np.where)
     zeros = staticmethod(np.zeros)  # of two axes, for weights
 
@@ -161,11 +162,6 @@ class NumPyArrays:
         return product
 
     @staticmethod
-    def vdot(a, b):
-        """Return the sum of all products of entries."""
-        return np.float64(np.vdot(a, b))
-
-    @staticmethod
     def row_dots(a, b):
         """Return the product of each row with the other's, shape (n_rows,)."""
         return np.einsum("ij,ij->i", a, b)
@@ -183,7 +179,8 @@ class NumPyArrays:
     @staticmethod
     def capped(step_size: float, slope, loss, dtype):
         """Return the step size, or loss / slope where it is the smaller one."""
-        return float(loss / slope if slope * step_size > loss else step_size)
+        slope = float(slope)
+        return float(loss / slope) if slope * step_size > loss else step_size
 
     @staticmethod
     def at(array, columns):
@@ -198,7 +195,7 @@ class NumPyArrays:
     @staticmethod
     def add_scaled(array, other, factor) -> None:
         """Add factor * other to the array; both are laid out by row."""
-        axpy = saxpy if array.dtype == np.float32 else daxpy
+        axpy = saxpy if array.itemsize == 4 else daxpy
         axpy(other.ravel(), array.ravel(), a=factor)
 
     @staticmethod

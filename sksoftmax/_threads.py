@@ -8,6 +8,8 @@ from functools import cache
 from threadpoolctl import ThreadpoolController
 
 _limit = threading.Lock()
+# Multiply-adds below which OpenBLAS takes one thread of its own accord.
+_TINY_PRODUCT = 9000
 
 
 @cache
@@ -26,7 +28,8 @@ def blas_threads_for(multiply_adds: float, large: float) -> Iterator[None]:
     it. Each would restore what it found, and the last find one thread and leave BLAS
     there for ever.
     """
-    if multiply_adds >= large or not _limit.acquire(blocking=False):
+    tiny = 0 < multiply_adds < _TINY_PRODUCT
+    if tiny or multiply_adds >= large or not _limit.acquire(blocking=False):
         yield
         return
     found = [(library, library.get_num_threads()) for library in _blas_libraries()]
