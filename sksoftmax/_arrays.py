@@ -25,15 +25,14 @@ from sklearn import get_config
 from sksoftmax._compat import (
     array_namespace,
     convert_to_numpy,
-    get_namespace,
+    is_array_api_obj,
     is_lazy_array,
     is_writeable_array,
-    largest_float_dtype,
 )
 from sksoftmax._threads import blas_threads_for
 
 _INTEGERS = [np.dtype(code).type for code in "?bBhHiIlLqQ"]
-_SHORT = 2  # bytes; such integers are exact in float32
+_SHORT = 2  # bytes; numbers of this size are exact in float32
 _NOT_DEFINITE = "the curvature matrix is not positive definite"
 
 
@@ -46,7 +45,7 @@ class NumPyArrays:
     wide_batches = False  # whether a batch has to be large to be worth its overhead
 
     # float64 is what other kinds of numbers are converted to.
-    accepted_dtypes = (np.float64, np.float32, *_INTEGERS)
+    accepted_dtypes = (np.float64, np.float32, np.float16, *_INTEGERS)
     float32, float64 = np.dtype(np.float32), np.dtype(np.float64)
     index_dtype = np.dtype(np.intp)
 
@@ -106,8 +105,8 @@ class NumPyArrays:
 
     @staticmethod
     def training_dtype(X):
-        """Return the dtype to train in: exact for X, and X's own if that is a float."""
-        if X.dtype.kind == "f":
+        """Return the dtype to train in, exact for X: float32 or float64."""
+        if X.dtype.kind == "f" and X.dtype.itemsize > _SHORT:
             return X.dtype
         return np.dtype(np.float32 if X.dtype.itemsize <= _SHORT else np.float64)
 
@@ -254,9 +253,10 @@ class StandardArrays:
 
     def __init__(self, xp, device) -> None:
         self._xp, self._device = xp, device
-        self.float32 = xp.float32
-        self.float64 = largest_float_dtype(xp, device)  # some devices have but float32
         info = xp.__array_namespace_info__()
+        floats = info.dtypes(device=device, kind="real floating")
+        self.float32 = floats["float32"]
+        self.float64 = floats.get("float64", self.float32)  # not on all devices
         integers = info.dtypes(device=device, kind=("bool", "integral"))
         self.accepted_dtypes = self.float64, self.float32, *integers.values()
         self.index_dtype = info.default_dtypes(device=device)["indexing"]
@@ -303,10 +303,13 @@ class StandardArrays:
 
     def training_dtype(self, X):
         xp = self._xp
-        if xp.isdtype(X.dtype, "real floating"):
-            return X.dtype
-        short = xp.isdtype(X.dtype, "bool") or xp.iinfo(X.dtype).bits <= 8 * _SHORT
-        return xp.float32 if short else self.float64
+        if xp.isdtype(X.dtype, "bool"):
+            return xp.float32
+        is_float = xp.isdtype(X.dtype, "real floating")
+        info = (xp.finfo if is_float else xp.iinfo)(X.dtype)
+        if info.bits <= 8 * _SHORT:
+            return xp.float32
+        return X.dtype if is_float else self.float64
 
     def empty(self, shape, dtype):
         return self._xp.empty(shape, dtype=dtype, device=self._device)
@@ -440,6 +443,7 @@ class TorchArrays(StandardArrays):
         import torch
 
         self._torch = torch
+        self.accepted_dtypes += torch.float16, torch.bfloat16
 
     def zeros(self, shape, dtype):
         n_rows, n_columns = shape
@@ -548,20 +552,15 @@ def namespace_given(X):
             "and on other devices X is wanted dense. Convert it to one of these, for "
             "example with X.to_dense()."
         )
-    if not get_config()["array_api_dispatch"]:
-        return NUMPY
-    xp, is_array = get_namespace(X)
-    return namespace(X) if is_array and not _is_numpy(xp) else NUMPY
+    if get_config()["array_api_dispatch"] and is_array_api_obj(X):
+        return namespace(X)
+    return NUMPY
 
 
 def given_to_numpy(array):
     """Return labels, weights or whatever is no array of another library in NumPy."""
     xp = NUMPY if array is None else namespace_given(array)
     return array if xp is NUMPY else xp.to_numpy(array)
-
-
-def _is_numpy(xp) -> bool:
-    return xp.__name__.split(".")[-1] == "numpy"
 
 
 def _is_cpu(device) -> bool:

@@ -226,6 +226,12 @@ class DenseRows(_Rows):
         self._chunk_rows = max(1, self.xp.chunk_size // self.n_features)
         self._buffer = self.xp.empty((0, self.n_features), dtype)
         self.n_stored = X.shape[0] * X.shape[1]
+        if self.xp.wide_batches:
+            # Estimates for a GPU, where a step takes about .25 ms for its launches
+            # alone: MNIST with 2048 rows takes as many updates to .245 as with 512 for
+            # half as many epochs, a probe of 300 classes as many epochs (measured on a
+            # CPU); a pass over all rows is no longer than a step up to 1e9.
+            self.batch_size, self.full_batch_work = 2048, 1e9
 
     def batch(self, rows, compact: bool = True) -> Batch:
         """Return a batch of those rows; it is valid until the next one is taken."""

@@ -29,6 +29,7 @@ from sksoftmax._compat import (
     check_first_call,
     check_sample_weight,
     fit_context,
+    is_array_api_obj,
 )
 from sksoftmax._growth import spread_columns, spread_state
 from sksoftmax._loss import cross_entropy
@@ -232,8 +233,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
     Notes
     -----
-    float32 and float64 are kept; 8- and 16-bit integers are trained on in float32,
-    other integers in float64, and cast a batch at a time.
+    float32 and float64 are kept; 16-bit floats and 8- and 16-bit integers are trained
+    on in float32, other integers in float64, and cast a batch at a time.
 
     With scikit-learn 1.9 or newer, `set_callbacks` takes its callbacks, such as a
     progress bar. Each epoch of `fit` is a task. Where a callback asks to stop, `fit`
@@ -388,7 +389,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Features. Not changed, and not copied where they are CSR with sorted
-            indices, or an array or memory map of float32, float64 or integers.
+            indices, or an array or memory map of floats or integers.
         y : array-like of shape (n_samples,) or (n_samples, n_classes)
             Labels, or the probability of each class: rows of at least 0 that sum to
             one (up to .002; they are divided by their sums). The classes are then 0, 1,
@@ -893,12 +894,12 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                 reset=reset,
             )
         except (TypeError, RuntimeError) as error:
-            if not hasattr(X, "device"):
+            if isinstance(X, np.ndarray) or not is_array_api_obj(X):
                 raise
             raise TypeError(
-                f"X, a {type(X).__name__} on {X.device}, is not converted to NumPy: "
-                f"{error} To train and predict where X is, turn on "
-                "sklearn.set_config(array_api_dispatch=True)."
+                f"X, of the type {type(X).__name__} on {X.device}, cannot be taken as "
+                f"NumPy's: {error} To train and predict where X is, call "
+                "sklearn.set_config(array_api_dispatch=True) first."
             ) from error
         except ValueError as error:
             if "could not convert" not in str(error):

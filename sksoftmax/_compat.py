@@ -9,10 +9,8 @@ check_first_call : the rules for `classes` in partial_fit, shared by all of its
 check_sample_weight : the rules for sample_weight, likewise.
 array_namespace : the functions for arrays of another library than NumPy, as
     scikit-learn itself finds them (from version 1.7 on, which brings array-api-compat).
-is_lazy_array, is_writeable_array : what such arrays can do, likewise.
-get_namespace : the same where it is not known whether X is an array at all.
-convert_to_numpy, largest_float_dtype : from a device and on a device, where libraries
-    differ beyond the standard.
+is_array_api_obj, is_lazy_array, is_writeable_array : what such arrays are, likewise.
+convert_to_numpy : from a device, for which each library has its own way.
 """
 
 from inspect import signature
@@ -20,10 +18,6 @@ from inspect import signature
 import numpy as np
 from sklearn.base import _fit_context as fit_context
 from sklearn.utils._array_api import _convert_to_numpy as convert_to_numpy
-from sklearn.utils._array_api import (
-    _max_precision_float_dtype as largest_float_dtype,
-)
-from sklearn.utils._array_api import get_namespace
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import _check_partial_fit_first_call as check_first_call
 from sklearn.utils.validation import _check_sample_weight
@@ -39,11 +33,16 @@ except ImportError:
 try:
     from sklearn.externals.array_api_compat import (
         array_namespace,
+        is_array_api_obj,
         is_lazy_array,
         is_writeable_array,
     )
 except ImportError:
     array_namespace = is_lazy_array = is_writeable_array = None
+
+    def is_array_api_obj(x) -> bool:
+        """Return whether x is such an array, by the protocol that all of them have."""
+        return hasattr(x, "__dlpack__")
 
 
 __all__ = [
@@ -55,10 +54,9 @@ __all__ = [
     "check_sample_weight",
     "convert_to_numpy",
     "fit_context",
-    "get_namespace",
+    "is_array_api_obj",
     "is_lazy_array",
     "is_writeable_array",
-    "largest_float_dtype",
 ]
 
 

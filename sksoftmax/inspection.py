@@ -9,6 +9,8 @@ import scipy.sparse as sp
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from sksoftmax._arrays import namespace
+
 __all__ = ["CoefficientImageDisplay", "LossCurveDisplay"]
 
 # Black, orange, blue, vermilion and sky blue of Okabe and Ito. Shades of grey may be
@@ -316,6 +318,7 @@ class CoefficientImageDisplay:
             "the best_estimator_.",
         )
         coef, labels = estimator.coef_, estimator.classes_
+        coef = namespace(coef).to_numpy(coef)
         if classes is not None:
             known = labels.tolist()
             named = np.ndim(classes) == 1 and len(classes) > 0

@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.sparse import issparse
 
+from sksoftmax._arrays import namespace
 from sksoftmax._classifier import SoftmaxRegressionClassifier
 
 __all__ = ["register"]
@@ -105,7 +106,7 @@ def _convert(scope, operator, container):
     clf, X = operator.raw_operator, operator.inputs[0]
     label, scores = operator.outputs
     coef = clf.coef_.toarray() if issparse(clf.coef_) else clf.coef_
-    intercept = clf.intercept_
+    coef, intercept = (namespace(x).to_numpy(x) for x in (coef, clf.intercept_))
     if len(clf.classes_) == 2:
         # softmax(0, raw) is sigmoid(-raw) and sigmoid(raw), with all digits of the
         # smaller one, which onnxruntime's Sigmoid rounds off.
