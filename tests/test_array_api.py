@@ -1,0 +1,749 @@
+"""Arrays of other libraries, on their devices: the same models as with NumPy.
+
+array_api_strict has nothing beyond the standard and refuses to mix devices; PyTorch is
+run where it is installed.
+"""
+
+import copy
+import math
+import pickle
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn import config_context
+from sklearn.datasets import make_classification
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax import _arrays as arrays
+from sksoftmax._batches import training_rows
+from sksoftmax._compat import array_namespace
+from sksoftmax._loss import cross_entropy
+from sksoftmax._penalty import ElasticNet
+from sksoftmax._preconditioner import Diagonal, Gram
+from sksoftmax._solver import SGD, AutomaticStep, Problem, State
+
+pytestmark = [
+    pytest.mark.skipif(
+        array_namespace is None, reason="needs scikit-learn 1.7 or newer"
+    ),
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+]
+
+NO_TORCH = pytest.mark.skipif(
+    find_spec("torch") is None, reason="PyTorch is not installed"
+)
+
+
+class Library:
+    """Makes arrays of one library on one device."""
+
+    def __init__(self, name, device=None):
+        self.name, self.device = name, device
+
+    def __call__(self, array, dtype=None):
+        if self.name == "torch":
+            import torch
+
+            return torch.asarray(np.array(array), dtype=dtype, device=self.device)
+        xp = pytest.importorskip("array_api_strict")
+        device = None if self.device is None else xp.Device(self.device)
+        return xp.asarray(np.asarray(array), dtype=dtype, device=device)
+
+
+STRICT = Library("array_api_strict")
+LIBRARIES = [
+    pytest.param(STRICT, id="strict"),
+    pytest.param(Library("array_api_strict", "device1"), id="strict on a device"),
+    pytest.param(Library("torch"), id="torch", marks=NO_TORCH),
+]
+if find_spec("torch") is not None:
+    import torch
+
+    if torch.cuda.is_available():
+        LIBRARIES.append(pytest.param(Library("torch", "cuda"), id="cuda"))
+on_each_library = pytest.mark.parametrize("to", LIBRARIES)
+
+
+def to_numpy(array):
+    """Return any array in NumPy."""
+    return arrays.namespace(array).to_numpy(array)
+
+
+@pytest.fixture(autouse=True)
+def dispatch():
+    with config_context(array_api_dispatch=True):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def narrow_batches(monkeypatch):
+    """Want the batches of a CPU on all devices, to compare with NumPy's."""
+    monkeypatch.setattr(arrays, "_is_cpu", lambda device: True)
+    monkeypatch.setattr(arrays, "_KNOWN", {})
+
+
+def blobs(n_classes, n=400, d=8, seed=0):
+    """Return rows of overlapping classes, their labels and weights."""
+    rng = np.random.RandomState(seed)
+    centers = rng.standard_normal((n_classes, d))
+    y = rng.randint(0, n_classes, n)
+    X = centers[y] + 1.5 * rng.standard_normal((n, d))
+    X[:, 0] += 20  # centered by the solver
+    X[:, 1] *= 10
+    return X, y, rng.exponential(size=n)
+
+
+MINI = {"batch_size": 50, "max_iter": 6, "tol": None}
+SETTINGS = {
+    "defaults": {},
+    "diagonal": {"preconditioner": "diagonal"},
+    "minibatches": MINI,
+    "minibatches, diagonal": {**MINI, "preconditioner": "diagonal"},
+    "last iterate": {**MINI, "average": False},
+    "no intercept": {**MINI, "fit_intercept": False},
+    "textbook": {**MINI, "learning_rate": "constant", "eta0": 1e-3},
+    "momentum": {**MINI, "learning_rate": "invscaling", "eta0": 1e-3, "momentum": 0.9},
+    "svrg": {"solver": "svrg", "tol": 1e-6},
+    "svrg, minibatches": {"solver": "svrg", "batch_size": 50, "tol": 1e-5},
+    "l1": {"l1_ratio": 0.5, "alpha": 1e-2, "tol": 1e-6},
+    "l1, minibatches": {**MINI, "l1_ratio": 0.5, "alpha": 1e-2},
+    "l1, svrg": {"solver": "svrg", "l1_ratio": 0.5, "alpha": 1e-2, "batch_size": 50},
+    "smoothed": {**MINI, "label_smoothing": 0.1},
+    "early stopping": {**MINI, "early_stopping": True, "tol": 1e-2},
+    "balanced": {"class_weight": "balanced"},
+}
+
+
+def assert_same_model(clf, expected, X, X_numpy, y, rtol):
+    """Compare fitted attributes and all that is predicted."""
+    assert_allclose(to_numpy(clf.coef_), expected.coef_, rtol=rtol, atol=rtol)
+    assert_allclose(to_numpy(clf.intercept_), expected.intercept_, rtol=rtol, atol=rtol)
+    assert clf.t_ == expected.t_
+    methods = "decision_function", "predict_proba", "predict_log_proba"
+    for name in (*methods, "predictive_entropy"):
+        ours, theirs = getattr(clf, name)(X), getattr(expected, name)(X_numpy)
+        assert_allclose(to_numpy(ours), theirs, rtol=10 * rtol, atol=10 * rtol)
+        assert type(ours) is type(X)
+        assert ours.device == X.device
+    surprisal = clf.surprisal(X, y)
+    assert_allclose(
+        to_numpy(surprisal), expected.surprisal(X_numpy, y), rtol=10 * rtol, atol=rtol
+    )
+    agreement = np.mean(to_numpy(clf.predict(X)) == expected.predict(X_numpy))
+    assert agreement > 0.99
+
+
+@on_each_library
+@pytest.mark.parametrize("n_classes", [2, 4])
+@pytest.mark.parametrize("name", SETTINGS)
+def test_fit_gives_numpys_model(to, name, n_classes):
+    X, y, weight = blobs(n_classes)
+    params = {"random_state": 0, **SETTINGS[name]}
+    expected = SoftmaxRegressionClassifier(**params).fit(X, y, weight)
+
+    clf = SoftmaxRegressionClassifier(**params).fit(to(X), to(y), to(weight))
+
+    assert_same_model(clf, expected, to(X), X, y, rtol=1e-5)
+    assert_allclose(clf.loss_curve_, expected.loss_curve_, rtol=1e-5)
+    assert clf.coef_.device == to(X).device
+    assert clf.score(to(X), to(y)) == pytest.approx(expected.score(X, y), abs=1e-2)
+
+
+@on_each_library
+@pytest.mark.parametrize("name", ["defaults", "minibatches", "minibatches, diagonal"])
+def test_float32_is_kept(to, name):
+    X, y, _ = blobs(4)
+    X = X.astype(np.float32)
+    params = {"random_state": 0, "alpha": 1e-2, **SETTINGS[name]}
+    expected = SoftmaxRegressionClassifier(**params).fit(X, y)
+
+    clf = SoftmaxRegressionClassifier(**params).fit(to(X), to(y))
+
+    assert clf.coef_.dtype == clf.intercept_.dtype == to(X).dtype
+    assert clf.predict_proba(to(X)).dtype == to(X).dtype
+    assert_allclose(to_numpy(clf.coef_), expected.coef_, rtol=1e-3, atol=1e-3)
+    proba = expected.predict_proba(X)
+    assert_allclose(to_numpy(clf.predict_proba(to(X))), proba, rtol=1e-3, atol=1e-3)
+
+
+@on_each_library
+@pytest.mark.parametrize("preconditioner", ["gram", "diagonal"])
+@pytest.mark.parametrize("average", [True, False])
+def test_streaming_gives_numpys_model(to, preconditioner, average):
+    X, y, weight = blobs(4)
+    params = {"preconditioner": preconditioner, "average": average, "random_state": 0}
+    expected = SoftmaxRegressionClassifier(class_weight="balanced", **params)
+    clf = SoftmaxRegressionClassifier(class_weight="balanced", **params)
+
+    for start in range(0, 400, 40):
+        some = slice(start, start + 40)
+        new = [0, 1, 2, 3] if start < 200 else [0, 1, 2, 3, 7]
+        expected.partial_fit(X[some], y[some], new, weight[some])
+        clf.partial_fit(to(X[some]), to(y[some]), to(new), to(weight[some]))
+
+    assert clf.coef_.shape == (5, 8)
+    assert_same_model(clf, expected, to(X), X, y, rtol=1e-5)
+
+
+@on_each_library
+def test_two_classes_become_three(to):
+    X, y, _ = blobs(3)
+    few = y < 2
+    expected = SoftmaxRegressionClassifier(random_state=0)
+    clf = SoftmaxRegressionClassifier(random_state=0)
+
+    for model, kind in ((expected, np.asarray), (clf, to)):
+        model.partial_fit(kind(X[few]), kind(y[few]), classes=[0, 1])
+        model.partial_fit(kind(X), kind(y), classes=[0, 1, 2])
+
+    assert_same_model(clf, expected, to(X), X, y, rtol=1e-5)
+
+
+@on_each_library
+@pytest.mark.parametrize("first", [{"solver": "svrg"}, MINI, {"l1_ratio": 0.5}])
+def test_a_stream_goes_on_from_a_fit(to, first):
+    X, y, _ = blobs(4)
+    expected = SoftmaxRegressionClassifier(random_state=0, **first)
+    clf = SoftmaxRegressionClassifier(random_state=0, **first)
+
+    expected.fit(X, y).partial_fit(X[:60], y[:60])
+    clf.fit(to(X), to(y)).partial_fit(to(X[:60]), to(y[:60]))
+
+    assert_same_model(clf, expected, to(X), X, y, rtol=1e-5)
+
+
+@on_each_library
+def test_warm_start_goes_on_from_the_model(to):
+    X, y, _ = blobs(4)
+    expected = SoftmaxRegressionClassifier(warm_start=True, random_state=0, **MINI)
+    clf = copy.deepcopy(expected)
+
+    expected.fit(X, y).fit(X[:200], y[:200])
+    clf.fit(to(X), to(y)).fit(to(X[:200]), to(y[:200]))
+
+    assert_same_model(clf, expected, to(X), X, y, rtol=1e-5)
+
+
+@on_each_library
+@pytest.mark.parametrize("n_classes", [2, 4])
+@pytest.mark.parametrize("of", ["its library", "NumPy"])
+def test_probabilities_for_labels(to, n_classes, of):
+    X, y, weight = blobs(n_classes)
+    table = np.eye(n_classes)[y] * 0.8 + 0.2 / n_classes
+    params = {**MINI, "class_weight": "balanced", "random_state": 0}
+    expected = SoftmaxRegressionClassifier(**params).fit(X, table, weight)
+    given = to(table) if of == "its library" else table
+
+    clf = SoftmaxRegressionClassifier(**params).fit(to(X), given, to(weight))
+
+    assert_same_model(clf, expected, to(X), X, table, rtol=1e-5)
+    assert clf.score(to(X), given) == pytest.approx(expected.score(X, table), abs=0.01)
+    assert_allclose(
+        to_numpy(clf.surprisal(to(X), given)), expected.surprisal(X, table), rtol=1e-4
+    )
+
+
+@on_each_library
+def test_one_hot_rows_are_labels(to):
+    X, y, _ = blobs(4)
+
+    by_labels = SoftmaxRegressionClassifier(random_state=0).fit(to(X), to(y))
+    by_rows = SoftmaxRegressionClassifier(random_state=0).fit(to(X), to(np.eye(4)[y]))
+
+    assert_array_equal(to_numpy(by_rows.coef_), to_numpy(by_labels.coef_))
+
+
+@on_each_library
+def test_bad_probabilities_are_shown(to):
+    X, y, _ = blobs(4)
+
+    with pytest.raises(ValueError, match=r"row 0 is \[.*\] with the sum 2\. Divide"):
+        SoftmaxRegressionClassifier().fit(to(X), to(2 * np.eye(4)[y]))
+
+
+@on_each_library
+def test_validation_data(to):
+    X, y, weight = blobs(4)
+    parts = [X[:300], y[:300]]
+    last = {"X_val": X[300:], "y_val": y[300:], "sample_weight_val": weight[300:]}
+    params = {**MINI, "tol": 1e-2, "max_iter": 30, "random_state": 0}
+    expected = SoftmaxRegressionClassifier(**params).fit(*parts, **last)
+
+    clf = SoftmaxRegressionClassifier(**params)
+    clf.fit(*map(to, parts), **{name: to(array) for name, array in last.items()})
+
+    assert clf.validation_loss_curve_ == pytest.approx(expected.validation_loss_curve_)
+    assert_same_model(clf, expected, to(X), X, y, rtol=1e-5)
+
+
+@on_each_library
+def test_labels_may_be_strings(to):
+    X, y, _ = blobs(4)
+    names = np.array(["a", "b", "c", "d"])[y]
+
+    clf = SoftmaxRegressionClassifier(random_state=0).fit(to(X), names)
+
+    assert isinstance(clf.predict(to(X)), np.ndarray)
+    assert set(clf.predict(to(X))) == {"a", "b", "c", "d"}
+    assert clf.score(to(X), names) > 0.5
+
+
+@on_each_library
+@pytest.mark.parametrize("dtype", ["int32", "int64", "float64"])
+def test_labels_that_are_numbers_keep_their_dtype(to, dtype):
+    X, y, _ = blobs(3)
+
+    clf = SoftmaxRegressionClassifier().fit(to(X), to(y.astype(dtype)))
+
+    assert clf.predict(to(X)).dtype == to(y.astype(dtype)).dtype
+    assert clf.predict(to(X)).device == to(X).device
+
+
+@pytest.mark.parametrize("kind", [np.asarray, STRICT])
+def test_y_and_weights_follow_X(kind):
+    X, y, weight = blobs(3)
+    elsewhere = Library("array_api_strict", "device2")
+    expected = SoftmaxRegressionClassifier(random_state=0).fit(X, y, weight)
+
+    clf = SoftmaxRegressionClassifier(random_state=0)
+    clf.fit(kind(X), elsewhere(y), elsewhere(weight))
+
+    assert_same_model(clf, expected, kind(X), X, y, rtol=1e-5)
+    score = clf.score(kind(X), elsewhere(y), elsewhere(weight))
+    assert score == pytest.approx(expected.score(X, y, weight), abs=1e-2)
+
+
+METHODS = [
+    "decision_function",
+    "predict",
+    "predict_proba",
+    "predict_log_proba",
+    "predictive_entropy",
+]
+ELSEWHERE = [
+    pytest.param(np.asarray, id="NumPy"),
+    pytest.param(lambda X: np.asarray(X).tolist(), id="a list"),
+    pytest.param(sp.csr_array, id="CSR"),
+    pytest.param(Library("array_api_strict", "device2"), id="another device"),
+    pytest.param(Library("torch"), id="torch", marks=NO_TORCH),
+]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("kind", ELSEWHERE)
+def test_X_of_another_kind_than_in_fit_is_refused(method, kind):
+    X, y, _ = blobs(3)
+    clf = SoftmaxRegressionClassifier().fit(STRICT(X), y)
+
+    wanted = rf"{method}\(\) must use the same namespace .* the model is array_api_str"
+    with pytest.raises(ValueError, match=wanted):
+        getattr(clf, method)(kind(X))
+
+
+@pytest.mark.parametrize("kind", ELSEWHERE)
+def test_a_refused_call_changes_nothing(kind):
+    X, y, _ = blobs(3)
+    clf = SoftmaxRegressionClassifier(random_state=0, warm_start=True).fit(STRICT(X), y)
+    before = vars(clf).copy()
+
+    with pytest.raises(ValueError, match=r"partial_fit\(\) must use the same namesp"):
+        clf.partial_fit(kind(X), y)
+    with pytest.raises(ValueError, match=r"\.fit\(\) must use the same namespace"):
+        clf.fit(kind(X), y)
+    with pytest.raises(ValueError, match="the model is array_api_strict"):
+        clf.score(kind(X), y)
+    with pytest.raises(ValueError, match="the model is array_api_strict"):
+        clf.surprisal(kind(X), y)
+    with pytest.raises(ValueError, match=r"X_val is .*, X is array_api_strict"):
+        clf.fit(STRICT(X), y, X_val=kind(X), y_val=y)
+
+    assert vars(clf) == before
+
+
+def test_a_model_of_numpy_refuses_other_arrays():
+    X, y, _ = blobs(3)
+    clf = SoftmaxRegressionClassifier().fit(X, y)
+
+    with pytest.raises(ValueError, match="the model is NumPy, X is array_api_strict"):
+        clf.predict(STRICT(X))
+
+
+def test_diverged_training_leaves_the_model():
+    X, y, _ = blobs(3)
+    params = {"learning_rate": "constant", "eta0": 1e-3, "random_state": 0}
+    clf = SoftmaxRegressionClassifier(**params).partial_fit(STRICT(X), y, [0, 1, 2])
+    before = to_numpy(clf.coef_).copy()
+    clf.set_params(eta0=1e308, batch_size=40)
+
+    with pytest.raises(ValueError, match="Training diverged"):
+        clf.partial_fit(STRICT(X), y)
+
+    assert_array_equal(to_numpy(clf.coef_), before)
+
+
+def test_a_device_without_float64():
+    X, y, weight = blobs(3)
+    to = Library("array_api_strict", "no_float64")
+    X = X.astype(np.float32)
+    expected = SoftmaxRegressionClassifier(random_state=0, alpha=0.01, **MINI)
+    expected.fit(X, y, weight)
+
+    clf = copy.deepcopy(expected).fit(to(X), y, weight)
+
+    assert "float32" in str(clf.coef_.dtype)
+    assert_allclose(to_numpy(clf.coef_), expected.coef_, rtol=1e-3, atol=1e-3)
+    assert clf.score(to(X), y) == pytest.approx(expected.score(X, y), abs=0.01)
+    integers = to(np.arange(60).reshape(20, 3))
+    assert "float32" in str(clf.fit(integers, np.arange(20) % 2).coef_.dtype)
+
+
+@on_each_library
+@pytest.mark.parametrize(
+    ("dtype", "trained_in"),
+    [
+        ("bool", "f4"),
+        ("uint8", "f4"),
+        ("int16", "f4"),
+        ("int32", "f8"),
+        ("int64", "f8"),
+    ],
+)
+def test_integers_are_cast(to, dtype, trained_in):
+    rng = np.random.RandomState(0)
+    X = rng.randint(0, 2, (200, 5)).astype(dtype)
+    y = (X.sum(axis=1) + rng.randint(0, 2, 200)) % 3
+
+    clf = SoftmaxRegressionClassifier(random_state=0).fit(to(X), to(y))
+
+    assert clf.coef_.dtype == to(np.ones(1, trained_in)).dtype
+    expected = SoftmaxRegressionClassifier(random_state=0).fit(X, y)
+    assert_allclose(to_numpy(clf.coef_), expected.coef_, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["numpy.float16", "torch.float16", "torch.bfloat16"])
+def test_16_bit_floats_are_trained_on_in_float32(name):
+    X, y, _ = blobs(3)
+    if name == "numpy.float16":
+        half = X.astype(np.float16)
+        exact = half.astype(np.float32)
+    else:
+        torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+        half = torch.asarray(X).to(getattr(torch, name.split(".")[1]))
+        exact = half.to(torch.float32)
+
+    clf = SoftmaxRegressionClassifier(random_state=0, **MINI).fit(half, y)
+
+    expected = SoftmaxRegressionClassifier(random_state=0, **MINI).fit(exact, y)
+    assert clf.coef_.dtype == exact.dtype
+    assert_array_equal(to_numpy(clf.coef_), to_numpy(expected.coef_))
+    assert_array_equal(
+        to_numpy(clf.predict_proba(half)), to_numpy(expected.predict_proba(exact))
+    )
+
+
+@on_each_library
+def test_many_rows_are_predicted_in_parts(to, monkeypatch):
+    X, y, _ = blobs(4)
+    clf = SoftmaxRegressionClassifier().fit(to(X), y)
+    names = "predict", "predict_proba", "predict_log_proba", "decision_function"
+    whole = [to_numpy(getattr(clf, name)(to(X))) for name in names]
+
+    monkeypatch.setattr(arrays.namespace(to(X)), "part_size", 7)
+
+    for name, expected in zip(names, whole, strict=True):
+        assert_allclose(to_numpy(getattr(clf, name)(to(X))), expected, rtol=1e-12)
+
+
+@on_each_library
+def test_parts_of_the_rows_add_up_to_all(to, monkeypatch):
+    X, y, weight = blobs(4)
+    whole = SoftmaxRegressionClassifier(tol=1e-8).fit(to(X), y, weight)
+
+    monkeypatch.setattr(arrays.namespace(to(X)), "part_size", 300)
+    monkeypatch.setattr(arrays.namespace(to(X)), "chunk_size", 300)
+
+    parts = SoftmaxRegressionClassifier(tol=1e-8).fit(to(X), y, weight)
+    assert_allclose(to_numpy(parts.coef_), to_numpy(whole.coef_), rtol=1e-6)
+
+
+@on_each_library
+def test_X_is_not_written_to(to):
+    X, y, weight = blobs(4)
+    given = to(X), to(y), to(weight)
+
+    SoftmaxRegressionClassifier(**MINI).fit(*given).partial_fit(*given[:2])
+
+    for array, expected in zip(given, (X, y, weight), strict=True):
+        assert_array_equal(to_numpy(array), expected)
+
+
+@on_each_library
+def test_a_copy_predicts_the_same(to):
+    X, y, _ = blobs(4)
+    clf = SoftmaxRegressionClassifier(**MINI).fit(to(X), y)
+
+    for moved in (pickle.loads(pickle.dumps(clf)), copy.deepcopy(clf)):
+        assert_array_equal(to_numpy(moved.coef_), to_numpy(clf.coef_))
+        moved.partial_fit(to(X), y)
+        assert moved.t_ > clf.t_
+
+
+@on_each_library
+def test_a_logistic_regression_of_it_predicts_the_same(to):
+    X, y, _ = blobs(4)
+    clf = SoftmaxRegressionClassifier().fit(to(X), y)
+
+    model = clf.to_logistic_regression()
+
+    assert_allclose(to_numpy(model.coef_), to_numpy(clf.coef_))
+    assert model.coef_ is not clf.coef_
+
+
+@on_each_library
+def test_scikit_learn_moves_the_model(to):
+    converted = pytest.importorskip("sklearn.utils._array_api")
+    if not hasattr(converted, "move_estimator_to"):
+        pytest.skip("scikit-learn 1.9 or newer moves estimators")
+    X, y, _ = blobs(4)
+    names = np.array(["a", "b", "c", "d"])[y]
+    expected = SoftmaxRegressionClassifier(random_state=0, **MINI).fit(X, names)
+    xp, _, device = converted.get_namespace_and_device(to(X))
+
+    moved = converted.move_estimator_to(expected, xp, device)
+    moved.partial_fit(to(X), names)
+    back = converted.move_estimator_to(moved, np, "cpu")
+    expected.partial_fit(X, names)
+
+    assert isinstance(expected.coef_, np.ndarray)
+    assert moved.coef_.device == to(X).device
+    assert_allclose(to_numpy(moved.coef_), expected.coef_, rtol=1e-6, atol=1e-9)
+    assert_array_equal(back.predict(X), moved.predict(to(X)))
+    back.partial_fit(X, names)
+
+
+def test_a_sparse_model_is_numpys():
+    X, y, _ = blobs(4)
+    clf = SoftmaxRegressionClassifier().fit(STRICT(X), y)
+
+    with pytest.raises(TypeError, match=r"coef_ is of array_api_strict .* SciPy's"):
+        clf.sparsify()
+
+    assert clf.densify().coef_.shape == (4, 8)
+
+
+@pytest.mark.parametrize("kind", ["cupyx", "torch"])
+@pytest.mark.parametrize("dispatch", [True, False])
+def test_sparse_tensors_are_refused(kind, dispatch):
+    X, y, _ = blobs(3)
+    if kind == "torch":
+        torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+        X = torch.asarray(X).to_sparse()
+    else:
+        X = type(
+            "csr_matrix", (), {"__module__": "cupyx.scipy.sparse", "shape": (3, 2)}
+        )()
+
+    with (
+        config_context(array_api_dispatch=dispatch),
+        pytest.raises(TypeError, match=r"X is a sparse .* SciPy CSR array"),
+    ):
+        SoftmaxRegressionClassifier().fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"), [("is_lazy_array", True), ("is_writeable_array", False)]
+)
+def test_arrays_that_cannot_be_written_to_are_refused(monkeypatch, name, answer):
+    X, y, _ = blobs(3)
+    monkeypatch.setattr(arrays, name, lambda X: answer)
+
+    with pytest.raises(TypeError, match="arrays are wanted that hold their numbers"):
+        SoftmaxRegressionClassifier().fit(STRICT(X), y)
+
+
+def test_old_versions_of_scikit_learn_are_named(monkeypatch):
+    X, y, _ = blobs(3)
+    monkeypatch.setattr(arrays, "array_namespace", None)
+
+    with pytest.raises(TypeError, match=r"scikit-learn 1\.7 or newer is wanted"):
+        SoftmaxRegressionClassifier().fit(STRICT(X), y)
+
+
+def test_without_dispatch_a_device_is_an_error_that_says_so():
+    X, y, _ = blobs(3)
+    X = Library("array_api_strict", "device1")(X)
+
+    with (
+        config_context(array_api_dispatch=False),
+        pytest.raises(TypeError, match=r"on .*device1.*array_api_dispatch=True"),
+    ):
+        SoftmaxRegressionClassifier().fit(X, y)
+
+
+@NO_TORCH
+def test_without_dispatch_tensors_are_taken_as_numpys():
+    X, y, _ = blobs(3)
+    expected = SoftmaxRegressionClassifier(random_state=0).fit(X, y)
+    to = Library("torch")
+
+    with config_context(array_api_dispatch=False):
+        clf = SoftmaxRegressionClassifier(random_state=0).fit(to(X), to(y))
+        assert isinstance(clf.predict(to(X)), np.ndarray)
+
+    assert_array_equal(clf.coef_, expected.coef_)
+
+
+@NO_TORCH
+@pytest.mark.parametrize("kind", ["gradient", "parameter", "by column", "strided"])
+def test_tensors_of_any_layout_or_history(kind):
+    import torch
+
+    X, y, _ = blobs(3)
+    plain = torch.asarray(X)
+    given = {
+        "gradient": plain.clone().requires_grad_(),
+        "parameter": torch.nn.Parameter(plain.clone()),
+        "by column": plain.T.contiguous().T,
+        "strided": torch.repeat_interleave(plain, 2, dim=1)[:, ::2],
+    }[kind]
+    expected = SoftmaxRegressionClassifier(random_state=0, **MINI).fit(X, y)
+
+    clf = SoftmaxRegressionClassifier(random_state=0, **MINI).fit(given, y)
+
+    assert not clf.coef_.requires_grad
+    assert_allclose(clf.coef_.numpy(), expected.coef_, rtol=1e-5, atol=1e-8)
+    assert clf.predict(plain).shape == (400,)
+    assert clf.predict_proba(given).is_contiguous()
+
+
+def test_it_is_tuned_in_a_pipeline():
+    X, y, _ = blobs(3)
+    to = Library("torch") if find_spec("torch") else np.asarray
+    search = GridSearchCV(
+        make_pipeline(StandardScaler(), SoftmaxRegressionClassifier(random_state=0)),
+        {"softmaxregressionclassifier__alpha": [1e-3, 1e-1]},
+        cv=3,
+    )
+    expected = copy.deepcopy(search).fit(X, y)
+
+    search.fit(to(X), to(y))
+
+    assert_allclose(
+        search.cv_results_["mean_test_score"],
+        expected.cv_results_["mean_test_score"],
+        atol=0.01,
+    )
+
+
+def on_a_gpu(monkeypatch):
+    """Have new namespaces believe that they are not on a CPU."""
+    monkeypatch.setattr(arrays, "_is_cpu", lambda device: False)
+    monkeypatch.setattr(arrays, "_KNOWN", {})
+
+
+def test_batches_are_larger_on_a_gpu(monkeypatch):
+    X, y = make_classification(
+        9000, 20, n_informative=10, n_classes=8, class_sep=0.5, random_state=0
+    )
+    table = STRICT(X), y
+    stream = SoftmaxRegressionClassifier().partial_fit(*table, classes=np.arange(8))
+    small = SoftmaxRegressionClassifier(batch_size=512, max_iter=2, tol=None)
+
+    on_a_gpu(monkeypatch)
+
+    streamed = SoftmaxRegressionClassifier().partial_fit(*table, classes=np.arange(8))
+    assert stream.t_ == math.ceil(9000 / 512)
+    assert streamed.t_ == math.ceil(9000 / 2048)
+    assert small.fit(*table).t_ == 2 * stream.t_  # an integer is obeyed
+    assert streamed.score(*table) == pytest.approx(stream.score(*table), abs=0.03)
+
+
+def problem_on(X, y, n_classes):
+    """Return a problem without anything that depends on the numbers in X."""
+    xp = arrays.namespace(X)
+    data = training_rows(X, X.dtype, True)
+    shape = data.n_weights, 1
+    return Problem(
+        data,
+        y,
+        xp.ones((X.shape[0],), X.dtype),
+        cross_entropy(n_classes),
+        ElasticNet(1e-3, 0.0, X.shape[1], True, X.dtype, xp),
+        xp.ones(shape, X.dtype),
+        xp.ones(shape, X.dtype),
+        xp.full(shape, 0.0, X.dtype),
+    )
+
+
+@NO_TORCH
+@pytest.mark.parametrize("metric", [Gram, Diagonal])
+@pytest.mark.parametrize("n_classes", [2, 5])
+def test_no_batch_reads_from_the_device(metric, n_classes):
+    """On torch's "meta" device there are no numbers: reading one is an error."""
+    import torch
+
+    X = torch.empty((640, 8), device="meta")
+    y = torch.empty((640,), dtype=torch.int64, device="meta")
+    problem = problem_on(X, y, n_classes)
+    weights, average = problem.zeros(), problem.zeros()
+    size = (9, 9) if metric is Gram else (9, 1)
+    known = torch.empty(size, device="meta")
+    state = State(weights, average, metric=metric.name, curvature=known)
+    state.ridge, state.inverse, state.step_size = known[:, 0], known, 1.0
+    step = AutomaticStep(problem, state, metric, np.random.RandomState(0))
+    state.t = 1  # the curvature was measured at 0
+    assert not step.due(state)
+    edges = np.arange(0, 641, 64)
+
+    with pytest.raises((RuntimeError, NotImplementedError), match="meta"):
+        SGD(problem, state, step).epoch(np.arange(640), edges)
+
+    refreshed = sum(t in metric.refresh_times for t in range(1, 11))
+    assert state.t == 11 if not refreshed else state.t > 1
+
+
+@NO_TORCH
+@pytest.mark.parametrize("params", [{}, {"preconditioner": "diagonal"}])
+def test_more_batches_read_no_more_from_the_device(params):
+    import torch
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    class Reads(TorchDispatchMode):
+        n = 0
+
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            reads = ("aten._local_scalar_dense", "aten.nonzero", "aten.masked_select")
+            self.n += str(func).startswith(reads)
+            return func(*args, **(kwargs or {}))
+
+    X, y, _ = blobs(4, n=6400)
+    X, y = torch.asarray(X), torch.asarray(y)
+
+    def count(batch_size, max_iter):
+        clf = SoftmaxRegressionClassifier(
+            batch_size=batch_size, max_iter=max_iter, tol=None, random_state=0, **params
+        )
+        with Reads() as reads:
+            clf.fit(X, y)
+        return reads.n, clf.t_
+
+    (few, t_few), (many, t_many) = count(256, 4), count(16, 4)
+    assert t_many == 16 * t_few == 1600
+    measured = 24 * 4  # two batches of six power iterations, where it is due
+    assert many - few <= measured
+    one_more = count(16, 5)[0] - many
+    assert 0 < one_more <= 10
+
+
+def test_not_converging_warns():
+    X, y, _ = blobs(3)
+
+    with pytest.warns(ConvergenceWarning):
+        SoftmaxRegressionClassifier(max_iter=1).fit(STRICT(X), y)
