@@ -524,7 +524,7 @@ def _find(array):
     if array_namespace is None:
         raise TypeError(
             f"X is a {_name(array)}, and scikit-learn's array_api_dispatch is on: for "
-            "that scikit-learn 1.7 or newer is wanted. Convert X to NumPy, or upgrade."
+            "that scikit-learn 1.9 or newer is wanted. Convert X to NumPy, or upgrade."
         )
     if is_lazy_array(array) or not is_writeable_array(array):
         raise TypeError(

@@ -26,6 +26,7 @@ from sksoftmax._compat import (
     CallbackSupportMixin,
     Interval,
     StrOptions,
+    array_namespace,
     check_first_call,
     check_sample_weight,
     fit_context,
@@ -764,7 +765,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
-        tags.array_api_support = True
+        tags.array_api_support = array_namespace is not None
         return tags
 
     def to_logistic_regression(self):

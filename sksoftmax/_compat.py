@@ -8,7 +8,8 @@ check_first_call : the rules for `classes` in partial_fit, shared by all of its
     estimators.
 check_sample_weight : the rules for sample_weight, likewise.
 array_namespace : the functions for arrays of another library than NumPy, as
-    scikit-learn itself finds them (from version 1.7 on, which brings array-api-compat).
+    scikit-learn itself finds them. None before version 1.9: older ones convert less
+    (lists of classes, for one), and cannot move an estimator to a device.
 is_array_api_obj, is_lazy_array, is_writeable_array : what such arrays are, likewise.
 convert_to_numpy : from a device, for which each library has its own way.
 """
@@ -37,6 +38,7 @@ try:
         is_lazy_array,
         is_writeable_array,
     )
+    from sklearn.utils._array_api import move_estimator_to  # noqa: F401
 except ImportError:
     array_namespace = is_lazy_array = is_writeable_array = None
 

@@ -31,7 +31,7 @@ from sksoftmax._solver import SGD, AutomaticStep, Problem, State
 
 pytestmark = [
     pytest.mark.skipif(
-        array_namespace is None, reason="needs scikit-learn 1.7 or newer"
+        array_namespace is None, reason="needs scikit-learn 1.9 or newer"
     ),
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
 ]
@@ -508,17 +508,16 @@ def test_a_logistic_regression_of_it_predicts_the_same(to):
 
 @on_each_library
 def test_scikit_learn_moves_the_model(to):
-    converted = pytest.importorskip("sklearn.utils._array_api")
-    if not hasattr(converted, "move_estimator_to"):
-        pytest.skip("scikit-learn 1.9 or newer moves estimators")
+    from sklearn.utils import _array_api as of_sklearn
+
     X, y, _ = blobs(4)
     names = np.array(["a", "b", "c", "d"])[y]
     expected = SoftmaxRegressionClassifier(random_state=0, **MINI).fit(X, names)
-    xp, _, device = converted.get_namespace_and_device(to(X))
+    xp, _, device = of_sklearn.get_namespace_and_device(to(X))
 
-    moved = converted.move_estimator_to(expected, xp, device)
+    moved = of_sklearn.move_estimator_to(expected, xp, device)
     moved.partial_fit(to(X), names)
-    back = converted.move_estimator_to(moved, np, "cpu")
+    back = of_sklearn.move_estimator_to(moved, np, "cpu")
     expected.partial_fit(X, names)
 
     assert isinstance(expected.coef_, np.ndarray)
@@ -572,7 +571,7 @@ def test_old_versions_of_scikit_learn_are_named(monkeypatch):
     X, y, _ = blobs(3)
     monkeypatch.setattr(arrays, "array_namespace", None)
 
-    with pytest.raises(TypeError, match=r"scikit-learn 1\.7 or newer is wanted"):
+    with pytest.raises(TypeError, match=r"scikit-learn 1\.9 or newer is wanted"):
         SoftmaxRegressionClassifier().fit(STRICT(X), y)
 
 
