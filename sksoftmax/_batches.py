@@ -4,12 +4,14 @@ Below, `weights` has the shape (n_weights, n_columns): a row for each feature an
 an intercept is fitted, one more at the end.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 
 from sksoftmax._arrays import namespace
+from sksoftmax._threads import threads_for
 
 
 class Moments(NamedTuple):
@@ -121,9 +123,10 @@ class _Rows:
             rows = np.flatnonzero(self.xp.to_numpy(sample_weight))
             usual = self._usual_values(self.index(spread(rows, 128)))
         moments = Moments(0.0, zeros, zeros, usual, zeros)
-        for part in parts(slice(0, self.n_samples), self._chunk_rows):
-            chunk = self._chunk_moments(part, sample_weight[part], usual)
-            moments = moments.merge(chunk)
+        with threads_for(0, math.inf, self.xp.thread_pools):
+            for part in parts(slice(0, self.n_samples), self._chunk_rows):
+                chunk = self._chunk_moments(part, sample_weight[part], usual)
+                moments = moments.merge(chunk)
         return moments
 
     def _usual_values(self, rows):
@@ -271,7 +274,7 @@ class DenseRows(_Rows):
         common = 0  # a number is quicker
         if usual.any():
             common = xp.asarray(usual.astype(dtype))
-        unusual = weighted_sum(xp.astype(common != X, self.dtype))
+        unusual = weighted_sum(xp.differs(X, common))
         mean = weighted_sum(X) / (total or 1)
         squares = weighted_sum(X * X) - total * mean**2
         if (total * mean**2 > 4 * squares).any():

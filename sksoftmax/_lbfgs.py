@@ -7,7 +7,7 @@ from sksoftmax._arrays import namespace
 from sksoftmax._batches import parts, pick, spread
 from sksoftmax._preconditioner import CenteredDiagonal, Diagonal, ridge
 from sksoftmax._solver import Plateau, Problem, State
-from sksoftmax._threads import blas_threads_for
+from sksoftmax._threads import threads_for
 
 MEMORY = 5
 REFRESH_TIMES = frozenset([0] + [8 * 4**k for k in range(24)])  # steps
@@ -52,7 +52,7 @@ class FullBatch:
         self._weights = pick(weights, self._columns)
         self._pairs: deque = deque(maxlen=MEMORY)
         self.stalled = False
-        with self._blas_threads():
+        with self._threads():
             self.objective, self._grad = self._evaluate(self._weights)
         self._slopes = self._pseudo_gradient()
         self._objectives = [self.objective]
@@ -121,13 +121,13 @@ class FullBatch:
     def start(self, rho: float) -> None:
         """Measure the curvature and find the first direction."""
         self._rho = rho
-        with self._blas_threads():
+        with self._threads():
             self._prepare()
 
     def _steps(self, rho: float):
         self.start(rho)
         while not self.stalled:
-            with self._blas_threads():
+            with self._threads():
                 self.step()
                 self._prepare()
             if not math.isfinite(self.objective):
@@ -175,7 +175,7 @@ class FullBatch:
     def consider(self, weights) -> bool:
         """Go on from these weights, if the objective is lower there."""
         weights = pick(weights, self._columns)
-        with self._blas_threads():
+        with self._threads():
             objective, grad = self._evaluate(weights)
             if not objective < self.objective:
                 return False
@@ -338,9 +338,10 @@ class FullBatch:
     def _apply(self, grad, out=None):
         return self._preconditioner.apply(grad, self._columns, out)
 
-    def _blas_threads(self):
+    def _threads(self):
         n_rows = min(self._n_rows, self._part_rows)
-        return blas_threads_for(self._problem.multiply_adds(n_rows), LARGE_PRODUCT)
+        multiply_adds = self._problem.multiply_adds(n_rows)
+        return threads_for(multiply_adds, LARGE_PRODUCT, self._xp.thread_pools)
 
 
 def _length(curvature: float, product: float) -> float:

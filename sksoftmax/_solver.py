@@ -9,7 +9,7 @@ import numpy as np
 
 from sksoftmax._batches import parts, pick, put, spread
 from sksoftmax._preconditioner import largest_eigenvalue, ridge
-from sksoftmax._threads import blas_threads_for
+from sksoftmax._threads import threads_for
 
 MONITORED_ROWS = 2048
 # Multiply-adds from which a product gets all BLAS threads. Measured: at 4 million one
@@ -57,7 +57,7 @@ class Problem:
         The loss is a number on the device. With `anchor`, other weights, the gradient
         is less the one at those.
         """
-        y, sample_weight = self.y[rows], self.sample_weight[rows] / n_rows
+        y, sample_weight = self.y[rows], pick(self.sample_weight, rows) / n_rows
         raw = batch.raw_prediction(weights)
         value, grad_raw = self.loss.loss_gradient(raw, y, sample_weight)
         if anchor is not None:
@@ -291,7 +291,8 @@ class SGD:
         measured, and at the end.
         """
         multiply_adds = self._problem.multiply_adds(np.diff(edges).max())
-        with blas_threads_for(multiply_adds, LARGE_PRODUCT):
+        pools = self._problem.data.xp.thread_pools
+        with threads_for(multiply_adds, LARGE_PRODUCT, pools):
             self._epoch(order, edges)
 
     def _epoch(self, order, edges) -> None:

@@ -1,4 +1,4 @@
-"""How many BLAS threads a training loop gets."""
+"""How many threads a training loop gets for its products."""
 
 import threading
 from collections.abc import Iterator
@@ -19,20 +19,25 @@ def _blas_libraries() -> list:
 
 
 @contextmanager
-def blas_threads_for(multiply_adds: float, large: float) -> Iterator[None]:
+def threads_for(multiply_adds: float, large: float, pools=()) -> Iterator[None]:
     """Keep BLAS on one thread where its matrix products are not large.
 
     Threads wait for each other at every product: `large` is what makes up for it.
+    `pools` are other libraries, with get_num_threads and set_num_threads, which leave
+    the products to BLAS and get one thread.
 
     Of fits that overlap in several Python threads one alone sets the limit and lifts
     it. Each would restore what it found, and the last find one thread and leave BLAS
     there for ever.
     """
+    libraries = list(pools)
     tiny = 0 < multiply_adds < _TINY_PRODUCT
-    if tiny or multiply_adds >= large or not _limit.acquire(blocking=False):
+    if not tiny and multiply_adds < large:
+        libraries += _blas_libraries()
+    if not libraries or not _limit.acquire(blocking=False):
         yield
         return
-    found = [(library, library.get_num_threads()) for library in _blas_libraries()]
+    found = [(library, library.get_num_threads()) for library in libraries]
     try:
         for library, _ in found:
             library.set_num_threads(1)

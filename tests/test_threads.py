@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from threadpoolctl import ThreadpoolController
 
-from sksoftmax._threads import blas_threads_for
+from sksoftmax._threads import threads_for
 
 
 def n_threads():
@@ -24,23 +24,23 @@ def two_threads():
 
 
 def test_small_products_get_one_thread_and_then_all_again():
-    with blas_threads_for(99_000, large=100_000):
+    with threads_for(99_000, large=100_000):
         assert n_threads() == {1}
     assert n_threads() == {2}
 
 
 def test_large_products_keep_all_threads():
-    with blas_threads_for(100_000, large=100_000):
+    with threads_for(100_000, large=100_000):
         assert n_threads() == {2}
 
 
 def test_tiny_products_do_not_ask():
-    with blas_threads_for(100, large=100_000):
+    with threads_for(100, large=100_000):
         assert n_threads() == {2}
 
 
 def test_an_error_lifts_the_limit():
-    with pytest.raises(KeyError), blas_threads_for(10_000, large=20_000):
+    with pytest.raises(KeyError), threads_for(10_000, large=20_000):
         raise KeyError
     assert n_threads() == {2}
 
@@ -49,14 +49,14 @@ def test_overlapping_limits_leave_all_threads():
     first_in, second_in, first_out = (threading.Event() for _ in range(3))
 
     def first():
-        with blas_threads_for(10_000, large=20_000):
+        with threads_for(10_000, large=20_000):
             first_in.set()
             assert second_in.wait(10)
         first_out.set()
 
     def second():
         assert first_in.wait(10)
-        with blas_threads_for(10_000, large=20_000):
+        with threads_for(10_000, large=20_000):
             second_in.set()
             assert first_out.wait(10)
 
@@ -67,8 +67,8 @@ def test_overlapping_limits_leave_all_threads():
 
 
 def test_a_limit_within_a_limit_is_none_of_its_own():
-    with blas_threads_for(10_000, large=20_000):
-        with blas_threads_for(10_000, large=20_000):
+    with threads_for(10_000, large=20_000):
+        with threads_for(10_000, large=20_000):
             assert n_threads() == {1}
         assert n_threads() == {1}
     assert n_threads() == {2}

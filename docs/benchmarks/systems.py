@@ -164,14 +164,16 @@ def _river(task, seed, epochs):
     return Fit(seconds, lambda X: _softmax(X @ coef.T))
 
 
-def torch_epochs(task: Task, seed: int, optimizer: str, rate: float) -> Iterator[Fit]:
+def torch_epochs(
+    task: Task, seed: int, optimizer: str, rate: float, device: str = "cpu"
+) -> Iterator[Fit]:
     """Yield a model after each epoch of the loop that people write by hand."""
     import torch
 
     torch.manual_seed(seed)
-    X = torch.from_numpy(np.ascontiguousarray(task.X, np.float32))
-    y = torch.from_numpy(np.ascontiguousarray(task.y, np.int64))
-    layer = torch.nn.Linear(X.shape[1], int(y.max()) + 1)
+    X = torch.from_numpy(np.ascontiguousarray(task.X, np.float32)).to(device)
+    y = torch.from_numpy(np.ascontiguousarray(task.y, np.int64)).to(device)
+    layer = torch.nn.Linear(X.shape[1], int(y.max()) + 1, device=device)
     groups = [
         {"params": [layer.weight], "weight_decay": task.alpha},
         {"params": [layer.bias]},
@@ -180,20 +182,20 @@ def torch_epochs(task: Task, seed: int, optimizer: str, rate: float) -> Iterator
 
     def predict_proba(rows):
         with torch.no_grad():
-            rows = torch.from_numpy(np.ascontiguousarray(rows, np.float32))
-            return torch.softmax(layer(rows), dim=1).numpy()
+            rows = torch.from_numpy(np.ascontiguousarray(rows, np.float32)).to(device)
+            return torch.softmax(layer(rows), dim=1).cpu().numpy()
 
     seconds, epoch = 0.0, 0
     while True:
         started = time.perf_counter()
-        for rows in torch.randperm(len(y)).split(256):
+        for rows in torch.randperm(len(y), device=device).split(256):
             step.zero_grad()
             loss = torch.nn.functional.cross_entropy(layer(X[rows]), y[rows])
             loss.backward()
             step.step()
+        weights = layer.weight.detach().cpu().numpy()  # waits for the device
         seconds += time.perf_counter() - started
         epoch += 1
-        weights = layer.weight.detach().numpy()
         yield Fit(seconds, predict_proba, epoch, weights, f"rate {rate:g}")
 
 

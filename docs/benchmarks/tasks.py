@@ -95,16 +95,16 @@ def tiny(folder: Path | None = None) -> Task:
     return Task("tiny", X, y, X, y, C=1.0)
 
 
-def probe(folder: Path | None = None) -> Task:
+def probe(folder=None, n_train: int = 50_000, n_features: int = 512) -> Task:
     """Return embeddings of 1000 overlapping classes; their spectrum falls as 1/k."""
     rng = np.random.default_rng(0)
-    n_samples, n_features, n_classes = 60_000, 512, 1000
+    n_samples, n_classes = n_train + 10_000, 1000
     centers = rng.standard_normal((n_classes, n_features), dtype=np.float32)
     y = rng.integers(n_classes, size=n_samples)
     X = centers[y] * np.float32(0.25)
     X += rng.standard_normal(X.shape, dtype=np.float32)
     X = X @ _mixing(rng, n_features)
-    return _split("probe", X, y, 50_000, C=1.0)
+    return _split("probe", X, y, n_train, C=1.0)
 
 
 def tall(folder: Path | None = None) -> Task:
