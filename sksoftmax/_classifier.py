@@ -99,13 +99,13 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         Rows in a minibatch. As many as there are samples, or more, and each step uses
         all of them, in one pass over the rows. "auto" does so from the start where
         n_samples * n_features * n_classes is at most 4e7 (for sparse X: stored values
-        * n_classes at most 4e6). Otherwise it takes 512 rows (up to 1024 of more
-        than 512 classes), of dense X for as long
-        as an epoch of at most 65536 rows improves the objective by 5 % or more, and
-        then all. With ``solver="svrg"`` anchored minibatches come in between, on dense
-        X while an epoch of them divides the estimated distance to the optimum by four
-        or more; sparse X goes on with all rows after an epoch that gains less than
-        20 %. It is 256 with a `learning_rate` other than "auto".
+        * n_classes at most 4e6; on a GPU 1e9). Otherwise it takes 512 rows (up to 1024
+        of more than 512 classes; on a GPU 2048), of dense X for as long as an epoch of
+        at most 65536 rows improves the objective by 5 % or more, and then all. With
+        ``solver="svrg"`` anchored minibatches come in between, on dense X while an
+        epoch of them divides the estimated distance to the optimum by four or more;
+        sparse X goes on with all rows after an epoch that gains less than 20 %. It is
+        256 with a `learning_rate` other than "auto".
 
     max_iter : int, default=1000
         Most epochs, that is, passes over the data, of `fit`.
@@ -197,16 +197,17 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Labels, sorted.
+        Labels, sorted; always NumPy's.
 
     t_ : int
         Updates of the weights.
 
     coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
-        Weights of the features; one row for two classes.
+        Weights of the features; one row for two classes. Of X's library and on its
+        device, where scikit-learn's `array_api_dispatch` is on.
 
     intercept_ : ndarray of shape (1,) or (n_classes,)
-        Intercepts, zeros if `fit_intercept` is False.
+        Intercepts, zeros if `fit_intercept` is False; where `coef_` is.
 
     n_features_in_ : int
         Number of features seen during fit.
@@ -236,6 +237,12 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
     -----
     float32 and float64 are kept; 16-bit floats and 8- and 16-bit integers are trained
     on in float32, other integers in float64, and cast a batch at a time.
+
+    With scikit-learn 1.9 or newer and its `array_api_dispatch`, X may be a PyTorch
+    tensor, a CuPy array or another that follows the array API standard. All arrays,
+    predictions too, are then of its library and on its device, but for `classes_` and
+    labels that are strings; y and weights may be of any. Predictions and `partial_fit`
+    want the same library and device as `fit`.
 
     With scikit-learn 1.9 or newer, `set_callbacks` takes its callbacks, such as a
     progress bar. Each epoch of `fit` is a task. Where a callback asks to stop, `fit`
@@ -420,6 +427,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             If a parameter, X, y, the weights or the validation data cannot be used, or
             if the weights of the model became infinite. The estimator is then as it
             was before.
+        TypeError
+            If X is a sparse tensor, or an array that cannot be written to, or one on a
+            device without scikit-learn's `array_api_dispatch`.
         """
         if self.solver == "svrg" and not self._automatic:
             raise ValueError(
@@ -535,9 +545,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         Raises
         ------
         ValueError
-            If a parameter, X, y, `classes` or the weights cannot be used, or if the
-            weights of the model became infinite. The estimator is then as it was
-            before.
+            If a parameter, X, y, `classes` or the weights cannot be used, if X is of
+            another library or on another device than `coef_`, or if the weights of the
+            model became infinite. The estimator is then as it was before.
         """
         with self._all_or_nothing():
             self._validate_changed_params()  # fit_context does so in a first call only
