@@ -344,7 +344,7 @@ def test_many_rows_are_predicted_in_parts(digits, monkeypatch, layout):
     clf = SoftmaxRegressionClassifier().fit(X, y)
     whole = [getattr(clf, name)(layout(X)) for name in ("predict", "predict_proba")]
 
-    monkeypatch.setattr("sksoftmax._arrays.NumPyArrays.part_size", 16 * 100)
+    monkeypatch.setattr("sksoftmax._numpy_arrays.NumPyArrays.part_size", 16 * 100)
 
     assert_array_equal(clf.predict(layout(X)), whole[0])
     assert_allclose(clf.predict_proba(layout(X)), whole[1], rtol=1e-12)

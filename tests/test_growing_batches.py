@@ -154,7 +154,7 @@ def test_a_stream_goes_on_from_the_passes(blobs, objective):
 def test_parts_of_the_rows_add_up_to_all(blobs, monkeypatch, kind):
     X, y = kind(blobs[0]), blobs[1]
     whole = SoftmaxRegressionClassifier(random_state=0).fit(X, y)
-    monkeypatch.setattr("sksoftmax._arrays.NumPyArrays.part_size", 30 * 700)
+    monkeypatch.setattr("sksoftmax._numpy_arrays.NumPyArrays.part_size", 30 * 700)
 
     parts = SoftmaxRegressionClassifier(random_state=0).fit(X, y)
 
