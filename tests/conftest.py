@@ -7,11 +7,19 @@ os.environ.setdefault("SCIPY_ARRAY_API", "1")
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from scipy.special import logsumexp
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
+
+# python -m pytest --hypothesis-profile=nightly
+settings.register_profile("nightly", max_examples=2000, deadline=None)
+settings.register_profile(
+    "suite", max_examples=100, deadline=None, derandomize=True, database=None
+)
+settings.load_profile("suite")
 
 
 def _scaled(load):
