@@ -746,3 +746,32 @@ def test_not_converging_warns():
 
     with pytest.warns(ConvergenceWarning):
         SoftmaxRegressionClassifier(max_iter=1).fit(STRICT(X), y)
+
+
+@on_each_library
+@pytest.mark.parametrize("kind", ["read-only", "reversed"])
+def test_numpy_targets_of_any_layout(to, kind):
+    X, y, weight = blobs(3)
+    table = np.eye(3)[y] * 0.7 + 0.1
+    plain = SoftmaxRegressionClassifier(random_state=0).fit(to(X), table, weight)
+    if kind == "read-only":
+        table.flags.writeable = weight.flags.writeable = False
+    else:
+        table, weight = table[::-1].copy()[::-1], weight[::-1].copy()[::-1]
+
+    clf = SoftmaxRegressionClassifier(random_state=0).fit(to(X), table, weight)
+
+    assert_array_equal(to_numpy(clf.coef_), to_numpy(plain.coef_))
+
+
+@on_each_library
+def test_only_positive_definite_matrices_are_inverted(to):
+    matrix = np.array([[4.0, 1.0], [1.0, 3.0]])
+    xp = arrays.namespace(to(matrix))
+
+    inverse = to_numpy(xp.inverse(to(matrix)))
+
+    assert_allclose(inverse, np.linalg.inv(matrix))
+    assert_array_equal(inverse, inverse.T)
+    with pytest.raises(FloatingPointError, match="not positive definite"):
+        xp.inverse(to(-matrix))
