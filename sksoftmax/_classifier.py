@@ -1235,7 +1235,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
     def _model(self, problem):
         """Return coef_ and intercept_ as weights, (n_weights, n_columns)."""
-        return self._to_weights(problem, _dense(self.coef_).T, self.intercept_)
+        plain = problem.data.xp.without_history
+        coef, intercept = plain(_dense(self.coef_)), plain(self.intercept_)
+        return self._to_weights(problem, coef.T, intercept)
 
     def _to_weights(self, problem, coef, intercept):
         """Return weights of the centered features, a new array."""
@@ -1303,7 +1305,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         else:
             X, y = self._validate_both(X, y, reset=False)
         self._check_namespace(method, X)
-        xp, coef = namespace(X), self.coef_.T
+        xp = namespace(X)
+        coef, intercept = map(xp.without_history, (self.coef_.T, self.intercept_))
         n_classes = len(self.classes_)
         if y is not None:
             y = by_rows(self._encode(y), 0.0, n_classes, coef.dtype, xp)
@@ -1317,7 +1320,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         result = None
         for part in parts(slice(0, X.shape[0]), size):
             raw = product(xp.astype(X[part, :], coef.dtype), coef)
-            raw += self.intercept_
+            raw += intercept
             transformed = transform(loss, raw, None if y is None else y[part])
             if transformed.shape[0] == X.shape[0]:
                 return xp.by_row(transformed)

@@ -775,3 +775,19 @@ def test_only_positive_definite_matrices_are_inverted(to):
     assert_array_equal(inverse, inverse.T)
     with pytest.raises(FloatingPointError, match="not positive definite"):
         xp.inverse(to(-matrix))
+
+
+@NO_TORCH
+def test_weights_that_another_program_has_trained():
+    import torch
+
+    X, y, _ = blobs(3)
+    X = torch.asarray(X)
+    clf = SoftmaxRegressionClassifier(random_state=0).fit(X, y)
+    expected = clf.predict_proba(X)
+
+    clf.coef_ = torch.nn.Parameter(clf.coef_.clone())
+    clf.intercept_ = torch.nn.Parameter(clf.intercept_.clone())
+
+    assert torch.equal(clf.predict_proba(X), expected)
+    assert not clf.partial_fit(X, y).coef_.requires_grad
