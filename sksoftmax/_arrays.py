@@ -26,6 +26,7 @@ from sksoftmax._compat import (
 from sksoftmax._numpy_arrays import NUMPY
 from sksoftmax._other_arrays import StandardArrays, TorchArrays, TorchOnCPU
 
+_STRIDED = "torch.strided"  # the layout of a dense tensor
 _KNOWN: dict = {}  # by type or name of the namespace, and device
 
 
@@ -33,7 +34,7 @@ def namespace(array):
     """Return the functions for arrays of this kind, on the device of this one."""
     if isinstance(array, np.ndarray) or sp.issparse(array):
         return NUMPY
-    kind = type(array), array.device
+    kind = type(array), str(array.device)  # CuPy's devices cannot be hashed
     if kind not in _KNOWN:
         _KNOWN[kind] = _find(array)
     return _KNOWN[kind]
@@ -54,34 +55,53 @@ def _find(array):
     kind = StandardArrays
     if xp.__name__.endswith("torch"):
         kind = TorchOnCPU if array.device.type == "cpu" else TorchArrays
-    here = xp.__name__, array.device
-    return _KNOWN.setdefault(here, _KNOWN.get(here) or kind(xp, array.device))
+    here = xp.__name__, str(array.device)
+    if here not in _KNOWN:
+        _KNOWN[here] = kind(xp, array.device)
+    return _KNOWN[here]
 
 
-def namespace_given(X):
-    """Return the functions for an X as a caller gives it.
+def namespace_given(array, name: str):
+    """Return the functions for an array as a caller gives it; `name` is for errors.
 
     For lists, data frames and sparse matrices these are NumPy's, and for arrays of
     other libraries too, unless scikit-learn's `array_api_dispatch` is on.
     """
-    if isinstance(X, np.ndarray) or sp.issparse(X):
+    if isinstance(array, np.ndarray | np.generic) or sp.issparse(array):
         return NUMPY
-    strided = str(getattr(X, "layout", "torch.strided")) == "torch.strided"
-    if not strided or type(X).__module__.startswith("cupyx.scipy.sparse"):
+    is_array = is_array_api_obj(array)
+    strided = not is_array or str(getattr(array, "layout", _STRIDED)) == _STRIDED
+    if not strided or type(array).__module__.startswith("cupyx.scipy.sparse"):
         raise TypeError(
-            f"X is a sparse {_name(X)}, but sparse X is wanted as a SciPy CSR array, "
-            "and on other devices X is wanted dense. Convert it to one of these, for "
-            "example with X.to_dense()."
+            f"{name} is a sparse {_name(array)}, but sparse X is wanted as a SciPy CSR "
+            "array, and all else dense. Convert it, for example with to_dense()."
         )
-    if get_config()["array_api_dispatch"] and is_array_api_obj(X):
-        return namespace(X)
-    return NUMPY
+    if not (is_array and get_config()["array_api_dispatch"]):
+        return NUMPY
+    if "complex" in str(array.dtype):
+        raise ValueError(
+            f"Complex data not supported: {name} is of {array.dtype}. Pass reals."
+        )
+    return namespace(array)
 
 
-def given_to_numpy(array):
-    """Return labels, weights or whatever is no array of another library in NumPy."""
-    xp = NUMPY if array is None else namespace_given(array)
-    return array if xp is NUMPY else xp.to_numpy(array)
+def given_to_numpy(array, name: str):
+    """Return an array of any library in NumPy, and all else as it is."""
+    if array is None or isinstance(array, np.ndarray | np.generic):
+        return array
+    xp = namespace_given(array, name)
+    if xp is not NUMPY:
+        return xp.to_numpy(array)
+    if not is_array_api_obj(array):
+        return array
+    try:
+        return np.asarray(array)
+    except (TypeError, RuntimeError) as error:
+        raise TypeError(
+            f"{name}, of the type {_name(array)} on {array.device}, cannot be taken as "
+            f"NumPy's: {error}. To train and predict where X is, call "
+            "sklearn.set_config(array_api_dispatch=True) first."
+        ) from error
 
 
 def _name(array) -> str:

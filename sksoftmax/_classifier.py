@@ -20,7 +20,7 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sksoftmax._arrays import given_to_numpy, namespace, namespace_given
+from sksoftmax._arrays import NUMPY, given_to_numpy, namespace, namespace_given
 from sksoftmax._batches import Moments, parts, training_rows
 from sksoftmax._compat import (
     CallbackSupportMixin,
@@ -30,7 +30,6 @@ from sksoftmax._compat import (
     check_first_call,
     check_sample_weight,
     fit_context,
-    is_array_api_obj,
 )
 from sksoftmax._growth import spread_columns, spread_state
 from sksoftmax._loss import cross_entropy
@@ -49,6 +48,8 @@ from sksoftmax._targets import (
     weights_by_class,
 )
 
+# Labels of these dtypes are predicted on X's device, others in NumPy.
+_LABELS = "bool", "int8", "uint8", "int16", "int32", "int64", "float32", "float64"
 _MIN_SHARE = 1e-3  # of a new iterate in the average of a stream
 _PREDICTED_PARTS = 4  # times `part_size` numbers of X or of predictions at a time
 
@@ -241,8 +242,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
     With scikit-learn 1.9 or newer and its `array_api_dispatch`, X may be a PyTorch
     tensor, a CuPy array or another that follows the array API standard. All arrays,
     predictions too, are then of its library and on its device, but for `classes_` and
-    labels that are strings; y and weights may be of any. Predictions and `partial_fit`
-    want the same library and device as `fit`.
+    labels that it has no numbers for, such as strings; y and weights may be of any.
+    Predictions and `partial_fit` want the same library and device as `fit`.
 
     With scikit-learn 1.9 or newer, `set_callbacks` takes its callbacks, such as a
     progress bar. Each epoch of `fit` is a task. Where a callback asks to stop, `fit`
@@ -555,7 +556,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             X, y = self._validate_both(X, y, reset=first)
             if not first:
                 self._check_namespace("partial_fit", X)
-            self._announce(given_to_numpy(classes), y, first)
+            self._announce(given_to_numpy(classes, "classes"), y, first)
             y = self._encode(y)
             sample_weight = _check_weight(sample_weight, X)
             class_count = class_totals(y, sample_weight, len(self.classes_))
@@ -623,10 +624,10 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         indices = self._for_each_part(
             "predict", X, lambda loss, raw, y: loss.predict(raw)
         )
-        xp = namespace(indices)
-        if self.classes_.dtype.kind in "biuf":
-            return xp.take(xp.asarray(self.classes_), indices, axis=0)
-        return self.classes_[xp.to_numpy(indices)]
+        xp, dtype = namespace(indices), self.classes_.dtype
+        if xp is NUMPY or dtype.name not in _LABELS or not dtype.isnative:
+            return self.classes_[xp.to_numpy(indices)]
+        return xp.take(xp.asarray(self.classes_), indices, axis=0)
 
     def predict_proba(self, X):
         """Return the probability of each class.
@@ -683,9 +684,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         if is_table(y):
             check_is_fitted(self)
             y = self.classes_[likeliest(self._encode(self._table(y)))]
-        predicted, y, sample_weight = map(
-            given_to_numpy, (self.predict(X), y, sample_weight)
-        )
+        predicted = given_to_numpy(self.predict(X), "y")
+        y = given_to_numpy(y, "y")
+        sample_weight = given_to_numpy(sample_weight, "sample_weight")
         return accuracy_score(y, predicted, sample_weight=sample_weight)
 
     def surprisal(self, X, y):
@@ -894,24 +895,17 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                 f"X has the shape {tuple(X.shape)}, but rows of features are wanted. "
                 "Flatten images with X.reshape(n_samples, -1)."
             )
-        xp = namespace_given(X)
+        xp = namespace_given(X, "X")
+        X = given_to_numpy(X, "X") if xp is NUMPY else xp.without_history(X)
         try:
             checked = validate_data(
                 self,
-                xp.without_history(X),
+                X,
                 y,
                 accept_sparse="csr",
                 dtype=xp.accepted_dtypes,
                 reset=reset,
             )
-        except (TypeError, RuntimeError) as error:
-            if isinstance(X, np.ndarray) or not is_array_api_obj(X):
-                raise
-            raise TypeError(
-                f"X, of the type {type(X).__name__} on {X.device}, cannot be taken as "
-                f"NumPy's: {error} To train and predict where X is, call "
-                "sklearn.set_config(array_api_dispatch=True) first."
-            ) from error
         except ValueError as error:
             if "could not convert" not in str(error):
                 raise
@@ -924,14 +918,16 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
     def _validate_both(self, X, y, reset):
         """Return X and y: labels, (n_samples,), or a ProbabilityTable."""
         if not is_table(y):
-            return self._validate(X, given_to_numpy(y), reset)
+            return self._validate(X, given_to_numpy(y, "y"), reset)
         X, table = self._validate(X, reset=reset), self._table(y, X)
         check_consistent_length(X, table.rows)
         return X, table
 
     def _table(self, y, X=None):
         """Return y, of several columns, as a ProbabilityTable, where X is."""
-        names, order, xp = None, None, namespace_given(y)
+        names, order, xp = None, None, namespace_given(y, "y")
+        if xp is NUMPY:
+            y = given_to_numpy(y, "y")
         if hasattr(y, "columns"):
             names, order = order_of_columns(y.columns)
         if not hasattr(y, "dtype") and not hasattr(y, "iloc"):  # nor array nor pandas
@@ -948,7 +944,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             ) from error
         if order is not None and (order[1:] < order[:-1]).any():
             rows = rows[:, order]
-        here = xp if X is None else namespace_given(X)
+        here = xp if X is None else namespace(X)
         if here is not xp:
             rows = here.asarray(xp.to_numpy(rows))
         return ProbabilityTable(rows, names)
@@ -1333,7 +1329,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
 def _check_weight(sample_weight, X):
     """Return the weights of the rows of X, a new NumPy array of float64."""
-    return check_sample_weight(given_to_numpy(sample_weight), X.shape[0])
+    sample_weight = given_to_numpy(sample_weight, "sample_weight")
+    return check_sample_weight(sample_weight, X.shape[0])
 
 
 def _converted(value, converter):

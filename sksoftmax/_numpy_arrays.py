@@ -64,7 +64,6 @@ class NumPyArrays:
     sqrt = staticmethod(np.sqrt)
     subtract = staticmethod(np.subtract)
     sum = staticmethod(np.add.reduce)
-    vdot = staticmethod(np.vdot)  # the sum of all products of entries
     where = staticmethod(np.where)
     zeros = staticmethod(np.zeros)
 
@@ -149,6 +148,11 @@ class NumPyArrays:
         return product
 
     @staticmethod
+    def vdot(a, b):
+        """Return the sum of all products of entries."""
+        return float(np.vdot(a, b))
+
+    @staticmethod
     def row_dots(a, b):
         """Return the product of each row with the other's, shape (n_rows,)."""
         return np.einsum("ij,ij->i", a, b)
@@ -166,7 +170,6 @@ class NumPyArrays:
     @staticmethod
     def capped(step_size: float, slope, loss, dtype):
         """Return the step size, or loss / slope where it is the smaller one."""
-        slope = float(slope)
         return float(loss / slope) if slope * step_size > loss else step_size
 
     @staticmethod

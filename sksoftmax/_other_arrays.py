@@ -209,7 +209,10 @@ class TorchArrays(StandardArrays):
         self.accepted_dtypes += torch.float16, torch.bfloat16
 
     def to_numpy(self, array):
-        return array.detach().cpu().numpy()
+        array = array.detach().cpu().resolve_neg()
+        if array.dtype == self._torch.bfloat16:  # which NumPy does not have
+            array = array.float()
+        return array.numpy()
 
     def without_history(self, X):
         return X.detach()

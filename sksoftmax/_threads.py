@@ -27,7 +27,8 @@ def threads_for(multiply_adds: float, large: float, pools=()) -> Iterator[None]:
     the products to BLAS and get one thread.
 
     Of fits that overlap in several Python threads one alone sets the limit and lifts
-    it. Each would restore what it found, and the last find one thread and leave BLAS
+    it. (Of PyTorch's threads a Python thread that first uses it meanwhile keeps one.)
+    Each would restore what it found, and the last find one thread and leave BLAS
     there for ever.
     """
     libraries = list(pools)
