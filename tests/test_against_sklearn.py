@@ -135,6 +135,7 @@ def test_offsets_at_the_limit_of_float32_are_no_silent_failure(digits, batch_siz
     assert clf.score(far, y) > 0.9
 
 
+@pytest.mark.slow
 def test_many_classes_and_unscaled_features(objective):
     rng = np.random.RandomState(0)
     centers = rng.standard_normal((300, 20)) * 50

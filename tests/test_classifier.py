@@ -226,6 +226,7 @@ def test_duplicates_and_explicit_zeros_in_sparse_rows(counts, duplicates):
     assert_array_equal(messy.indices, before.indices)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "trained_in"),
     [
@@ -675,6 +676,7 @@ def test_gram_of_too_many_features_is_refused():
         clf.fit(X, np.arange(50) % 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", ["auto", 64])
 @pytest.mark.parametrize("preconditioner", ["gram", "diagonal"])
 @pytest.mark.parametrize(

@@ -120,6 +120,7 @@ def test_halving_search_over_epochs(digits):
     assert search.best_params_["alpha"] == 1e-4
 
 
+@pytest.mark.slow
 def test_cross_val_predict(iris):
     X, y = iris
     ours, theirs = (
@@ -133,6 +134,7 @@ def test_cross_val_predict(iris):
     assert_allclose(ours, theirs, atol=1e-2)
 
 
+@pytest.mark.slow
 def test_calibration(iris):
     X, y = iris
     ours, theirs = drop_in(lambda clf: CalibratedClassifierCV(clf, cv=3), X, y)
@@ -169,6 +171,7 @@ def test_temperature(iris, n_classes, labels):
     assert_array_equal(cooled.predict(X), sure.predict(X))
 
 
+@pytest.mark.slow
 def test_thresholds(cancer):
     X, y = cancer
     fixed, peer = drop_in(
@@ -188,6 +191,7 @@ def test_stacking(iris):
     assert ours.score(X, y) > 0.95
 
 
+@pytest.mark.slow
 def test_bagging(iris):
     X, y = iris
     ours, theirs = drop_in(

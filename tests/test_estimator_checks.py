@@ -20,15 +20,13 @@ EXPECTED_FAILURES = {
     "learning_rate": {"check_class_weight_classifiers": OVERSHOOTS},
 }
 
-SETTINGS = [
-    {},
+SETTINGS = [{}, {"batch_size": 7}, {"solver": "svrg"}]
+MORE_SETTINGS = [
     {"average": False},
     {"preconditioner": "diagonal"},
     {"learning_rate": "constant", "average": False, "batch_size": 256},
     {"early_stopping": True},
     {"warm_start": True},
-    {"batch_size": 7},
-    {"solver": "svrg"},
     {"solver": "svrg", "batch_size": 7},
     {"l1_ratio": 0.5},
     {"l1_ratio": 1.0, "batch_size": 7},
@@ -55,4 +53,14 @@ def expected_failures(estimator):
     expected_failed_checks=expected_failures,
 )
 def test_scikit_learn_check(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@parametrize_with_checks(
+    [SoftmaxRegressionClassifier(**setting) for setting in MORE_SETTINGS],
+    expected_failed_checks=expected_failures,
+)
+def test_scikit_learn_check_of_more_settings(estimator, check):
     check(estimator)

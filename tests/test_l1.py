@@ -101,6 +101,7 @@ def test_all_rows_reach_the_optimum_and_its_zeros(
     assert_array_equal(clf.coef_ == 0, exact.coef_ == 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["iris", "digits", "breast_cancer"])
 @L1_RATIO
 @LAYOUT

@@ -126,6 +126,7 @@ def test_tol_bounds_the_gap(task, objective, name, C, tol, batch_size):
     assert ours - best <= tol * max(best, floor)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", ["auto", 64])
 def test_a_path_of_warm_starts(digits, objective, batch_size):
     X, y = digits
