@@ -279,7 +279,7 @@ class TorchOnCPU(TorchArrays):
         if X.dtype == dtype:
             NUMPY.take_rows(X.numpy(), rows.numpy(), out.numpy().dtype, out.numpy())
             return out
-        return self.take(X, rows, axis=0).to(dtype)
+        return self._torch.index_select(X, 0, rows).to(dtype)
 
     def exp(self, array, out=None):
         if out is None:
@@ -289,6 +289,19 @@ class TorchOnCPU(TorchArrays):
 
     def log(self, array):
         return self._torch.from_numpy(np.log(array.numpy()))
+
+    def sum(self, array, axis):
+        total = np.add.reduce(array.numpy(), axis=axis)
+        return self._torch.from_numpy(np.asarray(total))
+
+    def max(self, array, axis):
+        return self._torch.from_numpy(np.maximum.reduce(array.numpy(), axis=axis))
+
+    def by_column(self, array):
+        return self._torch.from_numpy(NUMPY.by_column(array.numpy()))
+
+    def take(self, array, indices, axis):
+        return self._torch.from_numpy(array.numpy().take(indices.numpy(), axis))
 
     def matmul(self, left, right):
         return self._torch.from_numpy(left.numpy() @ right.numpy())

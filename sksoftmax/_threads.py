@@ -7,7 +7,7 @@ from functools import cache
 
 from threadpoolctl import ThreadpoolController
 
-_limit = threading.Lock()
+_blas_limit, _pool_limit = threading.Lock(), threading.Lock()
 # Multiply-adds below which OpenBLAS takes one thread of its own accord.
 _TINY_PRODUCT = 9000
 
@@ -31,11 +31,15 @@ def threads_for(multiply_adds: float, large: float, pools=()) -> Iterator[None]:
     Each would restore what it found, and the last find one thread and leave BLAS
     there for ever.
     """
-    libraries = list(pools)
     tiny = 0 < multiply_adds < _TINY_PRODUCT
-    if not tiny and multiply_adds < large:
-        libraries += _blas_libraries()
-    if not libraries or not _limit.acquire(blocking=False):
+    libraries = [] if tiny or multiply_adds >= large else _blas_libraries()
+    with _one_thread(libraries, _blas_limit), _one_thread(pools, _pool_limit):
+        yield
+
+
+@contextmanager
+def _one_thread(libraries, limit) -> Iterator[None]:
+    if not libraries or not limit.acquire(blocking=False):
         yield
         return
     found = [(library, library.get_num_threads()) for library in libraries]
@@ -46,4 +50,4 @@ def threads_for(multiply_adds: float, large: float, pools=()) -> Iterator[None]:
     finally:
         for library, n_threads in found:
             library.set_num_threads(n_threads)
-        _limit.release()
+        limit.release()

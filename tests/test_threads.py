@@ -72,3 +72,22 @@ def test_a_limit_within_a_limit_is_none_of_its_own():
             assert n_threads() == {1}
         assert n_threads() == {1}
     assert n_threads() == {2}
+
+
+def test_the_limit_of_a_pool_is_not_that_of_blas():
+    class Pool:
+        n_threads = 4
+
+        def get_num_threads(self):
+            return self.n_threads
+
+        def set_num_threads(self, n_threads):
+            self.n_threads = n_threads
+
+    pool = Pool()
+
+    with threads_for(100_000, large=100_000, pools=(pool,)):
+        assert (pool.n_threads, n_threads()) == (1, {2})
+        with threads_for(10_000, large=20_000):  # as where a matrix is inverted
+            assert (pool.n_threads, n_threads()) == (1, {1})
+    assert (pool.n_threads, n_threads()) == (4, {2})
