@@ -1150,7 +1150,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         )
         plateau = None
         if self._stops_early is not False:
-            plateau = Plateau(self.tol or 0.0, self.n_iter_no_change, problem.floor)
+            plateau = Plateau(
+                self.tol or 0.0, int(self.n_iter_no_change), problem.floor
+            )
         return Validation(judge, rows, plateau)
 
     def _problem(self, data, y, weight):

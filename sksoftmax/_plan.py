@@ -31,6 +31,8 @@ class Plan:
     def __init__(self, params, problem: Problem) -> None:
         """Read the parameters off the attributes of `params`, the estimator."""
         self._params, self._problem = params, problem
+        # Python's, as NumPy's narrow ones overflow.
+        self._patience = int(params.n_iter_no_change)
         self._automatic = params.learning_rate == "auto"
 
     def epochs(self, state: State, rows, rng):
@@ -46,7 +48,7 @@ class Plan:
         may_grow = self._automatic and params.batch_size == "auto"
         passes_pay = may_grow and data.full_passes_pay
         if not (exact or passes_pay):
-            plateau = Plateau(tol, params.n_iter_no_change, problem.floor)
+            plateau = Plateau(tol, self._patience, problem.floor)
             solver = self._sgd(state, rng)
             yield from solver.epochs(rows, edges, rng, params.shuffle, plateau)
             return
@@ -70,7 +72,7 @@ class Plan:
         elif exact:
             yield from FullBatch(problem, state, rows, metric).to_the_optimum(tol)
         else:  # passes are cheap and gain unevenly: two count as one epoch
-            plateau = Plateau(tol, 2 * params.n_iter_no_change, problem.floor)
+            plateau = Plateau(tol, 2 * self._patience, problem.floor)
             full_batch = FullBatch(problem, state, rows, metric)
             yield from full_batch.while_it_pays(plateau)
 
@@ -94,7 +96,7 @@ class Plan:
                     batch_size = n_rows
                 elif n_columns > batch_size:  # or most classes are absent
                     batch_size = min(n_columns, 2 * batch_size)
-        return min(batch_size, n_rows)
+        return min(int(batch_size), n_rows)
 
     def _edges(self, n_rows: int, batch_size: int):
         """Return where to cut rows into batches: as textbooks do, or all alike."""

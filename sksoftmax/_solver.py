@@ -254,13 +254,14 @@ class SGD:
 
     def __init__(self, problem: Problem, state: State, step, min_share=0.0) -> None:
         """Go on from `state`; to an average an update adds at least `min_share`."""
-        self._averaged_at = state.t
+        self._start = self._averaged_at = state.t
         self._problem, self.state, self._step = problem, state, step
         self._min_share = min_share
         self._averages = state.average is not state.weights
-        # When the weights last took their share of the penalty; one number if together.
+        # How many updates after the start the weights last took their share of the
+        # penalty; one number if together.
         n_counts = 1 if problem.data.touches_all else problem.data.n_weights
-        self._last = np.full(n_counts, state.t) if step.lazy else None
+        self._last = np.zeros(n_counts, np.int64) if step.lazy else None
 
     def epochs(self, rows, edges, rng, shuffle: bool, plateau: Plateau):
         """Yield itself, objective and whether that has converged after each epoch."""
@@ -318,7 +319,7 @@ class SGD:
             state.t += 1
             self._step.descend(weights, grad, loss, batch.columns)
             if self._last is not None:
-                self._last[batch.columns] = state.t - self._step.owed
+                self._last[batch.columns] = self._elapsed - self._step.owed
             if not isinstance(batch.columns, slice):
                 put(state.weights, batch.columns, weights)
             if self._averages and (k + 1) * n_averages // n_batches > (
@@ -352,7 +353,7 @@ class SGD:
         """Return the weights of those columns, a view or a copy, up to date."""
         weights = pick(self.state.weights, columns)
         if self._last is not None:
-            missed = self.state.t - self._last[columns]
+            missed = self._elapsed - self._last[columns]
             if missed.any():
                 drift = self._step.drift
                 if drift is not None:
@@ -363,7 +364,11 @@ class SGD:
     def _settle(self) -> None:
         self._catch_up(slice(None))
         if self._last is not None:
-            self._last[:] = self.state.t
+            self._last[:] = self._elapsed
+
+    @property
+    def _elapsed(self) -> int:
+        return self.state.t - self._start
 
 
 def batch_edges(n_rows: int, batch_size: int, even: bool):
@@ -384,4 +389,4 @@ def constant(eta0: float) -> Callable[[int], float]:
 
 def inverse_scaling(eta0: float, power_t: float) -> Callable[[int], float]:
     """Return the step size eta0 / t**power_t."""
-    return lambda t: eta0 / t**power_t
+    return lambda t: eta0 * t**-power_t  # t**power_t might overflow
