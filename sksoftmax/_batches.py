@@ -84,6 +84,46 @@ def training_rows(X, dtype, fit_intercept: bool) -> "DenseRows | SparseRows":
     return rows(X, dtype, fit_intercept)
 
 
+def with_sound_places(X):
+    """Return X, and sparse X as CSR, if all its numbers have a place within it.
+
+    SciPy's loops do not look: they would read and write beyond their arrays.
+    """
+    if not sp.issparse(X) or X.ndim != 2:
+        return X
+    try:
+        if X.format == "csr":
+            if not _is_sound(X):
+                entries = X.data, X.indices, X.indptr  # the check writes to its matrix
+                sp.csr_array(entries, shape=X.shape).check_format(full_check=True)
+            return X
+        if X.format == "coo":
+            sp.coo_array((X.data, (X.row, X.col)), shape=X.shape)
+        elif X.format in ("csc", "bsr"):
+            kind = sp.csc_array if X.format == "csc" else sp.bsr_array
+            entries = X.data, X.indices, X.indptr
+            kind(entries, shape=X.shape).check_format(full_check=True)
+        return with_sound_places(X.tocsr())
+    except ValueError as error:
+        raise ValueError(
+            f"X is a sparse matrix with an index out of its range: {error}. Build X "
+            "anew, for example with csr_array((data, (rows, columns)), shape=shape)."
+        ) from error
+
+
+def _is_sound(X) -> bool:
+    """Return whether rows and columns of CSR data are in order; quicker than SciPy."""
+    n_stored = X.indptr[-1]
+    indices = X.indices[:n_stored]
+    return bool(
+        len(X.indptr) == X.shape[0] + 1
+        and X.indptr[0] == 0
+        and (X.indptr[1:] >= X.indptr[:-1]).all()
+        and n_stored <= min(len(X.data), len(X.indices))
+        and (n_stored == 0 or (indices.min() >= 0 and indices.max() < X.shape[1]))
+    )
+
+
 class _Rows:
     """What dense and sparse rows share."""
 

@@ -21,7 +21,7 @@ from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sksoftmax._arrays import NUMPY, given_to_numpy, namespace, namespace_given
-from sksoftmax._batches import Moments, parts, training_rows
+from sksoftmax._batches import Moments, parts, training_rows, with_sound_places
 from sksoftmax._compat import (
     CallbackSupportMixin,
     Interval,
@@ -464,7 +464,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             if self._stops_early is True and X_val is None:
                 rows, held_out = self._split(rows, y, rng)
             training_weight = np.zeros_like(weight)
-            training_weight[rows] = weight[rows] * (len(rows) / weight[rows].sum())
+            training_weight[rows] = weight[rows] * _mean_one(weight[rows])
             dtype = namespace(X).training_dtype(X)
             data = training_rows(X, dtype, self.fit_intercept)
             training_weight = data.xp.asarray(training_weight, dtype)
@@ -574,6 +574,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             self._seen = {"n_rows": n_rows_seen + len(rows), "class_count": class_count}
             rng = self._new_rng() if first else self._rng
             dtype = namespace(X).training_dtype(X) if first else self.coef_.dtype
+            _check_total(weight, float(namespace(X).finfo(dtype).max))
             data = training_rows(X, dtype, self.fit_intercept)
             usual = None if first else self._moments["usual"]
             weight = data.xp.asarray(weight, dtype)
@@ -810,7 +811,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         attributes["_sksoftmax_version"] = __version__
         if "_stream" in attributes:
             attributes["_stream"] = {**attributes["_stream"], "inverse": None}
-            attributes["_rng"] = copy.deepcopy(self._rng)
+            # In arrays and numbers: NumPy 1 does not read generators of NumPy 2.
+            attributes["_rng"] = self._rng.get_state(legacy=False)
         return attributes
 
     def __sklearn_array_api_convert__(self, converter):
@@ -843,6 +845,10 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                 ),
                 stacklevel=2,
             )
+        if "_rng" in state:
+            rng = np.random.RandomState()
+            rng.set_state(state["_rng"])
+            state["_rng"] = rng
         super().__setstate__(state)
 
     @property
@@ -897,15 +903,22 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             )
         xp = namespace_given(X, "X")
         X = given_to_numpy(X, "X") if xp is NUMPY else xp.without_history(X)
+        X = with_sound_places(X)
         try:
-            checked = validate_data(
-                self,
-                X,
-                y,
-                accept_sparse="csr",
-                dtype=xp.accepted_dtypes,
-                reset=reset,
-            )
+            with np.errstate(all="ignore"):
+                return validate_data(
+                    self,
+                    X,
+                    y,
+                    accept_sparse="csr",
+                    dtype=xp.accepted_dtypes,
+                    reset=reset,
+                )
+        except OverflowError as error:
+            raise ValueError(
+                f"X holds numbers that are too large for float64 ({error}). Divide the "
+                "feature by a constant."
+            ) from error
         except ValueError as error:
             if "could not convert" not in str(error):
                 raise
@@ -913,7 +926,6 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                 f"X must hold numbers, but {error}. Encode text with TfidfVectorizer "
                 "and categories with OneHotEncoder."
             ) from error
-        return checked
 
     def _validate_both(self, X, y, reset):
         """Return X and y: labels, (n_samples,), or a ProbabilityTable."""
@@ -1001,7 +1013,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         if np.array_equal(known, classes):
             return
         if (
-            isinstance(known[0], str) != isinstance(classes[0], str)
+            len(classes) == 0
+            or isinstance(known[0], str) != isinstance(classes[0], str)
             or not np.isin(known, classes).all()
         ):
             raise ValueError(
@@ -1052,13 +1065,13 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                 f"class_weight names {unknown}, which are not among the classes "
                 f"{labels}. Leave them out."
             )
-        per_class = np.array([self.class_weight.get(k, 1.0) for k in labels])
-        if not (np.isfinite(per_class) & (per_class >= 0)).all():
+        per_class = [self.class_weight.get(k, 1.0) for k in labels]
+        if not all(isinstance(w, Real) and 0 <= w < math.inf for w in per_class):
             raise ValueError(
-                f"class_weight={self.class_weight} holds a weight that is negative "
-                "or not finite. Weights must be at least 0."
+                f"class_weight={self.class_weight} holds a weight that is no number, "
+                "negative or not finite. Weights must be at least 0."
             )
-        return per_class
+        return np.array(per_class, float)
 
     def _check_classes(self, totals=None):
         """Want two classes, and in `fit`, by the total weight of each, rows of two."""
@@ -1141,7 +1154,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
         Of the rows of `data`, y are the targets and weight, (n_rows,), the weights.
         """
-        weight = weight * (len(rows) / weight[rows].sum())
+        weight = weight * _mean_one(weight[rows])
         judge = replace(
             problem,
             data=data,
@@ -1315,11 +1328,22 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         if X.dtype != coef.dtype:  # then a part of X is copied
             width = max(width, X.shape[1])
         size = max(1, _PREDICTED_PARTS * xp.part_size // width)
+        largest = float(xp.finfo(coef.dtype).max) / 2  # two may be subtracted
         result = None
         for part in parts(slice(0, X.shape[0]), size):
-            raw = product(xp.astype(X[part, :], coef.dtype), coef)
-            raw += intercept
-            transformed = transform(loss, raw, None if y is None else y[part])
+            with np.errstate(all="ignore"):
+                raw = product(xp.astype(X[part, :], coef.dtype), coef)
+                raw += intercept
+                if not (
+                    math.isfinite(xp.vdot(raw, raw))  # mostly says it in one pass
+                    or xp.all(xp.abs(raw) <= largest)
+                ):
+                    raise ValueError(
+                        f"X passed to {type(self).__name__}.{method}() holds values "
+                        f"too large for this model: raw predictions overflow in "
+                        f"{coef.dtype}. Scale X as it was in fit."
+                    )
+                transformed = transform(loss, raw, None if y is None else y[part])
             if transformed.shape[0] == X.shape[0]:
                 return xp.by_row(transformed)
             if result is None:
@@ -1332,7 +1356,31 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 def _check_weight(sample_weight, X):
     """Return the weights of the rows of X, a new NumPy array of float64."""
     sample_weight = given_to_numpy(sample_weight, "sample_weight")
-    return check_sample_weight(sample_weight, X.shape[0])
+    sample_weight = check_sample_weight(sample_weight, X.shape[0])
+    _check_total(sample_weight, np.finfo(float).max)
+    return sample_weight
+
+
+def _check_total(weight, largest):
+    """Want weights, (n_samples,), whose sum is at most that."""
+    total = float(weight.sum())
+    if not total <= largest:
+        raise ValueError(
+            f"sample_weight (times class_weight) has the sum {total:.3g}, where at "
+            f"most {largest:.1g} is wanted. Divide sample_weight by a constant."
+        )
+
+
+def _mean_one(weight):
+    """Return the factor that gives the weights, (n_samples,), the mean one."""
+    _check_total(weight, np.finfo(float).max)
+    factor = len(weight) / float(weight.sum())
+    if factor == math.inf:
+        raise ValueError(
+            f"sample_weight (times class_weight) has the sum {weight.sum():.3g}, which "
+            "is too small to divide by. Multiply sample_weight by a constant."
+        )
+    return factor
 
 
 def _converted(value, converter):

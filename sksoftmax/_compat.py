@@ -15,6 +15,7 @@ convert_to_numpy : from a device, for which each library has its own way.
 """
 
 from inspect import signature
+from numbers import Number
 
 import numpy as np
 from sklearn.base import _fit_context as fit_context
@@ -72,6 +73,8 @@ _ALL_ZERO = (
 
 def check_sample_weight(sample_weight, n_samples: int):
     """Return the weights of so many rows, a new float64 array; all may be zero."""
+    if isinstance(sample_weight, Number):  # else its value would not be checked
+        sample_weight = np.full(n_samples, sample_weight)
     return _check_sample_weight(
         sample_weight,
         np.empty((n_samples, 0)),
