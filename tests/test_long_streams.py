@@ -1,0 +1,146 @@
+"""Streams that are longer than any table, and that change on the way."""
+
+import os
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from numpy.testing import assert_allclose
+
+from sksoftmax import SoftmaxRegressionClassifier
+
+MEMORY = Path("/proc/self/statm")
+N_FEATURES, N_CLASSES, CALL = 10, 3, 10_000
+CLASSES = np.arange(N_CLASSES)
+UPDATES = -(-CALL // 512)  # of a call
+MEAN = np.linspace(-3, 3, N_FEATURES)
+TRUTH = np.random.RandomState(1).standard_normal((N_FEATURES, N_CLASSES))
+
+
+def chunk(rng, n_rows=CALL, dtype=np.float64, order=CLASSES):
+    """Return rows and labels of a softmax model; `order` renames the classes."""
+    deviation = rng.standard_normal((n_rows, N_FEATURES), dtype=dtype)
+    noise = -np.log(rng.standard_exponential((n_rows, N_CLASSES)))
+    y = (deviation @ TRUTH.astype(dtype) + noise).argmax(axis=1)
+    return deviation + MEAN.astype(dtype), order[y]
+
+
+def best_accuracy(X, y):
+    """Return that of the model which the labels come from."""
+    return np.mean(((X - MEAN) @ TRUTH).argmax(axis=1) == y)
+
+
+def resident():
+    return int(MEMORY.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.slow
+def test_ten_million_rows():
+    rng, n_calls, dtype = np.random.default_rng(0), 1000, np.float32
+    test = chunk(np.random.default_rng(1), 100_000)
+    clf = SoftmaxRegressionClassifier(random_state=0)
+    for _ in range(100):
+        clf.partial_fit(*chunk(rng, dtype=dtype), classes=CLASSES)
+    memory = resident() if MEMORY.exists() else None
+    size = len(pickle.dumps(clf))
+
+    for _ in range(n_calls - 100):
+        clf.partial_fit(*chunk(rng, dtype=dtype))
+
+    n_rows = n_calls * CALL
+    assert clf.t_ == clf._stream["n_averages"] == n_calls * UPDATES
+    assert clf.n_iter_ == n_calls
+    assert clf._seen["n_rows"] == clf._seen["class_count"].sum() == n_rows
+    assert clf._moments["total"] == n_rows
+    assert_allclose(clf._moments["mean"], MEAN, atol=6 / n_rows**0.5)
+    assert_allclose(clf._moments["squares"] / n_rows, 1, atol=9 / n_rows**0.5)
+    assert clf.coef_.dtype == dtype
+    assert np.isfinite(clf.coef_).all()
+    assert np.isfinite(clf.intercept_).all()
+    assert clf.score(*test) > best_accuracy(*test) - 0.001
+    expected = TRUTH.T - TRUTH.T.mean(axis=0)
+    assert_allclose(clf.coef_, expected, atol=0.03)
+    # Numbers grow longer by a few bytes.
+    assert abs(len(pickle.dumps(clf)) - size) < 40
+    if memory is not None:
+        assert resident() < 1.05 * memory
+
+
+def updates_to_recover(clf, rng, size):
+    """Return after how many updates of `size` rows two classes that swap are learnt.
+
+    That is, when the accuracy is back to 95 % of what it was.
+    """
+    swapped = np.array([1, 0, 2])
+    X, y = chunk(np.random.default_rng(1), 5000)
+    wanted = 0.95 * clf.score(X, y)
+    assert clf.score(X, swapped[y]) < 0.5
+    for n_updates in range(1, 2000):
+        clf.partial_fit(*chunk(rng, size, order=swapped))
+        if clf.score(X, swapped[y]) >= wanted:
+            return n_updates
+    return np.inf
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("average", "n_before", "size", "least", "most"),
+    [
+        (False, 500, 32, 1, 25),
+        (False, 500, 512, 1, 15),
+        # Of a short stream the average forgets two thirds in a sixth of its length,
+        (True, 500, 512, 60, 130),
+        (True, 1500, 32, 180, 300),
+        # and of a long one in 1100 updates.
+        (True, 10**6, 32, 950, 1200),
+    ],
+)
+def test_classes_that_swap_are_followed(average, n_before, size, least, most):
+    rng = np.random.default_rng(0)
+    clf = SoftmaxRegressionClassifier(average=average, random_state=0)
+    for _ in range(min(n_before, 1500)):
+        clf.partial_fit(*chunk(rng, size), classes=CLASSES)
+    clf._stream["n_averages"] = n_before
+
+    n_updates = updates_to_recover(clf, rng, size)
+
+    assert least <= n_updates <= most
+
+
+COUNTERS = {
+    "gram": {},
+    "diagonal": {"preconditioner": "diagonal"},
+    "invscaling": {"learning_rate": "invscaling"},
+    "last iterate": {"average": False},
+}
+
+
+@pytest.mark.parametrize("edge", [2**31, 2**63], ids=["int32", "int64"])
+@pytest.mark.parametrize("layout", [np.asarray, sp.csr_array], ids=["dense", "csr"])
+@pytest.mark.parametrize("params", COUNTERS.values(), ids=COUNTERS)
+def test_counters_pass_the_edge_of_an_integer(params, layout, edge):
+    rng = np.random.default_rng(0)
+    clf = SoftmaxRegressionClassifier(random_state=0, **params)
+    X, y = chunk(rng, 100)
+    clf.partial_fit(layout(X), y, classes=CLASSES)
+    clf.t_ = edge - 5
+    clf.n_iter_ = edge - 5
+    clf._seen = {**clf._seen, "n_rows": edge - 500}
+    clf._stream = {
+        **clf._stream,
+        "n_averages": edge - 5,
+        "measured_from": edge - 6,
+        "curvature_rows": 2048,
+    }
+
+    for _ in range(10):
+        X, y = chunk(rng, 100)
+        clf.partial_fit(layout(X), y)
+
+    assert clf.t_ == clf.n_iter_ == edge + 5
+    assert clf._seen["n_rows"] == edge + 500
+    assert clf._stream["n_averages"] in (edge + 5, edge - 5)
+    assert np.isfinite(clf.coef_).all()
+    assert np.isfinite(clf.intercept_).all()
