@@ -94,6 +94,7 @@ def test_column_transformer_and_feature_names():
     assert model[-1].feature_names_in_[0] == "numbers__size"
 
 
+@pytest.mark.slow
 def test_grid_search_in_two_processes(iris):
     grid = {"alpha": [1e-4, 1.0]}
     search = GridSearchCV(SoftmaxRegressionClassifier(), grid, n_jobs=2)

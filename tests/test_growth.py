@@ -92,7 +92,9 @@ def test_two_classes_split_their_row(digits, stream_of, params):
     "params", [v for k, v in SETTINGS.items() if k != "textbook"], ids=str
 )
 @pytest.mark.parametrize("n_known", [2, 3, 9])
-@pytest.mark.parametrize("layout", ["dense", "csr"])
+@pytest.mark.parametrize(
+    "layout", ["dense", pytest.param("csr", marks=pytest.mark.slow)]
+)
 def test_new_classes_are_learnt_and_old_ones_kept(digits, n_known, layout, params):
     X, y = digits
     rows, known = (sp.csr_array(X) if layout == "csr" else X), y < n_known

@@ -83,7 +83,13 @@ def support(coef):
 
 
 @pytest.mark.parametrize(
-    "name", ["iris", "digits", "breast_cancer", "digits, two classes"]
+    "name",
+    [
+        "iris",
+        pytest.param("digits", marks=pytest.mark.slow),
+        "breast_cancer",
+        "digits, two classes",
+    ],
 )
 @L1_RATIO
 @LAYOUT

@@ -43,7 +43,10 @@ def permuted(digits):
 
 
 @pytest.mark.parametrize("layout", [np.asarray, sp.csr_array], ids=["dense", "csr"])
-@pytest.mark.parametrize(("size", "worst"), [(200, 0.25), (50, 0.25), (1, 0.5)])
+@pytest.mark.parametrize(
+    ("size", "worst"),
+    [(200, 0.25), (50, 0.25), pytest.param(1, 0.5, marks=pytest.mark.slow)],
+)
 def test_one_pass_learns(permuted, layout, size, worst):
     X, y = permuted
     clf = SoftmaxRegressionClassifier(random_state=0)

@@ -14,7 +14,12 @@ from sksoftmax import SoftmaxRegressionClassifier
 LAYOUT = pytest.mark.parametrize(
     "layout", [np.asarray, sp.csr_array], ids=["dense", "csr"]
 )
-SMALL = ["iris", "wine", "breast_cancer", "digits"]
+SMALL = [
+    "iris",
+    "wine",
+    "breast_cancer",
+    pytest.param("digits", marks=pytest.mark.slow),
+]
 NAME = pytest.mark.parametrize(
     "name", [*SMALL, "two classes", "many classes", "wide", "mostly zeros"]
 )
