@@ -11,6 +11,7 @@ from sksoftmax._batches import Moments, training_rows
 from sksoftmax._loss import cross_entropy
 from sksoftmax._penalty import ElasticNet
 from sksoftmax._preconditioner import (
+    CenteredDiagonal,
     Diagonal,
     Gram,
     center_and_scale,
@@ -115,6 +116,27 @@ def test_diagonal_has_the_mean_curvature_times_the_mean_squares(problem):
 
     mean_square = weight @ S**2 / weight.sum()
     assert_allclose(curvature[:, 0], mean_square * (k @ weight) / 50, rtol=1e-10)
+
+
+def test_the_centered_diagonal_has_the_variances_for_mean_squares(problem):
+    X = problem.data.X + np.array([1, -0.5, 0, 0.5, 0.25, 0])
+    problem = make_problem(X, problem.y, problem.sample_weight, 4)
+    weights = np.zeros((7, problem.loss.n_columns))
+
+    curvature = CenteredDiagonal.measure(problem, np.arange(50), weights)
+
+    assert (problem.offset[[0, 1, 3, 4]] != 0).all()
+    weight = problem.sample_weight / problem.sample_weight.sum()
+    S = scaled_rows(problem)
+    wanted = weight @ S**2 - (problem.offset / problem.scale)[:, 0] ** 2
+    shifted = problem.offset[:, 0] != 0
+    assert_allclose(wanted[shifted], weight @ (S - weight @ S)[:, shifted] ** 2)
+    k = problem.loss.curvature(np.full((1, 4), 0.25))[0]
+    assert_allclose(curvature[:, 0], wanted * k * problem.sample_weight.mean())
+
+
+def test_curvature_is_measured_on_rows_enough():
+    assert [Gram.rows_wanted(n) for n in (3, 1024, 3000)] == [2048, 2048, 6000]
 
 
 def test_diagonal_of_sparse_rows_equals_that_of_dense_rows():
@@ -222,12 +244,31 @@ def test_constant_columns_do_not_blow_up_rounding():
 
 def test_constant_columns_have_no_scale_from_rounding():
     # Of the squares of sparse rows, rounding is left where there is no variance.
-    center, scale, *_ = center_and_scale(
+    center, scale, mean_square, _ = center_and_scale(
         moments(1e5, 1e-6, unusual=0.0, usual=1e5), True, np.float64
     )
 
     assert_array_equal(center, [1e5])
     assert scale[0, 0] == 1e5
+    assert mean_square[0, 0] == 0
+
+
+@pytest.mark.parametrize(
+    ("of_column", "expected"),
+    [
+        ({"mean": 1.0, "variance": 4.0}, 1.0),
+        ({"mean": -1.0, "variance": 4.0}, -1.0),
+        ({"mean": 0.01, "variance": 4.0}, 0.0),
+        ({"mean": 30.0, "variance": 4.0}, 0.0),
+        ({"mean": 1000.6, "variance": 1.44, "unusual": 2.0, "usual": 1e3}, 0.6),
+        ({"mean": 1000.001, "variance": 1.44, "unusual": 2.0, "usual": 1e3}, 0.0),
+    ],
+    ids=["above", "below", "hardly", "centered", "off the usual", "on the usual"],
+)
+def test_offsets_are_of_columns_that_correlate_with_the_intercept(of_column, expected):
+    *_, offset = center_and_scale(moments(**of_column), True, np.float64)
+
+    assert_allclose(offset[:, 0], [expected, 0])
 
 
 def test_what_is_usual_no_longer_is_no_center():

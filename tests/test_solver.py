@@ -1,12 +1,17 @@
-"""The SGD loop, its stopping and its cutting of batches."""
+"""The SGD loop, its averages, its stopping and its cutting of batches."""
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+import scipy.sparse as sp
+from numpy.testing import assert_allclose, assert_array_equal
 
-from sksoftmax._batches import spread
+from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax._arrays import NUMPY
+from sksoftmax._batches import spread, training_rows
+from sksoftmax._loss import cross_entropy
 from sksoftmax._solver import (
     Plateau,
+    Problem,
     batch_edges,
     constant,
     inverse_scaling,
@@ -78,3 +83,70 @@ def test_spread_takes_rows_evenly():
 def test_schedules_count_from_one():
     assert [constant(0.3)(t) for t in (1, 7)] == [0.3, 0.3]
     assert [inverse_scaling(0.3, 0.5)(t) for t in (1, 4)] == [0.3, 0.15]
+
+
+def test_the_work_of_a_batch_counts_its_rows_features_and_columns():
+    X, nothing = np.zeros((20, 7)), [None] * 7
+    nothing[2] = cross_entropy(3)
+
+    problem = Problem(training_rows(X, np.float64, True), *nothing)
+
+    assert problem.multiply_adds(11) == 11 * 7 * 3
+
+
+@pytest.fixture
+def sparse_rows():
+    rng = np.random.RandomState(0)
+    X = sp.csr_array(sp.random(960, 400, density=0.01, random_state=rng))
+    return X, rng.randint(3, size=960)
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "n_averages"),
+    [(960, 1), (480, 2), (240, 4), (60, 4), (10, 4), (5, 8)],
+)
+def test_where_batches_touch_few_weights_averaging_is_rare(
+    sparse_rows, batch_size, n_averages
+):
+    X, y = sparse_rows
+    clf = SoftmaxRegressionClassifier(batch_size=batch_size, random_state=0)
+
+    clf.partial_fit(X, y, classes=[0, 1, 2])
+
+    assert clf._stream["n_averages"] == n_averages
+    assert clf.t_ == 960 // batch_size
+
+
+def test_dense_batches_are_averaged_each(sparse_rows):
+    X, y = sparse_rows
+    clf = SoftmaxRegressionClassifier(batch_size=60, random_state=0)
+
+    clf.partial_fit(X.toarray(), y, classes=[0, 1, 2])
+
+    assert clf._stream["n_averages"] == clf.t_ == 16
+
+
+def test_averaging_a_row_of_weights_at_a_time_changes_nothing(sparse_rows, monkeypatch):
+    X, y = sparse_rows
+    clf = SoftmaxRegressionClassifier(batch_size=60, random_state=0)
+    expected = clf.partial_fit(X, y, classes=[0, 1, 2]).coef_
+    clf = SoftmaxRegressionClassifier(batch_size=60, random_state=0)
+    monkeypatch.setattr(NUMPY, "chunk_size", 2)
+
+    clf.partial_fit(X, y, classes=[0, 1, 2])
+
+    assert_allclose(clf.coef_, expected, atol=1e-12)
+
+
+def test_momentum_lasts_from_call_to_call(sparse_rows):
+    X, y = sparse_rows[0].toarray(), sparse_rows[1]
+    params = {"learning_rate": "constant", "momentum": 0.9, "shuffle": False}
+    params |= {"eta0": 0.1, "average": False, "batch_size": 240}
+    at_once, in_calls = (SoftmaxRegressionClassifier(**params) for _ in range(2))
+    at_once.partial_fit(X, y, classes=[0, 1, 2])
+
+    for start in range(0, 960, 240):
+        rows = slice(start, start + 240)
+        in_calls.partial_fit(X[rows], y[rows], classes=[0, 1, 2])
+
+    assert_allclose(in_calls.coef_, at_once.coef_, rtol=1e-9, atol=1e-15)
