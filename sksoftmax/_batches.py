@@ -120,7 +120,8 @@ def _is_sound(X) -> bool:
         and X.indptr[0] == 0
         and (X.indptr[1:] >= X.indptr[:-1]).all()
         and n_stored <= min(len(X.data), len(X.indices))
-        and (n_stored == 0 or (indices.min() >= 0 and indices.max() < X.shape[1]))
+        # As unsigned integers negative ones are too large.
+        and indices.view(f"u{indices.itemsize}").max(initial=0) < max(1, X.shape[1])
     )
 
 
