@@ -19,6 +19,7 @@ import joblib
 import numpy as np
 import pytest
 import scipy.sparse as sp
+import sklearn
 from numpy.testing import assert_array_equal
 from sklearn.model_selection import GridSearchCV
 from threadpoolctl import ThreadpoolController
@@ -134,7 +135,8 @@ def two_threads():
     set_threads([2] * len(blas()))
     if n_threads() != {2}:
         pytest.skip("this BLAS does not take two threads")
-    yield
+    with sklearn.config_context():  # which an interrupt in scikit-learn may leave set
+        yield
     left, can_limit = n_threads(), can_be_limited()
     forget_limits()
     set_threads(found)

@@ -366,7 +366,9 @@ def test_disorder_in_csr_does_not_matter(recipe, index, zeros):
         assert part.dtype == was.dtype
 
 
-@given(problems(share=st.sampled_from([0.5, 0.1, 1.0])))
+# Of columns that are half zero and half far from it all resemble each other, and the
+# estimate of the distance in sparse rows' metric falls short.
+@given(problems(share=st.sampled_from([0.5, 0.1, 1.0]), offset=st.sampled_from([0, 1])))
 def test_dense_and_sparse_rows_teach_the_same(recipe):
     X, y = recipe.data
     params = recipe.params | EXACT
@@ -419,7 +421,9 @@ def test_a_stream_counts_its_updates_calls_and_rows(recipe, cuts, batch_size):
     # would change it by .016.
     clf.partial_fit(X[:1], y[:1], np.arange(recipe.n_classes + 1), [0])
     known, new = clf.intercept_[:-1], clf.intercept_[-1]
-    assert new == pytest.approx(known.mean() - np.log(sum(taught) + 1), abs=5e-3)
+    rounding_error = float(4 * np.finfo(recipe.dtype).eps * np.abs(known).max())
+    wanted = known.mean() - np.log(sum(taught) + 1)
+    assert new == pytest.approx(wanted, abs=5e-3 + rounding_error)
 
 
 FAULTS = {
