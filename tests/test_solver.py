@@ -85,13 +85,14 @@ def test_schedules_count_from_one():
     assert [inverse_scaling(0.3, 0.5)(t) for t in (1, 4)] == [0.3, 0.15]
 
 
-def test_the_work_of_a_batch_counts_its_rows_features_and_columns():
+def test_work_and_floor_follow_from_the_sizes():
     X, nothing = np.zeros((20, 7)), [None] * 7
     nothing[2] = cross_entropy(3)
 
     problem = Problem(training_rows(X, np.float64, True), *nothing)
 
     assert problem.multiply_adds(11) == 11 * 7 * 3
+    assert problem.floor == pytest.approx(np.log(3) / 1000)
 
 
 @pytest.fixture
