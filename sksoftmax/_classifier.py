@@ -32,6 +32,13 @@ from sksoftmax._compat import (
     fit_context,
 )
 from sksoftmax._growth import spread_columns, spread_state
+from sksoftmax._kronecker import (
+    OF_PHM,
+    KroneckerSums,
+    as_sum,
+    fitted_sums,
+    is_sum,
+)
 from sksoftmax._loss import cross_entropy
 from sksoftmax._monitoring import Callbacks, Validation
 from sksoftmax._penalty import ElasticNet
@@ -168,6 +175,13 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         and below 1 [8]_. Raising it keeps the model from being too sure of its labels.
         Validation losses are smoothed too; class weights and scores are not.
 
+    phm_order : int, default=None
+        With n = 2 or more `coef_` is a sum of n Kronecker products [9]_, which holds
+        about a n-th of the weights: n^3 + n_classes * n_features / n, see
+        `n_parameters_`. Larger ones save more, up to where n^3 outgrows the rest. The
+        problem is no longer convex: a nearby solution is found, not the best one. X
+        has to be dense and NumPy's; not with `l1_ratio` or ``solver="svrg"``.
+
     warm_start : bool, default=False
         Whether `fit` starts from `coef_` and `intercept_`. The classes must be the
         same, or more: then the model grows as in `partial_fit`. The averaging and the
@@ -229,6 +243,21 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
     best_validation_loss_ : float
         The lowest of them.
 
+    phm_A_ : ndarray of shape (n, n, n)
+        With ``phm_order=n``, the first factors: of `coef_`, its features in the order
+        of `phm_permutation_`, the sum of ``np.kron(phm_A_[i], phm_S_[i])`` is what is
+        within its shape.
+
+    phm_S_ : ndarray of shape (n, ceil(n_classes / n), ceil(n_features / n))
+        The second factors.
+
+    phm_permutation_ : ndarray of shape (n * ceil(n_features / n),)
+        The order of the features: one after the other, or dealt out to n blocks in
+        turn, whichever loses less. Numbers from n_features on fill the last block up.
+
+    n_parameters_ : int
+        With `phm_order`, the number of weights that the factors hold.
+
     See Also
     --------
     sklearn.linear_model.LogisticRegression : Full-batch solvers.
@@ -284,6 +313,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
        Predictive Variance Reduction".
     .. [8] Szegedy, Vanhoucke, Ioffe, Shlens and Wojna (2016), "Rethinking the Inception
        Architecture for Computer Vision".
+    .. [9] Zhang et al. (2021), "Beyond Fully-Connected Layers with Quaternions:
+       Parameterization of Hypercomplex Multiplications with 1/n Parameters".
 
     Examples
     --------
@@ -325,6 +356,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         "shuffle": ["boolean"],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        "phm_order": [Interval(Integral, 2, None, closed="left"), None],
         "warm_start": ["boolean"],
         "random_state": ["random_state"],
         "early_stopping": ["boolean", StrOptions({"auto"})],
@@ -352,6 +384,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         shuffle=True,
         class_weight=None,
         label_smoothing=0.0,
+        phm_order=None,
         warm_start=False,
         random_state=None,
         early_stopping="auto",
@@ -375,6 +408,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         self.shuffle = shuffle
         self.class_weight = class_weight
         self.label_smoothing = label_smoothing
+        self.phm_order = phm_order
         self.warm_start = warm_start
         self.random_state = random_state
         self.early_stopping = early_stopping
@@ -587,6 +621,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             state = (
                 self._new_state(problem.zeros()) if first else self._restore(problem)
             )
+            if not first:
+                problem.penalty.sums = fitted_sums(self, problem.coef_shape)
             if len(rows):
                 Plan(self, problem).one_pass(state, rows, rng, _MIN_SHARE)
             vars(self).update(self._learned(problem, state, state.average, rng))
@@ -777,8 +813,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.array_api_support = array_namespace is not None
+        tags.input_tags.sparse = self.phm_order is None
+        tags.array_api_support = array_namespace is not None and not self.phm_order
         return tags
 
     def to_logistic_regression(self):
@@ -814,6 +850,10 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             attributes["_stream"] = {**attributes["_stream"], "inverse": None}
             # In arrays and numbers: NumPy 1 does not read generators of NumPy 2.
             attributes["_rng"] = self._rng.get_state(legacy=False)
+            if is_sum(self):  # the factors say it all
+                without = {"curvature": None, "velocity": None}
+                attributes["_stream"] = {**attributes["_stream"], **without}
+                attributes.update(coef_=None, _lead=None)
         return attributes
 
     def __sklearn_array_api_convert__(self, converter):
@@ -851,6 +891,10 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             rng.set_state(state["_rng"])
             state["_rng"] = rng
         super().__setstate__(state)
+        if vars(self).get("coef_", 0) is None:
+            shape = len(self.intercept_), self.n_features_in_
+            sums = KroneckerSums(len(self.phm_A_), shape, self.phm_permutation_)
+            self.coef_ = sums.joined(self.phm_A_, self.phm_S_)
 
     @property
     def _automatic(self):
@@ -1186,11 +1230,38 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             data.dtype,
             data.xp,
         )
-        loss, of_columns = (
-            cross_entropy(len(self.classes_)),
-            map(data.xp.asarray, of_columns),
-        )
+        loss = cross_entropy(len(self.classes_))
+        if self.phm_order:
+            self._check_phm(data, (loss.n_columns, data.n_features))
+        of_columns = map(data.xp.asarray, of_columns)
         return Problem(data, self._targets(data, y), weight, loss, penalty, *of_columns)
+
+    def _check_phm(self, data, shape):
+        """Want parameters and data with which Kronecker sums work and save weights."""
+        way_out = None
+        n_parameters = KroneckerSums(int(self.phm_order), shape).n_parameters
+        if n_parameters >= shape[0] * shape[1]:
+            way_out = (
+                f"but for coef_ of the shape {shape} it saves nothing: {n_parameters} "
+                f"weights instead of {shape[0] * shape[1]}. Try another, or None."
+            )
+        elif self.l1_ratio > 0:
+            way_out = (
+                f"with l1_ratio={self.l1_ratio}; zeros and sums of Kronecker products "
+                "do not go together. Use l1_ratio=0."
+            )
+        elif self.solver == "svrg":
+            way_out = (
+                "with solver='svrg', which goes to the optimum of a convex problem; "
+                "this one is not. Use solver='sgd'."
+            )
+        elif data.xp is not NUMPY or sp.issparse(data.X):
+            way_out = (
+                "with sparse X or X of another library than NumPy; every step moves "
+                "all weights, in NumPy. Pass X as a dense NumPy array."
+            )
+        if way_out is not None:
+            raise ValueError(f"phm_order={self.phm_order} was wanted, {way_out}")
 
     def _targets(self, data, y):
         """Return what gives the targets of some rows when it is indexed with them."""
@@ -1205,8 +1276,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         `validation` is None without rows to validate on.
         """
         self.loss_curve_ = []
-        vars(self).pop("validation_loss_curve_", None)
-        vars(self).pop("best_validation_loss_", None)
+        for name in ("validation_loss_curve_", "best_validation_loss_", *OF_PHM):
+            vars(self).pop(name, None)
         for solver, objective, converged in callbacks.announced(epochs, self.max_iter):
             self.loss_curve_.append(objective)
             done = converged
@@ -1269,6 +1340,10 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
     def _learned(self, problem, state, model, rng):
         """Return the attributes of the model, and what `partial_fit` needs to go on."""
+        of_phm = {}
+        if self.phm_order:
+            order, n_features = int(self.phm_order), problem.data.n_features
+            model, of_phm = as_sum(order, problem.penalty.sums, model, n_features)
         coef, intercept = self._from_weights(problem, model)
         stream = vars(state).copy()
         del stream["weights"], stream["average"], stream["t"]
@@ -1284,6 +1359,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             "_stream": stream,
             "_lead": lead,
             "_rng": rng,
+            **of_phm,
         }
 
     def _restore(self, problem):

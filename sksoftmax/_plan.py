@@ -2,6 +2,7 @@
 
 import math
 
+from sksoftmax._kronecker import better_cut
 from sksoftmax._lbfgs import FullBatch
 from sksoftmax._preconditioner import Diagonal, Gram
 from sksoftmax._solver import (
@@ -39,6 +40,9 @@ class Plan:
         """Yield a solver, objective and whether it has converged after each epoch."""
         params, problem, data = self._params, self._problem, self._problem.data
         tol, exact = params.tol or 0.0, params.solver == "svrg"
+        if params.phm_order:
+            yield from self._epochs_of_fewer_weights(state, rows, rng, tol)
+            return
         batch_size = self._batch_size(len(rows), may_be_all=True)
         edges = self._edges(len(rows), batch_size)
         if self._automatic and batch_size == len(rows):
@@ -76,6 +80,21 @@ class Plan:
             full_batch = FullBatch(problem, state, rows, metric)
             yield from full_batch.while_it_pays(plateau)
 
+    def _epochs_of_fewer_weights(self, state: State, rows, rng, tol: float):
+        """Yield the same; which cut of the weights is better shows after an epoch."""
+        params, problem = self._params, self._problem
+        edges = self._edges(len(rows), self._batch_size(len(rows), may_be_all=False))
+        solver = self._sgd(state, rng)
+        plateau = Plateau(tol, self._patience, problem.floor)
+        _, objective, _ = next(solver.epochs(rows, edges, rng, params.shuffle, plateau))
+        yield solver, objective, False
+        coef = state.average[: problem.data.n_features].T
+        problem.penalty.sums = better_cut(int(params.phm_order), coef)
+        for weights in (state.weights, state.average):
+            problem.penalty.constrain(weights)
+        plateau = Plateau(tol, self._patience, problem.floor)
+        yield from solver.epochs(rows, edges, rng, params.shuffle, plateau)
+
     def one_pass(self, state: State, rows, rng, min_share: float) -> None:
         """Make one pass of minibatch SGD; see SGD for `min_share`."""
         order = rng.permutation(rows) if self._params.shuffle else rows
@@ -94,6 +113,10 @@ class Plan:
                 batch_size = data.batch_size
                 if may_be_all and work <= data.full_batch_work:
                     batch_size = n_rows
+                elif (
+                    self._params.phm_order
+                ):  # the nearest sum to a long step is far away
+                    batch_size = min(batch_size, max(32, n_rows // 20))
                 elif n_columns > batch_size:  # or most classes are absent
                     batch_size = min(n_columns, 2 * batch_size)
         return min(int(batch_size), n_rows)

@@ -41,6 +41,11 @@ class Problem:
         shape = self.data.n_weights, self.loss.n_columns
         return self.data.xp.zeros(shape, self.data.dtype)
 
+    @property
+    def coef_shape(self):
+        """The shape of coef, (n_columns, n_features)."""
+        return self.loss.n_columns, self.data.n_features
+
     def multiply_adds(self, batch_size: int) -> float:
         """Return the size of the BLAS products that a batch takes."""
         data, n_columns = self.data, self.loss.n_columns
@@ -192,6 +197,7 @@ class AutomaticStep:
         slope = xp.vdot(grad, direction)
         direction *= xp.capped(self._step_size, slope, loss, weights.dtype)
         weights -= direction
+        self._problem.penalty.constrain(weights)
 
     def _adopt(self, state: State) -> None:
         if state.inverse is None:
@@ -245,6 +251,7 @@ class ScheduledStep:
             grad *= step_size
             weights -= grad
         self._penalty.soften(weights, step_size, columns)
+        self._penalty.constrain(weights)
 
 
 class SGD:
@@ -329,6 +336,8 @@ class SGD:
         self._settle()
         if self._averages and problem.penalty.makes_zeros:
             state.average[state.weights == 0] = 0  # an average hardly ever is
+        if self._averages:
+            problem.penalty.constrain(state.average)
         if not math.isfinite(sum_of_losses):
             raise FloatingPointError("the loss became infinite")
         if not xp.all(xp.isfinite(state.average)):

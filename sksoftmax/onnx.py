@@ -5,6 +5,7 @@ from scipy.sparse import issparse
 
 from sksoftmax._arrays import namespace
 from sksoftmax._classifier import SoftmaxRegressionClassifier
+from sksoftmax._kronecker import is_sum
 
 __all__ = ["register"]
 
@@ -114,11 +115,32 @@ def _convert(scope, operator, container):
     dtype = np.dtype(guess_numpy_type(X.type))
     if dtype.kind != "f":
         dtype = coef.dtype
-    coef, intercept = (constant(array.astype(dtype)) for array in (coef, intercept))
     X = node("Cast", X.full_name, to=onnx_type(dtype))
-    raw = node("Gemm", X, coef, intercept, transB=1)
+    intercept = constant(intercept.astype(dtype))
+    if is_sum(clf):  # the factors are fewer numbers
+        raw = node("Add", _product_of_factors(clf, X, dtype, node, constant), intercept)
+    else:
+        raw = node("Gemm", X, constant(coef.astype(dtype)), intercept, transB=1)
     index = node("ArgMax", raw, axis=1, keepdims=0)  # the first of equal ones
     node("Gather", constant(_labels(scope, clf)), index, output=label.full_name)
     if not container.get_options(clf, {"raw_scores": False})["raw_scores"]:
         raw = node("Softmax", raw, axis=1)
     node("Cast", raw, to=guess_proto_type(scores.type), output=scores.full_name)
+
+
+def _product_of_factors(clf, X, dtype, node, constant):
+    """Write X coef' where coef is the sum of phm_A_[i] kron phm_S_[i]."""
+    A, S, permutation = clf.phm_A_, clf.phm_S_, clf.phm_permutation_
+    n, height, width = S.shape
+
+    def integers(*numbers):
+        return constant(np.array(numbers, np.int64))
+
+    X = node("Pad", X, integers(0, 0, 0, n * width - clf.n_features_in_))
+    X = node("Gather", X, constant(permutation.astype(np.int64)), axis=1)
+    X = node("Reshape", X, integers(-1, n, width))
+    of_S = constant(S.transpose(2, 0, 1).reshape(width, n * height).astype(dtype))
+    raw = node("Reshape", node("MatMul", X, of_S), integers(-1, n * n, height))
+    of_A = constant(A.transpose(1, 2, 0).reshape(n, n * n).astype(dtype))
+    raw = node("Reshape", node("MatMul", of_A, raw), integers(-1, n * height))
+    return node("Gather", raw, integers(*range(len(clf.classes_))), axis=1)

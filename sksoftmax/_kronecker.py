@@ -1,0 +1,142 @@
+"""Weights that are a sum of Kronecker products: n-fold fewer of them (PHM).
+
+Zhang et al. (2021), "Beyond Fully-Connected Layers with Quaternions: Parameterization
+of Hypercomplex Multiplications with 1/n Parameters": with A_i of shape (n, n) and S_i
+of shape (n_classes / n, n_features / n), both sizes padded with zeros to multiples of
+n,
+
+    coef[:, permutation] = sum_{i=1..n} A_i kron S_i,
+
+which are n^3 + n_classes * n_features / n numbers. Cut coef into n x n blocks and write
+each as a row of a matrix with n^2 rows: it is such a sum exactly if that matrix has a
+rank of at most n (Van Loan and Pitsianis 1993). So the nearest sum is that of the
+largest n singular values.
+"""
+
+import numpy as np
+
+OF_PHM = ("phm_A_", "phm_S_", "phm_permutation_", "n_parameters_")
+
+
+class KroneckerSums:
+    """The sums of `order` Kronecker products, for weights of these sizes."""
+
+    def __init__(self, order: int, shape, permutation=None) -> None:
+        """Take the shape of coef, (n_classes, n_features), and an order of features.
+
+        It has the padding's features too. By default each block takes features that
+        follow one another.
+        """
+        self.order, self.shape = order, tuple(shape)
+        self._height, self._width = (-(-size // order) for size in shape)
+        if permutation is None:
+            permutation = np.arange(order * self._width)
+        self.permutation = permutation
+        # What fills the blocks up stands for no weight: it may be what fits best.
+        padded = order * self._height, order * self._width
+        self._filling = np.zeros(padded)
+
+    @property
+    def n_parameters(self) -> int:
+        """The numbers that such a sum holds."""
+        return self.order**3 + self.order * self._height * self._width
+
+    def nearest(self, coef):
+        """Return the nearest sum to coef, and the share of its squares that is lost."""
+        blocks = self._blocks(coef)
+        tall = blocks.shape[0] > blocks.shape[1]
+        squares = blocks.T @ blocks if tall else blocks @ blocks.T
+        values, vectors = np.linalg.eigh(squares)
+        kept = vectors[:, -self.order :]
+        near = blocks @ kept @ kept.T if tall else kept @ (kept.T @ blocks)
+        total = values.sum()
+        lost = 1 - values[-self.order :].sum() / total if total > 0 else 0.0
+        self._filling = self._joined(near)
+        return self._cropped(self._filling), lost
+
+    def factors(self, coef):
+        """Return A, (order, order, order), and S, (order, height, width), of a sum."""
+        n = self.order
+        left, values, right = np.linalg.svd(self._blocks(coef), full_matrices=False)
+        rank = min(n, len(values))
+        A, S = (
+            np.zeros((n, n * n), left.dtype),
+            np.zeros((n, right.shape[1]), left.dtype),
+        )
+        root = np.sqrt(values[:rank, None])
+        A[:rank], S[:rank] = root * left.T[:rank], root * right[:rank]
+        return A.reshape(n, n, n), S.reshape(n, self._height, self._width)
+
+    def joined(self, A, S):
+        """Return coef = sum_i A_i kron S_i, with its features in their own order."""
+        n = self.order
+        self._filling = self._joined(A.reshape(n, n * n).T @ S.reshape(n, -1))
+        return self._cropped(self._filling)
+
+    def _blocks(self, coef):
+        """Return the blocks of coef as rows, (order^2, height * width)."""
+        n, height, width = self.order, self._height, self._width
+        padded = self._filling.astype(coef.dtype)
+        self._cropped(padded)[...] = coef
+        cut = padded[:, self.permutation].reshape(n, height, n, width)
+        return cut.transpose(0, 2, 1, 3).reshape(n * n, height * width)
+
+    def _joined(self, blocks):
+        n, height, width = self.order, self._height, self._width
+        cut = blocks.reshape(n, n, height, width).transpose(0, 2, 1, 3)
+        padded = np.empty((n * height, n * width), blocks.dtype)
+        padded[:, self.permutation] = cut.reshape(n * height, n * width)
+        return padded
+
+    def _cropped(self, padded):
+        return padded[: self.shape[0], : self.shape[1]]
+
+
+def better_cut(order: int, coef) -> KroneckerSums:
+    """Return the cut of which the nearest sum loses less of coef.
+
+    One cut gives each block features that follow one another. The other deals them out
+    to the blocks in turn: neighbours, which resemble each other in images, then have
+    the same place in different blocks.
+    """
+    in_rows = KroneckerSums(order, coef.shape)
+    in_turn = in_rows.permutation.reshape(-1, order).T.ravel()
+    cuts = [KroneckerSums(order, coef.shape, in_turn), in_rows]
+    return min(cuts, key=lambda cut: cut.nearest(coef)[1])
+
+
+def as_sum(order: int, sums, weights, n_features: int):
+    """Return the nearest weights that are a sum, and the attributes that tell it.
+
+    `sums` are those to choose from, None to choose the better cut.
+    """
+    coef = weights[:n_features].T
+    sums = sums or better_cut(order, coef)
+    A, S = sums.factors(coef)
+    weights = weights.copy()
+    weights[:n_features] = sums.joined(A, S).T
+    values = A, S, sums.permutation, A.size + S.size
+    return weights, dict(zip(OF_PHM, values, strict=True))
+
+
+def fitted_sums(estimator, shape):
+    """Return the sums that a fitted estimator has chosen from, or None.
+
+    None, too, if its parameter `phm_order` is another by now.
+    """
+    A = vars(estimator).get("phm_A_")
+    if A is None or len(A) != estimator.phm_order:
+        return None
+    sums = KroneckerSums(len(A), shape, estimator.phm_permutation_)
+    if estimator.phm_S_.size * len(A) == sums._filling.size:  # else classes have come
+        sums.joined(A, estimator.phm_S_)
+    return sums
+
+
+def is_sum(estimator) -> bool:
+    """Return whether `coef_` is what the factors say: a hand may have edited it."""
+    A, coef = vars(estimator).get("phm_A_"), estimator.coef_
+    if A is None or not isinstance(coef, np.ndarray):
+        return False
+    sums = KroneckerSums(len(A), coef.shape, estimator.phm_permutation_)
+    return np.array_equal(sums.joined(A, estimator.phm_S_), coef)

@@ -1,0 +1,254 @@
+"""Weights that are sums of Kronecker products (phm_order)."""
+
+import pickle
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.metrics import log_loss
+from sklearn.model_selection import train_test_split
+
+from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax._kronecker import KroneckerSums, better_cut
+
+ORDERS = pytest.mark.parametrize("order", [2, 3, 4, 5])
+
+
+def random_sum(order, shape, interleaved, seed=0):
+    """Return Kronecker sums, and one of them with its factors."""
+    rng = np.random.RandomState(seed)
+    sums = KroneckerSums(order, shape)
+    if interleaved:
+        sums = KroneckerSums(
+            order, shape, sums.permutation.reshape(-1, order).T.ravel()
+        )
+    height, width = (-(-size // order) for size in shape)
+    A, S = (
+        rng.standard_normal((order,) * 3),
+        rng.standard_normal((order, height, width)),
+    )
+    return sums, sums.joined(A, S), A, S
+
+
+def kronecker(clf):
+    """Return coef_ from the factors, by the definition."""
+    total = sum(map(np.kron, clf.phm_A_, clf.phm_S_))
+    padded = np.empty_like(total)
+    padded[:, clf.phm_permutation_] = total
+    return padded[: len(clf.classes_), : clf.n_features_in_]
+
+
+@pytest.mark.parametrize("shape", [(12, 60), (7, 50), (10, 64)], ids=str)
+@pytest.mark.parametrize("interleaved", [True, False])
+@ORDERS
+def test_a_sum_is_its_own_nearest(order, interleaved, shape):
+    sums, coef, *_ = random_sum(order, shape, interleaved)
+
+    near, lost = sums.nearest(coef)
+
+    assert near.shape == shape
+    assert_allclose(near, coef, atol=1e-12)
+    assert lost < 1e-12
+    assert_allclose(sums.joined(*sums.factors(coef)), coef, atol=1e-12)
+
+
+def test_the_nearest_sum_is_a_stationary_point():
+    sums, near, A, S = random_sum(2, (4, 8), True)
+    coef = near + np.random.RandomState(1).standard_normal((4, 8))
+
+    near, lost = KroneckerSums(2, (4, 8), sums.permutation).nearest(coef)
+
+    A, S = sums.factors(near)
+    residual = coef - near
+    assert lost == pytest.approx((residual**2).sum() / (coef**2).sum())
+    for k in np.ndindex(A.shape):
+        change = np.zeros_like(A)
+        change[k] = 1
+        assert abs((residual * sums.joined(change, S)).sum()) < 1e-12
+    for k in np.ndindex(S.shape):
+        change = np.zeros_like(S)
+        change[k] = 1
+        assert abs((residual * sums.joined(A, change)).sum()) < 1e-12
+
+
+@pytest.mark.parametrize("interleaved", [True, False])
+def test_the_cut_that_a_sum_has_is_found(interleaved):
+    sums, coef, *_ = random_sum(3, (9, 60), interleaved)
+
+    assert_array_equal(better_cut(3, coef).permutation, sums.permutation)
+
+
+def test_places_that_stand_for_no_weight_are_free():
+    _, coef, *_ = random_sum(3, (8, 59), False)
+    anew = KroneckerSums(3, (8, 59))
+
+    lost = [anew.nearest(coef)[1] for _ in range(300)]
+
+    assert lost[0] > 1e-2
+    assert lost[-1] < 1e-6
+
+
+@pytest.fixture(scope="module")
+def split(digits):
+    return train_test_split(*digits, random_state=0)
+
+
+@ORDERS
+def test_the_factors_are_the_weights(split, order):
+    X, X_test, y, y_test = split
+    full = SoftmaxRegressionClassifier(random_state=0).fit(X, y)
+    clf = SoftmaxRegressionClassifier(phm_order=order, random_state=0)
+
+    clf.fit(X, y)
+
+    assert_allclose(clf.coef_, kronecker(clf), atol=1e-13)
+    assert clf.n_parameters_ == clf.phm_A_.size + clf.phm_S_.size < full.coef_.size
+    assert clf.phm_A_.dtype == clf.phm_S_.dtype == clf.coef_.dtype
+    assert clf.score(X_test, y_test) > 0.87 > 0.1 + full.score(X_test, y_test) / 2
+
+
+@pytest.mark.parametrize("learning_rate", ["auto", "constant"])
+@pytest.mark.parametrize("average", [True, False])
+def test_a_stream_and_one_epoch_have_factors_too(split, learning_rate, average):
+    X, X_test, y, y_test = split
+    params = {"learning_rate": learning_rate, "average": average, "random_state": 0}
+    clf = SoftmaxRegressionClassifier(phm_order=5, batch_size=32, **params)
+
+    for start in range(0, len(X), 200):
+        rows = slice(start, start + 200)
+        clf.partial_fit(X[rows], y[rows], classes=np.arange(10))
+        assert_allclose(clf.coef_, kronecker(clf), atol=1e-13)
+    in_a_stream = clf.score(X_test, y_test)
+    clf.set_params(max_iter=1, tol=None).fit(X, y)
+
+    assert in_a_stream > (0.8 if learning_rate == "auto" else 0.4)
+    assert_allclose(clf.coef_, kronecker(clf), atol=1e-13)
+
+
+def test_features_far_from_zero_keep_their_intercept(split):
+    X, X_test, y, y_test = split
+    near, far = (
+        SoftmaxRegressionClassifier(phm_order=5, random_state=0, max_iter=1, tol=None)
+        for _ in range(2)
+    )
+    near.fit(X, y)
+
+    far.fit(X + 1000, y)
+
+    assert far.score(X_test + 1000, y_test) > near.score(X_test, y_test) - 0.1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("order", "shape"), [(3, (6, 30)), (5, (10, 64))])
+def test_planted_factors_are_found(order, shape):
+    _, coef, *_ = random_sum(order, shape, False)
+    coef = coef * 1.5 / np.sqrt(shape[1])
+    rng = np.random.RandomState(0)
+    X = rng.standard_normal((40_000, shape[1]))
+    raw = X @ coef.T
+    y = (raw + rng.gumbel(size=raw.shape)).argmax(axis=1)
+    train, test = slice(0, 20_000), slice(20_000, None)
+    clf = SoftmaxRegressionClassifier(phm_order=order, random_state=0)
+
+    clf.fit(X[train], y[train])
+
+    proba = np.exp(raw[test])
+    proba /= proba.sum(axis=1, keepdims=True)
+    found, planted = (log_loss(y[test], p) for p in (clf.predict_proba(X[test]), proba))
+    assert found < 1.01 * planted
+    full = SoftmaxRegressionClassifier(random_state=0).fit(X[train], y[train])
+    assert found < log_loss(y[test], full.predict_proba(X[test]))
+
+
+def test_none_is_the_ordinary_model(split):
+    X, _, y, _ = split
+    clf = SoftmaxRegressionClassifier(phm_order=2, random_state=0).fit(X, y)
+
+    clf.set_params(phm_order=None).fit(X, y)
+
+    plain = SoftmaxRegressionClassifier(random_state=0).fit(X, y)
+    assert_array_equal(clf.coef_, plain.coef_)
+    assert set(vars(clf)) == set(vars(plain))
+
+
+def test_pickles_hold_the_factors_alone(split):
+    X, _, y, _ = split
+    clf = SoftmaxRegressionClassifier(phm_order=4, random_state=0).fit(X, y)
+
+    copied = pickle.loads(pickle.dumps(clf))
+
+    assert clf.__getstate__()["coef_"] is None
+    assert_array_equal(copied.coef_, clf.coef_)
+    assert_allclose(copied.predict_proba(X), clf.predict_proba(X), atol=1e-14)
+    copied.partial_fit(X[:100], y[:100])
+    assert_allclose(copied.coef_, kronecker(copied), atol=1e-13)
+
+
+def test_edited_weights_are_kept_whole(split):
+    X, _, y, _ = split
+    clf = SoftmaxRegressionClassifier(phm_order=4, random_state=0).fit(X, y)
+    clf.coef_ = clf.coef_ + np.arange(64)
+
+    copied = pickle.loads(pickle.dumps(clf))
+
+    assert_array_equal(copied.coef_, clf.coef_)
+
+
+def test_new_classes_come_and_orders_change(split):
+    X, _, y, _ = split
+    known = y < 7
+    clf = SoftmaxRegressionClassifier(phm_order=3, random_state=0)
+    clf.fit(X[known], y[known])
+
+    for _ in range(5):
+        clf.partial_fit(X, y, classes=np.arange(10))
+    after_three = clf.score(X, y)
+    clf.set_params(phm_order=2).partial_fit(X, y)
+
+    assert after_three > 0.8
+    assert clf.phm_A_.shape == (2, 2, 2)
+    assert_allclose(clf.coef_, kronecker(clf), atol=1e-13)
+
+
+def test_onnx_holds_the_factors_alone(split):
+    pytest.importorskip("skl2onnx", reason="the extra onnx is not installed")
+    onnxruntime = pytest.importorskip("onnxruntime", reason="as above")
+    import skl2onnx
+
+    from sksoftmax.onnx import register
+
+    register()
+    X, X_test, y, _ = split
+    clf = SoftmaxRegressionClassifier(phm_order=4, random_state=0).fit(X, y)
+
+    model = skl2onnx.to_onnx(clf, X[:1], options={"zipmap": False})
+
+    sizes = [int(np.prod(one.dims)) for one in model.graph.initializer]
+    assert max(sizes) == clf.phm_S_.size < clf.coef_.size
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    _, proba = session.run(None, {"X": X_test})
+    assert_allclose(proba, clf.predict_proba(X_test), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("params", "change", "message"),
+    [
+        ({"phm_order": 9}, None, r"phm_order=9 .* saves nothing: 873 weights .* 640"),
+        ({"phm_order": 1}, None, "'phm_order' parameter"),
+        ({"phm_order": 2, "l1_ratio": 0.5}, None, "Use l1_ratio=0"),
+        ({"phm_order": 2, "solver": "svrg"}, None, "Use solver='sgd'"),
+        ({"phm_order": 2}, "sparse", "dense NumPy array|Sparse data was passed"),
+        ({"phm_order": 2}, "two classes", "saves nothing: 72 weights instead of 64"),
+    ],
+)
+def test_what_does_not_work_says_what_to_do(split, params, change, message):
+    X, _, y, _ = split
+    X = sp.csr_array(X) if change == "sparse" else X
+    y = y % 2 if change == "two classes" else y
+    clf = SoftmaxRegressionClassifier(**params)
+
+    with pytest.raises((ValueError, TypeError), match=message):
+        clf.fit(X, y)
+
+    assert not hasattr(clf, "coef_")
