@@ -1,0 +1,66 @@
+"""
+A fraction of the weights
+=========================
+
+Softmax regression has a weight for each feature and class: 640 for 8x8 images of ten
+digits, 7840 for those of MNIST, and millions for wide features of many classes. With
+``phm_order=n`` the weights are a sum of n Kronecker products (parameterised
+hypercomplex multiplication, Zhang et al. 2021), which about a n-th of the numbers tell.
+"""
+
+# %%
+# Fewer and fewer
+# ---------------
+# The larger n is, the smaller are the factors, but for n x n x n numbers in those that
+# mix them.
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+
+from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax.inspection import CoefficientImageDisplay
+
+X, y = load_digits(return_X_y=True)
+X_train, X_test, y_train, y_test = train_test_split(X / 16, y, random_state=0)
+
+full = SoftmaxRegressionClassifier(random_state=0).fit(X_train, y_train)
+print(f"all weights  {full.coef_.size:4d}  accuracy {full.score(X_test, y_test):.3f}")
+models = {}
+for n in (2, 4, 5):
+    clf = SoftmaxRegressionClassifier(phm_order=n, tol=1e-3, random_state=0)
+    models[n] = clf.fit(X_train, y_train)
+    score = clf.score(X_test, y_test)
+    print(f"phm_order={n}  {clf.n_parameters_:4d}  accuracy {score:.3f}")
+
+# %%
+# What they look like
+# -------------------
+# A pattern of weights is now shared: each block of the image is seen by the same small
+# pictures, mixed in its own way for each class.
+for title, clf in [("All weights", full), ("phm_order=5", models[5])]:
+    display = CoefficientImageDisplay.from_estimator(clf, image_shape=(8, 8))
+    display.figure_.suptitle(f"{title}: {getattr(clf, 'n_parameters_', 640)} numbers")
+
+# %%
+# The factors
+# -----------
+# ``coef_`` is there as always. The numbers that it is made of, and that a pickle or an
+# ONNX file holds, are the factors: with the features in the order of
+# ``phm_permutation_`` it is the sum of ``kron(A, S)``, cut to its size.
+clf = models[5]
+total = sum(map(np.kron, clf.phm_A_, clf.phm_S_))
+weights = np.empty_like(total)
+weights[:, clf.phm_permutation_] = total
+print("the same to rounding:", np.abs(weights[:10, :64] - clf.coef_).max() < 1e-12)
+
+# %%
+# The problem is not convex any more, so that another seed finds another solution. How
+# good it is, the validation data tell.
+scores = [
+    clf.set_params(random_state=seed).fit(X_train, y_train).score(X_test, y_test)
+    for seed in range(5)
+]
+print("accuracy with five seeds:", np.round(scores, 3))
+
+plt.show()
