@@ -2,10 +2,12 @@
 
 import math
 
+from sksoftmax._batches import spread
 from sksoftmax._kronecker import better_cut
 from sksoftmax._lbfgs import FullBatch
 from sksoftmax._preconditioner import Diagonal, Gram
 from sksoftmax._solver import (
+    MONITORED_ROWS,
     SGD,
     AutomaticStep,
     Plateau,
@@ -82,25 +84,25 @@ class Plan:
 
     def _epochs_of_fewer_weights(self, state: State, rows, rng, tol: float):
         """Yield the same; which cut of the weights is better shows after an epoch."""
-        params, problem = self._params, self._problem
-        edges = self._edges(len(rows), self._batch_size(len(rows), may_be_all=False))
-        solver = self._sgd(state, rng)
-        plateau = Plateau(tol, self._patience, problem.floor)
-        _, objective, _ = next(solver.epochs(rows, edges, rng, params.shuffle, plateau))
-        yield solver, objective, False
+        problem, shuffle = self._problem, self._params.shuffle
+        solver = self.one_pass(state, rows, rng, min_share=0.0)
         coef = state.average[: problem.data.n_features].T
-        problem.penalty.sums = better_cut(int(params.phm_order), coef)
+        problem.penalty.sums = better_cut(int(self._params.phm_order), coef)
         for weights in (state.weights, state.average):
             problem.penalty.constrain(weights)
+        monitored = spread(rows, MONITORED_ROWS)
+        yield solver, problem.objective(monitored, solver.model), False
+        edges = self._edges(len(rows), self._batch_size(len(rows), may_be_all=False))
         plateau = Plateau(tol, self._patience, problem.floor)
-        yield from solver.epochs(rows, edges, rng, params.shuffle, plateau)
+        yield from solver.epochs(rows, edges, rng, shuffle, plateau)
 
-    def one_pass(self, state: State, rows, rng, min_share: float) -> None:
+    def one_pass(self, state: State, rows, rng, min_share: float) -> SGD:
         """Make one pass of minibatch SGD; see SGD for `min_share`."""
         order = rng.permutation(rows) if self._params.shuffle else rows
         batch_size = self._batch_size(len(rows), may_be_all=False)
         solver = self._sgd(state, rng, min_share)
         solver.epoch(order, self._edges(len(rows), batch_size))
+        return solver
 
     def _batch_size(self, n_rows: int, may_be_all: bool) -> int:
         """Return how many of these rows make a batch."""

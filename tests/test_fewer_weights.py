@@ -126,6 +126,18 @@ def test_a_stream_and_one_epoch_have_factors_too(split, learning_rate, average):
     assert_allclose(clf.coef_, kronecker(clf), atol=1e-13)
 
 
+def test_validation_watches_the_model_of_fewer_weights(split):
+    X, X_test, y, y_test = split
+    clf = SoftmaxRegressionClassifier(phm_order=4, random_state=0)
+
+    clf.fit(X, y, X_val=X_test, y_val=y_test)
+
+    loss = log_loss(y_test, clf.predict_proba(X_test))
+    assert clf.best_validation_loss_ == pytest.approx(loss, rel=1e-3)
+    assert min(clf.validation_loss_curve_) < clf.validation_loss_curve_[0]
+    assert len(clf.loss_curve_) == clf.n_iter_
+
+
 def test_features_far_from_zero_keep_their_intercept(split):
     X, X_test, y, y_test = split
     near, far = (
