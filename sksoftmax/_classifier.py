@@ -872,10 +872,13 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         return moved
 
     def __setstate__(self, state):
-        """Warn if another version has saved the estimator."""
+        """Warn if another version has saved the estimator.
+
+        Parameters that it did not know have their defaults.
+        """
         from sksoftmax import __version__
 
-        state = dict(state)
+        state = {**SoftmaxRegressionClassifier().get_params(), **state}
         saved_by = state.pop("_sksoftmax_version", "unknown")
         if saved_by != __version__:
             warnings.warn(
