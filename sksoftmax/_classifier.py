@@ -1241,30 +1241,23 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
     def _check_phm(self, data, shape):
         """Want parameters and data with which Kronecker sums work and save weights."""
-        way_out = None
-        n_parameters = KroneckerSums(int(self.phm_order), shape).n_parameters
-        if n_parameters >= shape[0] * shape[1]:
-            way_out = (
-                f"but for coef_ of the shape {shape} it saves nothing: {n_parameters} "
-                f"weights instead of {shape[0] * shape[1]}. Try another, or None."
-            )
-        elif self.l1_ratio > 0:
-            way_out = (
-                f"with l1_ratio={self.l1_ratio}; zeros and sums of Kronecker products "
-                "do not go together. Use l1_ratio=0."
-            )
-        elif self.solver == "svrg":
-            way_out = (
-                "with solver='svrg', which goes to the optimum of a convex problem; "
-                "this one is not. Use solver='sgd'."
-            )
-        elif data.xp is not NUMPY or sp.issparse(data.X):
-            way_out = (
-                "with sparse X or X of another library than NumPy; every step moves "
-                "all weights, in NumPy. Pass X as a dense NumPy array."
-            )
-        if way_out is not None:
-            raise ValueError(f"phm_order={self.phm_order} was wanted, {way_out}")
+        size, n_parameters = (
+            shape[0] * shape[1],
+            KroneckerSums(int(self.phm_order), shape).n_parameters,
+        )
+        is_dense = data.xp is NUMPY and not sp.issparse(data.X)
+        for works, way_out in [
+            (
+                n_parameters < size,
+                f"but it saves nothing: coef_ has {size} weights, its factors would "
+                f"have {n_parameters}. Try another, or None.",
+            ),
+            (self.l1_ratio == 0, "but it keeps no zeros. Use l1_ratio=0."),
+            (self.solver == "sgd", "but it is not convex. Use solver='sgd'."),
+            (is_dense, "but it wants dense NumPy arrays. Convert X."),
+        ]:
+            if not works:
+                raise ValueError(f"phm_order={self.phm_order} was wanted, {way_out}")
 
     def _targets(self, data, y):
         """Return what gives the targets of some rows when it is indexed with them."""

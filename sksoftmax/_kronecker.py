@@ -42,29 +42,19 @@ class KroneckerSums:
         return self.order**3 + self.order * self._height * self._width
 
     def nearest(self, coef):
-        """Return the nearest sum to coef, and the share of its squares that is lost."""
-        blocks = self._blocks(coef)
-        tall = blocks.shape[0] > blocks.shape[1]
-        squares = blocks.T @ blocks if tall else blocks @ blocks.T
-        values, vectors = np.linalg.eigh(squares)
-        kept = vectors[:, -self.order :]
-        near = blocks @ kept @ kept.T if tall else kept @ (kept.T @ blocks)
-        total = values.sum()
-        lost = 1 - values[-self.order :].sum() / total if total > 0 else 0.0
-        self._filling = self._joined(near)
-        return self._cropped(self._filling), lost
+        """Return the nearest sum to coef."""
+        return self.joined(*self.factors(coef))
 
     def factors(self, coef):
-        """Return A, (order, order, order), and S, (order, height, width), of a sum."""
+        """Return A, (order, order, order), and S, (order, height, width), of that."""
         n = self.order
         left, values, right = np.linalg.svd(self._blocks(coef), full_matrices=False)
-        rank = min(n, len(values))
         A, S = (
             np.zeros((n, n * n), left.dtype),
             np.zeros((n, right.shape[1]), left.dtype),
         )
-        root = np.sqrt(values[:rank, None])
-        A[:rank], S[:rank] = root * left.T[:rank], root * right[:rank]
+        root = np.sqrt(values[:n, None])
+        A[: len(root)], S[: len(root)] = root * left.T[:n], root * right[:n]
         return A.reshape(n, n, n), S.reshape(n, self._height, self._width)
 
     def joined(self, A, S):
@@ -102,7 +92,7 @@ def better_cut(order: int, coef) -> KroneckerSums:
     in_rows = KroneckerSums(order, coef.shape)
     in_turn = in_rows.permutation.reshape(-1, order).T.ravel()
     cuts = [KroneckerSums(order, coef.shape, in_turn), in_rows]
-    return min(cuts, key=lambda cut: cut.nearest(coef)[1])
+    return min(cuts, key=lambda cut: np.square(coef - cut.nearest(coef)).sum())
 
 
 def as_sum(order: int, sums, weights, n_features: int):

@@ -62,7 +62,7 @@ class ElasticNet:
         """Move all weights, in place, to the nearest that are allowed."""
         if self.sums is not None:
             coef = weights[: self._n_features]
-            coef[...] = self.sums.nearest(coef.T)[0].T
+            coef[...] = self.sums.nearest(coef.T).T
 
     def gradient_step(self, step_size) -> "Shrinkage":
         """Return what a gradient step on l2 and a proximal one on l1 do to weights.

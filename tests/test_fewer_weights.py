@@ -45,11 +45,10 @@ def kronecker(clf):
 def test_a_sum_is_its_own_nearest(order, interleaved, shape):
     sums, coef, *_ = random_sum(order, shape, interleaved)
 
-    near, lost = sums.nearest(coef)
+    near = sums.nearest(coef)
 
     assert near.shape == shape
     assert_allclose(near, coef, atol=1e-12)
-    assert lost < 1e-12
     assert_allclose(sums.joined(*sums.factors(coef)), coef, atol=1e-12)
 
 
@@ -57,11 +56,10 @@ def test_the_nearest_sum_is_a_stationary_point():
     sums, near, A, S = random_sum(2, (4, 8), True)
     coef = near + np.random.RandomState(1).standard_normal((4, 8))
 
-    near, lost = KroneckerSums(2, (4, 8), sums.permutation).nearest(coef)
+    near = KroneckerSums(2, (4, 8), sums.permutation).nearest(coef)
 
     A, S = sums.factors(near)
     residual = coef - near
-    assert lost == pytest.approx((residual**2).sum() / (coef**2).sum())
     for k in np.ndindex(A.shape):
         change = np.zeros_like(A)
         change[k] = 1
@@ -83,10 +81,10 @@ def test_places_that_stand_for_no_weight_are_free():
     _, coef, *_ = random_sum(3, (8, 59), False)
     anew = KroneckerSums(3, (8, 59))
 
-    lost = [anew.nearest(coef)[1] for _ in range(300)]
+    lost = [np.abs(coef - anew.nearest(coef)).max() for _ in range(500)]
 
-    assert lost[0] > 1e-2
-    assert lost[-1] < 1e-6
+    assert lost[0] > 0.1
+    assert lost[-1] < 1e-3
 
 
 @pytest.fixture(scope="module")
@@ -246,12 +244,16 @@ def test_onnx_holds_the_factors_alone(split):
 @pytest.mark.parametrize(
     ("params", "change", "message"),
     [
-        ({"phm_order": 9}, None, r"phm_order=9 .* saves nothing: 873 weights .* 640"),
+        (
+            {"phm_order": 9},
+            None,
+            r"phm_order=9 .* saves nothing: coef_ has 640 .* would have 873",
+        ),
         ({"phm_order": 1}, None, "'phm_order' parameter"),
         ({"phm_order": 2, "l1_ratio": 0.5}, None, "Use l1_ratio=0"),
         ({"phm_order": 2, "solver": "svrg"}, None, "Use solver='sgd'"),
-        ({"phm_order": 2}, "sparse", "dense NumPy array|Sparse data was passed"),
-        ({"phm_order": 2}, "two classes", "saves nothing: 72 weights instead of 64"),
+        ({"phm_order": 2}, "sparse", "dense NumPy arrays|Sparse data was passed"),
+        ({"phm_order": 2}, "two classes", "saves nothing: coef_ has 64 weights, .* 72"),
     ],
 )
 def test_what_does_not_work_says_what_to_do(split, params, change, message):
