@@ -9,9 +9,14 @@ from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax._arrays import NUMPY
 from sksoftmax._batches import spread, training_rows
 from sksoftmax._loss import cross_entropy
+from sksoftmax._penalty import ElasticNet
+from sksoftmax._preconditioner import Gram, center_and_scale
 from sksoftmax._solver import (
+    SGD,
+    AutomaticStep,
     Plateau,
     Problem,
+    State,
     batch_edges,
     constant,
     inverse_scaling,
@@ -151,3 +156,51 @@ def test_momentum_lasts_from_call_to_call(sparse_rows):
         in_calls.partial_fit(X[rows], y[rows], classes=[0, 1, 2])
 
     assert_allclose(in_calls.coef_, at_once.coef_, rtol=1e-9, atol=1e-15)
+
+
+@pytest.fixture
+def problem():
+    rng = np.random.RandomState(0)
+    X, weight = rng.standard_normal((40, 3)), np.ones(40)
+    data = training_rows(X, np.float64, True)
+    of_columns = center_and_scale(data.moments(weight), True, np.float64)[1:]
+    penalty, loss = ElasticNet(0.1, 0.0, 3, True, np.float64), cross_entropy(4)
+    return Problem(data, rng.randint(4, size=40), weight, loss, penalty, *of_columns)
+
+
+@pytest.mark.parametrize(
+    ("n_known", "n_kept"), [(0, 0), (100, 100), (2020, 2008), (10**6, 2008)]
+)
+def test_in_a_stream_earlier_curvature_counts_for_its_rows(problem, n_known, n_kept):
+    weights, known = problem.zeros(), 2 * np.eye(4)
+    state = State(weights, weights, 1, metric="gram", curvature=known)
+    state.curvature_rows, state.ridge = n_known, np.ones(4)
+    step = AutomaticStep(problem, state, Gram, np.random.RandomState(0))
+
+    step.measure(state, np.arange(40), 40)
+
+    new = Gram.measure(problem, np.arange(40), weights)
+    mixed = (n_kept * known + 40 * new) / (n_kept + 40)
+    assert_allclose(state.curvature, mixed, rtol=1e-12, atol=1e-15)
+    assert state.curvature_rows == n_kept + 40
+
+
+def test_short_epochs_take_all_rows_before_any_twice(problem):
+    class Recorder(SGD):
+        def epoch(self, order, edges):
+            taken.append(order)
+
+    taken, weights = [], problem.zeros()
+    state, rng = State(weights, weights), np.random.RandomState(0)
+    step = AutomaticStep(problem, state, Gram, rng)
+    rows, edges = np.arange(40), np.array([0, 5, 10])
+    epochs = Recorder(problem, state, step).epochs(
+        rows, edges, rng, True, Plateau(0.0, 1, 0.0)
+    )
+
+    for _ in range(8):
+        next(epochs)
+
+    assert_array_equal(np.sort(np.concatenate(taken[:4])), rows)
+    assert_array_equal(np.sort(np.concatenate(taken[4:])), rows)
+    assert (taken[0] != taken[4]).any()
