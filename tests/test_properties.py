@@ -408,7 +408,9 @@ def test_batches_of_few_columns_are_dense_batches(recipe, batch_size):
 CUTS = st.lists(st.integers(0, 60), max_size=4)
 
 
-@given(problems(dtype=DTYPES), CUTS, st.integers(1, 9))
+# In float32 the intercepts' mean is known to a few digits where features are far from
+# zero: it is a difference of what the weights and they add up to.
+@given(problems(), CUTS, st.integers(1, 9))
 def test_a_stream_counts_its_updates_calls_and_rows(recipe, cuts, batch_size):
     X, y = recipe.data
     weight = recipe.rng.randint(3, size=len(y))
@@ -430,10 +432,7 @@ def test_a_stream_counts_its_updates_calls_and_rows(recipe, cuts, batch_size):
     # would change it by .016.
     clf.partial_fit(X[:1], y[:1], np.arange(recipe.n_classes + 1), [0])
     known, new = clf.intercept_[:-1], clf.intercept_[-1]
-    sizes = np.abs(clf.coef_) @ np.abs(clf._moments["mean"]) + np.abs(clf.intercept_)
-    rounding_error = float(8 * np.finfo(recipe.dtype).eps * sizes.max())
-    wanted = known.mean() - np.log(sum(taught) + 1)
-    assert new == pytest.approx(wanted, abs=5e-3 + rounding_error)
+    assert new == pytest.approx(known.mean() - np.log(sum(taught) + 1), abs=5e-3)
 
 
 FAULTS = {
