@@ -131,6 +131,18 @@ def test_another_version_warns(fitted, monkeypatch):
     assert vars(again).keys() == vars(clf).keys()
 
 
+def test_a_parameter_that_the_writer_did_not_know_has_its_default(fitted):
+    clf, X = fitted(3)
+    state = clf.__getstate__()
+    del state["phm_order"]
+    loaded = sksoftmax.SoftmaxRegressionClassifier.__new__(type(clf))
+
+    loaded.__setstate__(state)
+
+    assert loaded.phm_order is None
+    assert_array_equal(loaded.predict_proba(X), clf.predict_proba(X))
+
+
 def test_the_version_is_that_of_the_package():
     from importlib.metadata import version
 
