@@ -234,10 +234,11 @@ def test_columns_of_nothing_keep_their_scale(intercept):
     assert_array_equal(scale, 1)
 
 
-def test_constant_columns_do_not_blow_up_rounding():
+@pytest.mark.parametrize("value", [1e3, -1e3])
+def test_constant_columns_do_not_blow_up_rounding(value):
     rounding = (1e3 * np.finfo(np.float32).eps) ** 2
 
-    _, scale, *_ = center_and_scale(moments(1e3, rounding), True, np.float32)
+    _, scale, *_ = center_and_scale(moments(value, rounding), True, np.float32)
 
     assert scale[0, 0] == 1e3
 

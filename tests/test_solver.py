@@ -185,7 +185,10 @@ def test_in_a_stream_earlier_curvature_counts_for_its_rows(problem, n_known, n_k
     assert state.curvature_rows == n_kept + 40
 
 
-def test_short_epochs_take_all_rows_before_any_twice(problem):
+@pytest.fixture
+def orders(problem):
+    """Return a function that tells which rows so many epochs take, cut at `edges`."""
+
     class Recorder(SGD):
         def epoch(self, order, edges):
             taken.append(order)
@@ -193,14 +196,28 @@ def test_short_epochs_take_all_rows_before_any_twice(problem):
     taken, weights = [], problem.zeros()
     state, rng = State(weights, weights), np.random.RandomState(0)
     step = AutomaticStep(problem, state, Gram, rng)
-    rows, edges = np.arange(40), np.array([0, 5, 10])
-    epochs = Recorder(problem, state, step).epochs(
-        rows, edges, rng, True, Plateau(0.0, 1, 0.0)
-    )
 
-    for _ in range(8):
-        next(epochs)
+    def orders(edges, n_epochs):
+        solver, plateau = Recorder(problem, state, step), Plateau(0.0, 1, 0.0)
+        epochs = solver.epochs(np.arange(40), np.array(edges), rng, True, plateau)
+        for _ in range(n_epochs):
+            next(epochs)
+        return taken
 
-    assert_array_equal(np.sort(np.concatenate(taken[:4])), rows)
-    assert_array_equal(np.sort(np.concatenate(taken[4:])), rows)
+    return orders
+
+
+def test_short_epochs_take_all_rows_before_any_twice(orders):
+    taken = orders([0, 5, 10], 8)
+
+    assert_array_equal(np.sort(np.concatenate(taken[:4])), np.arange(40))
+    assert_array_equal(np.sort(np.concatenate(taken[4:])), np.arange(40))
     assert (taken[0] != taken[4]).any()
+
+
+def test_rows_too_few_for_an_epoch_wait_for_the_next_order(orders):
+    taken = orders([0, 5, 17], 5)
+
+    assert [len(order) for order in taken] == [17] * 5
+    for first, second in [taken[:2], taken[2:4]]:
+        assert len(np.intersect1d(first, second)) == 0
