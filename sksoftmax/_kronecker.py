@@ -48,7 +48,10 @@ class KroneckerSums:
     def factors(self, coef):
         """Return A, (order, order, order), and S, (order, height, width), of that."""
         n = self.order
-        left, values, right = np.linalg.svd(self._blocks(coef), full_matrices=False)
+        try:
+            left, values, right = np.linalg.svd(self._blocks(coef), full_matrices=False)
+        except np.linalg.LinAlgError as error:
+            raise FloatingPointError("the weights became infinite") from error
         A, S = (
             np.zeros((n, n * n), left.dtype),
             np.zeros((n, right.shape[1]), left.dtype),

@@ -171,6 +171,29 @@ def test_planted_factors_are_found(order, shape):
     assert found < log_loss(y[test], full.predict_proba(X[test]))
 
 
+def test_diverging_steps_are_named(split):
+    X, _, y, _ = split
+    clf = SoftmaxRegressionClassifier(
+        phm_order=2, learning_rate="constant", eta0=1e300, batch_size=100
+    )
+
+    with pytest.raises(ValueError, match=r"Training diverged.*eta0=1e\+300"):
+        clf.fit(X * 1e10, y)
+
+    assert not hasattr(clf, "coef_")
+
+
+def test_wide_rows_take_the_diagonal_metric(split):
+    X, _, y, _ = split
+    clf = SoftmaxRegressionClassifier(phm_order=4, random_state=0)
+
+    clf.fit(np.tile(X, 40), y)
+
+    assert clf._stream["metric"] == "diagonal"
+    assert_allclose(clf.coef_, kronecker(clf), atol=1e-13)
+    assert clf.score(np.tile(X, 40), y) > 0.9
+
+
 def test_none_is_the_ordinary_model(split):
     X, _, y, _ = split
     clf = SoftmaxRegressionClassifier(phm_order=2, random_state=0).fit(X, y)
