@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-GUIDE = Path(__file__).parents[1] / "docs" / "user_guide.md"
+DOCS = Path(__file__).parents[1] / "docs"
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +41,16 @@ def test_user_guide():
     for needs in ["sklearn.callback", *extras]:
         pytest.importorskip(needs, reason=f"the user guide needs {needs}")
 
-    result = doctest.testfile(str(GUIDE), module_relative=False)
+    result = doctest.testfile(str(DOCS / "user_guide.md"), module_relative=False)
+
+    assert result.attempted > 0
+    assert result.failed == 0
+
+
+def test_larger_than_memory():
+    result = doctest.testfile(
+        str(DOCS / "larger_than_memory.md"), module_relative=False
+    )
 
     assert result.attempted > 0
     assert result.failed == 0
