@@ -289,9 +289,10 @@ def test_a_constant_feature_adds_nothing_to_an_intercept(recipe, value):
         assert np.linalg.norm(clf.coef_[:, 0]) <= np.sqrt(2 * gap / alpha)
 
 
-# Large units and rows that a small penalty separates ask for more digits.
+# Large units, and rows that a small penalty separates, ask for more digits; without a
+# penalty nearly separable rows ask for any number.
 @pytest.mark.filterwarnings("ignore:.*no step lowered the objective in float32")
-@given(problems(dtype=st.just(np.float32)))
+@given(problems(dtype=st.just(np.float32), strength=st.sampled_from([1e-1, 1e-3])))
 def test_float32_is_as_good_as_its_digits(recipe):
     X, y = recipe.data
     params = recipe.params | EXACT | {"tol": 1e-4}
