@@ -183,6 +183,7 @@ def test_diverging_steps_are_named(split):
     assert not hasattr(clf, "coef_")
 
 
+@pytest.mark.slow
 def test_wide_rows_take_the_diagonal_metric(split):
     X, _, y, _ = split
     clf = SoftmaxRegressionClassifier(phm_order=4, random_state=0)

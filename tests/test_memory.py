@@ -61,6 +61,7 @@ def test_sparse_rows_are_never_densified():
     assert peak < 6 * clf.coef_.nbytes + 30e6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", ["auto", 1000], ids=["grows", "minibatches"])
 def test_svrg_keeps_no_residuals(batch_size):
     rng = np.random.RandomState(0)

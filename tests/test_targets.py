@@ -48,7 +48,9 @@ SETTINGS = {
 
 
 @TWO_OR_TEN
-@pytest.mark.parametrize("layout", ["dense", "csr"])
+@pytest.mark.parametrize(
+    "layout", ["dense", pytest.param("csr", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("params", SETTINGS.values(), ids=SETTINGS)
 def test_one_hot_rows_and_labels_give_the_same_bits(digits, n_classes, layout, params):
     X, y = of_classes(digits, n_classes)

@@ -85,7 +85,7 @@ def test_probabilities_in_float32(task, name, layout):
     [
         ("wine", "gram"),
         ("wine", "diagonal"),
-        ("digits", "gram"),
+        pytest.param("digits", "gram", marks=pytest.mark.slow),
         ("mostly zeros", "gram"),
         ("mostly zeros", "diagonal"),
     ],
