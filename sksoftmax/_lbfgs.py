@@ -4,54 +4,43 @@ import math
 from collections import deque
 
 from sksoftmax._arrays import namespace
-from sksoftmax._batches import parts, pick, spread
+from sksoftmax._batches import parts, pick
 from sksoftmax._preconditioner import CenteredDiagonal, Diagonal, ridge
-from sksoftmax._solver import Plateau, Problem, State
-from sksoftmax._threads import threads_for
+from sksoftmax._solver import Plateau, State
 
 MEMORY = 5
 REFRESH_TIMES = frozenset([0] + [8 * 4**k for k in range(24)])  # steps
 RHO = 0.01  # ridge where there is no noise to guard against
-# Multiply-adds from which a product gets all BLAS threads. Measured: at 8 million two
-# threads take 0.6 of the time of one; here little else happens between products.
-LARGE_PRODUCT = 4e6
 
 
 class FullBatch:
     """L-BFGS with the preconditioner as its first guess of the inverse Hessian.
 
-    Objective and gradient come from one pass over the rows, a part at a time: nothing
-    of the size (n_rows, n_columns) is held, unless all rows are one part.
+    Objective and gradient come from one pass over the rows, wherever these are.
     """
 
     # Steps gain unevenly, even more so on other rows. Measured, validation losses of
     # digits, stopped after 1, 3, 5 or 10 without gain: 25, 13, 4, 1 % above the best.
     slowness = 5
 
-    def __init__(self, problem: Problem, state: State, rows, metric) -> None:
+    def __init__(self, all_rows, state: State) -> None:
         """Start from the model in `state` and leave it the model and t.
 
-        `rows` are row numbers in NumPy.
+        `all_rows` is AllRows, or what has its attributes and methods.
         """
-        data, weights = problem.data, state.average
-        if metric is Diagonal and data.n_weights > data.n_features:
-            metric = CenteredDiagonal
-        self._problem, self._state, self._metric = problem, state, metric
-        self._xp, self._n_rows, self._n_steps = data.xp, len(rows), 0
-        self._sample = data.index(spread(rows, metric.rows_wanted(data.n_weights)))
-        rows = data.index(rows)
-        self._rows = slice(0, self._n_rows) if self._n_rows == data.n_samples else rows
-        self._part_rows = data.part_rows(problem.loss.n_columns)
-        self._batch = None
-        if self._n_rows <= self._part_rows:
-            self._batch = data.full_batch(rows, compact=metric.lazy)
-        self._columns = slice(None) if self._batch is None else self._batch.columns
+        problem, data = all_rows.problem, all_rows.problem.data
+        self._problem, self._all_rows, self._state = problem, all_rows, state
+        self._metric, weights = all_rows.metric, state.average
+        if self._metric is Diagonal and data.n_weights > data.n_features:
+            self._metric = CenteredDiagonal
+        self._xp, self._columns, self._n_steps = data.xp, all_rows.columns, 0
         # Where there is no data the penalty alone decides, and its minimum is zero.
         state.weights = self._xp.where(problem.penalty.penalised, 0.0, weights)
         state.average = state.weights
         self._weights = pick(weights, self._columns)
         self._pairs: deque = deque(maxlen=MEMORY)
         self.stalled = False
+        self._threads = all_rows.threads
         with self._threads():
             self.objective, self._grad = self._evaluate(self._weights)
         self._slopes = self._pseudo_gradient()
@@ -59,7 +48,7 @@ class FullBatch:
         self._spare = None  # memory: fresh one costs more than the arithmetic in it
         self._fewest_steps = 2
         if not self._xp.any(weights):
-            self._fewest_steps = 6 if metric.lazy else 3
+            self._fewest_steps = 6 if self._metric.lazy else 3
         self._measured_at = None
 
     @property
@@ -149,7 +138,7 @@ class FullBatch:
         curvature, model = state.curvature, self.model
         known = state.metric == self._metric.name and curvature is not None
         if self._n_steps > 0 or not known:
-            curvature = self._metric.measure(problem, self._sample, model)
+            curvature = self._all_rows.curvature(self._metric, model)
         trace = self._metric.trace(curvature)
         noise = ridge(trace, problem.scale, problem.penalty.l2, self._rho)
         inverse = self._metric.invert(curvature, noise)
@@ -319,16 +308,9 @@ class FullBatch:
 
     def _evaluate(self, weights):
         """Return objective and smooth part's gradient, in one pass over the rows."""
-        problem, penalty, columns = self._problem, self._problem.penalty, self._columns
-        objective, grad = penalty.value(weights, columns), None
-        for rows in parts(self._rows, self._part_rows):
-            batch = self._batch or problem.data.batch(rows, compact=False)
-            loss, part = problem.loss_gradient(batch, weights, rows, self._n_rows)
-            objective += loss
-            if grad is None:
-                grad = part
-            else:
-                grad += part
+        penalty, columns = self._problem.penalty, self._columns
+        objective, grad = self._all_rows.loss_gradient(weights)
+        objective += penalty.value(weights, columns)
         l2, size = pick(penalty.l2, columns), self._xp.chunk_size // weights.shape[1]
         for some in parts(slice(0, grad.shape[0]), size + 1):
             here = grad[some, :]
@@ -337,11 +319,6 @@ class FullBatch:
 
     def _apply(self, grad, out=None):
         return self._preconditioner.apply(grad, self._columns, out)
-
-    def _threads(self):
-        n_rows = min(self._n_rows, self._part_rows)
-        multiply_adds = self._problem.multiply_adds(n_rows)
-        return threads_for(multiply_adds, LARGE_PRODUCT, self._xp.thread_pools)
 
 
 def _length(curvature: float, product: float) -> float:

@@ -2,6 +2,7 @@
 
 import math
 
+from sksoftmax._all_rows import AllRows
 from sksoftmax._batches import spread
 from sksoftmax._kronecker import better_cut
 from sksoftmax._lbfgs import FullBatch
@@ -48,8 +49,8 @@ class Plan:
         batch_size = self._batch_size(len(rows), may_be_all=True)
         edges = self._edges(len(rows), batch_size)
         if self._automatic and batch_size == len(rows):
-            metric = self._metric(n_rows=len(rows))
-            yield from FullBatch(problem, state, rows, metric).to_the_optimum(tol)
+            all_rows = AllRows(problem, rows, self._metric(n_rows=len(rows)))
+            yield from FullBatch(all_rows, state).to_the_optimum(tol)
             return
         may_grow = self._automatic and params.batch_size == "auto"
         passes_pay = may_grow and data.full_passes_pay
@@ -75,11 +76,12 @@ class Plan:
         if exact and (passes_pay or not may_grow):
             svrg = SVRG(problem, state, rows, metric, rng)
             yield from svrg.to_the_optimum(edges, params.shuffle, tol, may_grow)
-        elif exact:
-            yield from FullBatch(problem, state, rows, metric).to_the_optimum(tol)
+            return
+        full_batch = FullBatch(AllRows(problem, rows, metric), state)
+        if exact:
+            yield from full_batch.to_the_optimum(tol)
         else:  # passes are cheap and gain unevenly: two count as one epoch
             plateau = Plateau(tol, 2 * self._patience, problem.floor)
-            full_batch = FullBatch(problem, state, rows, metric)
             yield from full_batch.while_it_pays(plateau)
 
     def _epochs_of_fewer_weights(self, state: State, rows, rng, tol: float):

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from sksoftmax._all_rows import AllRows
 from sksoftmax._batches import pick
 from sksoftmax._lbfgs import FullBatch
 from sksoftmax._solver import SGD, AutomaticStep, Problem, State
@@ -66,7 +67,7 @@ class SVRG:
         n_measured = min(len(rows), metric.rows_wanted(n_weights))
         self._rho = min(metric.rho, 1.0, max(0.1, 3 * n_weights / n_measured))
         self._step = AnchoredStep(problem, state, metric, rng, self._rho)
-        self._full = FullBatch(problem, state, rows, metric)
+        self._full = FullBatch(AllRows(problem, rows, metric), state)
         self._factor = 1.0  # on the step size: halved where an epoch was refused
 
     def to_the_optimum(self, edges, shuffle: bool, tol: float, while_it_pays: bool):

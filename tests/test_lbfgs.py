@@ -5,6 +5,7 @@ import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 
+from sksoftmax._all_rows import AllRows
 from sksoftmax._batches import training_rows
 from sksoftmax._lbfgs import FullBatch
 from sksoftmax._loss import cross_entropy
@@ -22,7 +23,8 @@ def make_solver(X, y, metric, alpha=1e-3, l1_ratio=0.0, weights=None, dtype=np.f
     penalty = ElasticNet(alpha, l1_ratio, X.shape[1], True, dtype)
     problem = Problem(data, y, weight, loss, penalty, *of_columns)
     weights = problem.zeros() if weights is None else weights
-    return FullBatch(problem, State(weights, weights), np.arange(X.shape[0]), metric)
+    rows = np.arange(X.shape[0])
+    return FullBatch(AllRows(problem, rows, metric), State(weights, weights))
 
 
 def run(solver, n_steps, tol=0.0):
