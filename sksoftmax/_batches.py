@@ -58,8 +58,14 @@ def spread(rows, n_wanted: int, shift: float = 0.0):
     """Return so many of the rows, or all if they are fewer, evenly spaced."""
     if n_wanted >= len(rows):
         return rows
-    places = (np.arange(n_wanted) + shift) * (len(rows) / n_wanted)
-    return rows[places.astype(np.intp)]
+    return rows[evenly(len(rows), n_wanted, shift)]
+
+
+def evenly(n_rows: int, n_wanted: int, shift: float = 0.0):
+    """Return the numbers of so many of n_rows rows, or of all if they are fewer."""
+    if n_wanted >= n_rows:
+        return np.arange(n_rows)
+    return ((np.arange(n_wanted) + shift) * (n_rows / n_wanted)).astype(np.intp)
 
 
 def pick(array, columns):

@@ -488,7 +488,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                 )
             self._take_classes(y, warm)
             y = self._encode(y)
-            sample_weight = _check_weight(sample_weight, X)
+            sample_weight = checked_weight(sample_weight, X)
             class_count = class_totals(y, sample_weight, len(self.classes_))
             class_weight = self._class_weights(class_count)
             self._check_classes(class_count * class_weight)
@@ -498,7 +498,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             if self._stops_early is True and X_val is None:
                 rows, held_out = self._split(rows, y, rng)
             training_weight = np.zeros_like(weight)
-            training_weight[rows] = weight[rows] * _mean_one(weight[rows])
+            training_weight[rows] = weight[rows] * mean_one(
+                len(rows), weight[rows].sum()
+            )
             dtype = namespace(X).training_dtype(X)
             data = training_rows(X, dtype, self.fit_intercept)
             training_weight = data.xp.asarray(training_weight, dtype)
@@ -593,7 +595,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                 self._check_namespace("partial_fit", X)
             self._announce(given_to_numpy(classes, "classes"), y, first)
             y = self._encode(y)
-            sample_weight = _check_weight(sample_weight, X)
+            sample_weight = checked_weight(sample_weight, X)
             class_count = class_totals(y, sample_weight, len(self.classes_))
             n_rows_seen = 0
             if not first:
@@ -609,7 +611,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             self._seen = {"n_rows": n_rows_seen + len(rows), "class_count": class_count}
             rng = self._new_rng() if first else self._rng
             dtype = namespace(X).training_dtype(X) if first else self.coef_.dtype
-            _check_total(weight, float(namespace(X).finfo(dtype).max))
+            _check_total(weight.sum(), float(namespace(X).finfo(dtype).max))
             data = training_rows(X, dtype, self.fit_intercept)
             usual = None if first else self._moments["usual"]
             weight = data.xp.asarray(weight, dtype)
@@ -1187,7 +1189,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                     f"X_val is {namespace(X)}, X is {problem.data.xp}. Move X_val."
                 )
             y = self._encode(y)
-            weight = _check_weight(sample_weight, X)
+            weight = checked_weight(sample_weight, X)
             weight = weight * weights_by_class(class_weight, y)
             if not weight.any():
                 raise ValueError("all weights are zero.")
@@ -1202,7 +1204,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
         Of the rows of `data`, y are the targets and weight, (n_rows,), the weights.
         """
-        weight = weight * _mean_one(weight[rows])
+        weight = weight * mean_one(len(rows), weight[rows].sum())
         judge = replace(
             problem,
             data=data,
@@ -1426,17 +1428,16 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         return result
 
 
-def _check_weight(sample_weight, X):
+def checked_weight(sample_weight, X):
     """Return the weights of the rows of X, a new NumPy array of float64."""
     sample_weight = given_to_numpy(sample_weight, "sample_weight")
     sample_weight = check_sample_weight(sample_weight, X.shape[0])
-    _check_total(sample_weight, np.finfo(float).max)
+    _check_total(sample_weight.sum(), np.finfo(float).max)
     return sample_weight
 
 
-def _check_total(weight, largest):
-    """Want weights, (n_samples,), whose sum is at most that."""
-    total = float(weight.sum())
+def _check_total(total, largest):
+    """Want weights whose sum is at most that."""
     if not total <= largest:
         raise ValueError(
             f"sample_weight (times class_weight) has the sum {total:.3g}, where at "
@@ -1444,14 +1445,14 @@ def _check_total(weight, largest):
         )
 
 
-def _mean_one(weight):
-    """Return the factor that gives the weights, (n_samples,), the mean one."""
-    _check_total(weight, np.finfo(float).max)
-    factor = len(weight) / float(weight.sum())
+def mean_one(n_rows, total):
+    """Return the factor that gives so many weights of that sum the mean one."""
+    _check_total(total, np.finfo(float).max)
+    factor = n_rows / float(total)
     if factor == math.inf:
         raise ValueError(
-            f"sample_weight (times class_weight) has the sum {weight.sum():.3g}, which "
-            "is too small to divide by. Multiply sample_weight by a constant."
+            f"sample_weight (times class_weight) has the sum {total:.3g}, which is too "
+            "small to divide by. Multiply sample_weight by a constant."
         )
     return factor
 

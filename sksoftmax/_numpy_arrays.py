@@ -32,6 +32,10 @@ class NumPyArrays:
     float32, float64 = np.dtype(np.float32), np.dtype(np.float64)
     index_dtype = np.dtype(np.intp)
 
+    def __reduce__(self):
+        """Say that there is only one of them."""
+        return "NUMPY"
+
     abs = staticmethod(np.abs)
     all = staticmethod(np.all)
     any = staticmethod(np.any)

@@ -49,7 +49,7 @@ class Plan:
         batch_size = self._batch_size(len(rows), may_be_all=True)
         edges = self._edges(len(rows), batch_size)
         if self._automatic and batch_size == len(rows):
-            all_rows = AllRows(problem, rows, self._metric(n_rows=len(rows)))
+            all_rows = AllRows(problem, rows, self.metric(n_rows=len(rows)))
             yield from FullBatch(all_rows, state).to_the_optimum(tol)
             return
         may_grow = self._automatic and params.batch_size == "auto"
@@ -72,7 +72,7 @@ class Plan:
                 yield solver, objective, False
                 if slow:
                     break
-        metric = self._metric(state.metric)
+        metric = self.metric(state.metric)
         if exact and (passes_pay or not may_grow):
             svrg = SVRG(problem, state, rows, metric, rng)
             yield from svrg.to_the_optimum(edges, params.shuffle, tol, may_grow)
@@ -133,7 +133,7 @@ class Plan:
         """Return the minibatch solver that the parameters ask for."""
         params, problem = self._params, self._problem
         if self._automatic:
-            step = AutomaticStep(problem, state, self._metric(state.metric), rng)
+            step = AutomaticStep(problem, state, self.metric(state.metric), rng)
         else:
             schedule = {
                 "constant": constant(params.eta0),
@@ -142,7 +142,7 @@ class Plan:
             step = ScheduledStep(problem, state, schedule, params.momentum)
         return SGD(problem, state, step, min_share)
 
-    def _metric(self, known: str | None = None, n_rows: float = math.inf):
+    def metric(self, known: str | None = None, n_rows: float = math.inf):
         """Return Gram or Diagonal; in a stream "auto" stays with what it has.
 
         `n_rows` make a batch of all the data: of few, many steps are cheaper than one
