@@ -1,0 +1,424 @@
+"""The Dask classifier against the one for one machine: the same optimum."""
+
+import pickle
+import tracemalloc
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+
+from sksoftmax import SoftmaxRegressionClassifier
+
+dask = pytest.importorskip("dask", reason="the extra dask is not installed")
+da = pytest.importorskip("dask.array", reason="the extra dask is not installed")
+dd = pytest.importorskip("dask.dataframe", reason="the extra dask is not installed")
+pd = pytest.importorskip("pandas")
+
+from sksoftmax.dask import DaskSoftmaxRegressionClassifier  # noqa: E402
+
+ALPHA = 1e-3
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_task_at_a_time():
+    with dask.config.set(scheduler="synchronous"):
+        yield
+
+
+def cut(X, y, n_partitions=8):
+    size = -(-len(y) // n_partitions)
+    return da.from_array(X, chunks=(size, -1)), da.from_array(y, chunks=size)
+
+
+def fitted(X, y, sample_weight=None, n_partitions=8, **params):
+    params = {"alpha": ALPHA, "tol": 1e-6, "random_state": 0, **params}
+    if sample_weight is not None:
+        sample_weight = cut(X, sample_weight, n_partitions)[1]
+    clf = DaskSoftmaxRegressionClassifier(**params)
+    return clf.fit(*cut(X, y, n_partitions), sample_weight)
+
+
+@pytest.fixture(scope="module")
+def gap(objective, digits):
+    """Return how far a model of the digits is above the optimum, relatively."""
+    X, y = digits
+    optima = {}
+
+    def gap(clf, sample_weight=None):
+        weighted = sample_weight is not None
+        weight = sample_weight if weighted else np.ones(len(y))
+        if weighted not in optima:
+            exact = SoftmaxRegressionClassifier(alpha=ALPHA, solver="svrg", tol=1e-9)
+            exact.fit(X, y, weight)
+            optima[weighted] = objective(
+                X, y, weight, ALPHA, exact.coef_, exact.intercept_
+            )
+        value = objective(X, y, weight, ALPHA, clf.coef_, clf.intercept_)
+        return value / optima[weighted] - 1
+
+    return gap
+
+
+@pytest.mark.parametrize("n_partitions", [1, 8, 40])
+def test_same_optimum_however_many_partitions(digits, gap, n_partitions):
+    clf = fitted(*digits, n_partitions=n_partitions)
+
+    assert abs(gap(clf)) < 2e-6
+
+
+def test_same_optimum_where_partitions_hold_one_class_each(digits, gap):
+    X, y = digits
+    order = np.argsort(y, kind="stable")
+
+    clf = fitted(X[order], y[order], n_partitions=10)
+
+    assert abs(gap(clf)) < 2e-6
+
+
+def test_same_optimum_with_weights_some_of_them_zero(digits, gap):
+    weight = np.random.RandomState(0).exponential(size=len(digits[1]))
+    weight[:500] = 0  # two partitions without any, and one with some
+
+    clf = fitted(*digits, weight)
+
+    assert abs(gap(clf, weight)) < 2e-6
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"class_weight": "balanced"},
+        {"class_weight": {3: 0, 5: 2.5}},
+        {"label_smoothing": 0.1},
+        {"fit_intercept": False},
+        {"l1_ratio": 0.5},
+        {"preconditioner": "diagonal"},
+    ],
+    ids=str,
+)
+def test_parameters_mean_what_they_mean_on_one_machine(digits, params):
+    X, y = digits
+    exact = SoftmaxRegressionClassifier(
+        alpha=ALPHA, solver="svrg", tol=1e-7, random_state=0, **params
+    ).fit(X, y)
+
+    clf = fitted(X, y, **params)
+
+    assert_allclose(clf.loss_curve_[-1], exact.loss_curve_[-1], rtol=2e-5)
+    assert_allclose(clf.coef_, exact.coef_, atol=0.02)
+    assert_array_equal(clf.coef_[3] == 0, exact.coef_[3] == 0)
+
+
+def test_two_classes_with_labels_that_are_strings():
+    X, y = load_breast_cancer(return_X_y=True)
+    names = np.array(["malignant", "benign"])[y]
+    exact = SoftmaxRegressionClassifier(solver="svrg", tol=1e-7).fit(X, names)
+
+    clf = fitted(X, names, alpha=1e-4)
+
+    assert_array_equal(clf.classes_, ["benign", "malignant"])
+    assert_allclose(clf.loss_curve_[-1], exact.loss_curve_[-1], rtol=1e-5)
+    assert clf.decision_function(cut(X, y)[0]).shape == (569,)
+
+
+def test_a_class_that_the_sample_misses(digits, monkeypatch, gap):
+    X, y = digits
+    monkeypatch.setattr("sksoftmax.dask._SAMPLED_ROWS", 12)
+
+    clf = fitted(X, y)
+
+    assert len(clf.classes_) == 10
+    assert abs(gap(clf)) < 2e-6
+
+
+def test_a_sample_of_one_class(digits, monkeypatch, gap):
+    monkeypatch.setattr("sksoftmax.dask._SAMPLED_ROWS", 1)
+
+    assert abs(gap(fitted(*digits))) < 2e-6
+
+
+def frames(X, y):
+    frame = pd.DataFrame(X, columns=[f"p{i}" for i in range(X.shape[1])]).assign(y=y)
+    cut = dd.from_pandas(frame, npartitions=4, sort=False)
+    return cut.drop(columns="y"), cut["y"]
+
+
+def delayed_blocks(X, y):
+    some = [slice(at, at + 300) for at in range(0, len(y), 300)]
+    return [dask.delayed(X[s]) for s in some], [dask.delayed(y[s]) for s in some]
+
+
+def sparse_blocks(X, y):
+    X, y = cut(X, y)
+    return X.map_blocks(sp.csr_array), y
+
+
+def unknown_lengths(X, y):
+    X, y = cut(np.vstack([X, X]), np.append(y, y))
+    some = da.from_array(np.repeat([True, False], len(y) // 2), chunks=y.chunks)
+    return X[some], y[some]  # the last four partitions are empty
+
+
+def columns_apart(X, y):
+    return da.from_array(X, chunks=(300, 20)), da.from_array(y, chunks=250)
+
+
+KINDS = [frames, delayed_blocks, sparse_blocks, unknown_lengths, columns_apart]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_rows_may_come_in_any_collection(digits, kind):
+    expected = fitted(*digits)
+    X, y = kind(*digits)
+    clf = clone(expected).fit(X, y)
+
+    predicted = clf.predict(X)
+
+    assert_allclose(clf.coef_, expected.coef_, atol=2e-3)
+    assert_array_equal(predicted.compute(), expected.to_local().predict(digits[0]))
+    assert_allclose(clf.score(X, y), expected.to_local().score(*digits))
+
+
+@pytest.mark.parametrize(
+    "method",
+    ["predict", "predict_proba", "predict_log_proba", "decision_function"],
+)
+def test_predictions_are_lazy_and_those_of_the_local_model(digits, method):
+    clf, X = fitted(*digits), cut(*digits)[0]
+
+    lazy = getattr(clf, method)(X)
+
+    expected = getattr(clf.to_local(), method)(digits[0])
+    assert isinstance(lazy, da.Array)
+    assert lazy.chunks[0] == X.chunks[0]
+    assert lazy.shape == expected.shape
+    assert lazy.dtype == expected.dtype
+    assert_allclose(lazy.compute(), expected, rtol=1e-12, atol=1e-13)
+
+
+def test_score_counts_weights(digits):
+    clf, (X, y) = fitted(*digits, tol=0.1), cut(*digits)
+    weight = np.random.RandomState(0).exponential(size=len(digits[1]))
+
+    score = clf.score(X, y, da.from_array(weight, chunks=100))
+
+    assert_allclose(score, clf.to_local().score(*digits, weight))
+
+
+def test_the_local_model_goes_on_and_leaves_this_one(digits):
+    X, y = digits
+    clf = fitted(X, y)
+    before = clf.coef_.copy()
+
+    local = clf.to_local()
+    local.partial_fit(X[:200], y[:200])
+
+    assert type(local) is SoftmaxRegressionClassifier
+    assert local.t_ > clf.t_
+    assert local.score(X, y) > 0.97
+    assert_array_equal(clf.coef_, before)
+
+
+def test_attributes(digits):
+    X, y = frames(*digits)
+
+    clf = DaskSoftmaxRegressionClassifier(tol=0.1).fit(X, y)
+
+    assert clf.n_features_in_ == 64
+    assert_array_equal(clf.feature_names_in_, [f"p{i}" for i in range(64)])
+    assert clf.n_iter_ == len(clf.loss_curve_)
+    assert clf.n_passes_ >= clf.n_iter_ + 4
+    assert clf.coef_.shape == (10, 64)
+
+
+def test_a_second_fit_forgets_the_names_of_the_first(digits):
+    clf = DaskSoftmaxRegressionClassifier(tol=0.1).fit(*frames(*digits))
+
+    clf.fit(*cut(*digits))
+
+    assert not hasattr(clf, "feature_names_in_")
+
+
+def test_float32_stays_float32(digits):
+    X, y = digits
+
+    clf = fitted(X.astype(np.float32), y, tol=1e-3)
+
+    assert clf.coef_.dtype == np.float32
+    assert clf.predict_proba(cut(X, y)[0]).dtype == np.float32
+
+
+def test_the_same_seed_gives_the_same_bits(digits):
+    first, second = fitted(*digits, tol=1e-2), fitted(*digits, tol=1e-2)
+
+    assert_array_equal(first.coef_, second.coef_)
+
+
+def test_a_fitted_model_can_be_stored(digits):
+    clf = fitted(*digits, tol=0.1)
+
+    copy = pickle.loads(pickle.dumps(clf))
+
+    assert_array_equal(copy.coef_, clf.coef_)
+    assert copy.score(*cut(*digits)) == clf.score(*cut(*digits))
+
+
+def test_too_few_steps_warn(digits):
+    with pytest.warns(ConvergenceWarning, match="After 2 epochs max_iter=2"):
+        fitted(*digits, max_iter=2)
+
+
+def test_not_fitted(digits):
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        DaskSoftmaxRegressionClassifier().predict(cut(*digits)[0])
+
+
+def with_nan(X, y):
+    X = X.copy()
+    X[700, 3] = np.nan
+    return cut(X, y)
+
+
+def with_another_width(X, y):
+    X, y = delayed_blocks(X, y)
+    X[2] = dask.delayed(np.ones((300, 63)))
+    return X, y
+
+
+def with_other_names(X, y):
+    X, y = (list(frame.to_delayed()) for frame in frames(X, y))
+    X[2] = X[2].rename(columns={"p0": "q0"})
+    return X, y
+
+
+def with_strings_among_numbers(X, y):
+    X, y = delayed_blocks(X, y)
+    y[2] = dask.delayed(np.repeat("two", 300))
+    return X, y
+
+
+def with_missing_labels(X, y):
+    X, y = delayed_blocks(X, y)
+    y[2] = dask.delayed(np.ones(200))
+    return X, y
+
+
+def with_fractions_as_labels(X, y):
+    X, y = delayed_blocks(X, y)
+    y[2] = dask.delayed(np.linspace(0, 1, 300))
+    return X, y
+
+
+def with_probabilities(X, y):
+    X, y = delayed_blocks(X, y)
+    y[2] = dask.delayed(np.full((300, 10), 0.1))
+    return X, y
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (with_nan, r"Partition 3: Input X contains NaN"),
+        (with_another_width, r"Partition 2 of X has 63 features, but partition 0"),
+        (with_other_names, r"Partition 2 of X has 64 features named \['q0'"),
+        (with_strings_among_numbers, r"Partition 2 of y has labels like"),
+        (with_missing_labels, r"Partition 2: .*inconsistent numbers of samples"),
+        (with_fractions_as_labels, r"Partition 2: Unknown label type: continuous"),
+        (with_probabilities, r"Partition 2: y has the shape \(300, 10\)"),
+    ],
+    ids=lambda case: getattr(case, "__name__", ""),
+)
+def test_errors_name_the_partition_and_leave_the_model(digits, kind, message):
+    clf = fitted(*digits, tol=0.1)
+    before = pickle.dumps(vars(clf))
+
+    with pytest.raises(ValueError, match=message):
+        clf.fit(*kind(*digits))
+
+    assert pickle.dumps(vars(clf)) == before
+
+
+def test_negative_weights_name_the_partition(digits):
+    weight = np.ones(len(digits[1]))
+    weight[-1] = -1
+
+    with pytest.raises(ValueError, match=r"Partition 7: Negative values in"):
+        fitted(*digits, weight)
+
+
+def test_predictions_name_the_partition(digits):
+    clf, (X, _) = fitted(*digits, tol=0.1), with_another_width(*digits)
+
+    with pytest.raises(ValueError, match=r"Partition 2: X has 63 features"):
+        clf.predict(X).compute()
+
+
+def test_lengths_must_match(digits):
+    X, y = cut(*digits)
+
+    with pytest.raises(ValueError, match="y has 100 rows, but X has 1797"):
+        DaskSoftmaxRegressionClassifier().fit(X, y[:100])
+
+
+def test_numbers_of_partitions_must_match(digits):
+    X, y = delayed_blocks(*digits)
+
+    with pytest.raises(ValueError, match="y has 5 partitions, but X has 6"):
+        DaskSoftmaxRegressionClassifier().fit(X, y[:5])
+
+
+def test_no_rows_at_all():
+    X, y = [dask.delayed(np.empty((0, 3)))], [dask.delayed(np.empty(0))]
+
+    with pytest.raises(ValueError, match="X has no rows"):
+        DaskSoftmaxRegressionClassifier().fit(X, y)
+
+
+def test_one_class(digits):
+    with pytest.raises(ValueError, match="Rows of at least two classes are wanted"):
+        fitted(digits[0], np.zeros(1797))
+
+
+@pytest.mark.parametrize("method", ["fit", "predict"])
+def test_rows_in_memory_are_refused_with_the_way_out(digits, method):
+    clf = fitted(*digits, tol=0.1)
+    given = digits if method == "fit" else digits[:1]
+
+    with pytest.raises(TypeError, match="X is ndarray, but a dask array"):
+        getattr(clf, method)(*given)
+
+
+def test_parameters_are_checked(digits):
+    with pytest.raises(ValueError, match="The 'alpha' parameter"):
+        fitted(*digits, alpha=-1.0)
+
+
+def test_nothing_of_the_size_of_x_is_kept(monkeypatch):
+    monkeypatch.setattr("sksoftmax.dask._SAMPLED_ROWS", 1000)
+    n_rows, n_partitions = 20_000, 20
+
+    def rows(p):
+        return np.random.RandomState(p).standard_normal((n_rows, 20))
+
+    X = [dask.delayed(rows)(p) for p in range(n_partitions)]
+    y = [dask.delayed(lambda X: (X[:, 0] > 0).astype(int))(block) for block in X]
+    clf = DaskSoftmaxRegressionClassifier(max_iter=3, tol=None)
+    tracemalloc.start()
+
+    clf.fit(X, y)
+
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    partition, kept = n_rows * 20 * 8, n_partitions * n_rows * 12
+    assert peak < 3 * partition + kept
+
+
+@pytest.mark.parametrize(("tol", "most"), [(1e-2, 25), (1e-3, 50)])
+def test_passes_are_few(digits, tol, most):
+    clf = fitted(*digits, tol=tol)
+
+    assert clf.n_passes_ <= most
