@@ -7,7 +7,6 @@ travels is sums over rows, weights of the model, and the rows of one sample.
 import math
 from dataclasses import replace
 from functools import reduce, wraps
-from itertools import repeat
 from typing import Any, NamedTuple
 
 import dask
@@ -21,6 +20,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sksoftmax._all_rows import LARGE_PRODUCT, AllRows
 from sksoftmax._arrays import NUMPY
 from sksoftmax._batches import Moments, evenly, parts, training_rows
+from sksoftmax._blocks import Blocks
 from sksoftmax._classifier import SoftmaxRegressionClassifier, checked_weight
 from sksoftmax._solver import Problem
 from sksoftmax._targets import by_rows, is_table
@@ -59,44 +59,35 @@ class Partitions:
 
     def __init__(self, X, y=None, sample_weight=None) -> None:
         """Take Dask collections, or lists of delayed blocks."""
-        self.X, self.n_rows = _blocks(X, "X")
+        self.X = Blocks(X, "X")
         self.y = self._cut_alike(y, "y")
         self.weight = self._cut_alike(sample_weight, "sample_weight")
 
-    def __len__(self) -> int:
-        return len(self.X)
-
     def _cut_alike(self, rows, name: str) -> list:
-        """Return the blocks of labels or weights, cut where X is."""
+        """Return delayed blocks of labels or weights, cut where X is."""
         if rows is None:
-            return [None] * len(self)
+            return [None] * len(self.X)
         if isinstance(rows, da.Array):
-            given, wanted = rows.shape[0], sum(self.n_rows)
+            given, wanted = rows.shape[0], sum(self.X.lengths)
             if not math.isnan(given + wanted):
                 if given != wanted:
                     raise ValueError(
                         f"{name} has {given} rows, but X has {wanted}. Pass one for "
                         "each row of X."
                     )
-                rows = rows.rechunk({0: self.n_rows})
-        blocks, _ = _blocks(rows, name)
-        if len(blocks) != len(self):
+                rows = rows.rechunk({0: self.X.lengths})
+        blocks = Blocks(rows, name)
+        if len(blocks) != len(self.X):
             raise ValueError(
-                f"{name} has {len(blocks)} partitions, but X has {len(self)}, and "
+                f"{name} has {len(blocks)} partitions, but X has {len(self.X)}, and "
                 f"their lengths are not known. Cut {name} where X is cut."
             )
-        return blocks
-
-    def each(self, function, *shared) -> list:
-        """Return the function's result for each partition, delayed."""
-        task = delayed(function)
-        blocks = zip(self.X, self.y, self.weight, strict=True)
-        return [task(p, *block, *shared) for p, block in enumerate(blocks)]
+        return blocks.delayed
 
     def look(self) -> list:
         """Check all that was given; return Found of each partition, None of no rows."""
-        found = dask.compute(*self.each(_look))
-        holding = [p for p in range(len(self)) if found[p] is not None]
+        found = self._combined(_joined, _look)
+        holding = [p for p, here in enumerate(found) if here is not None]
         if not holding:
             raise ValueError("X has no rows. Pass partitions that have some.")
         first = found[holding[0]]
@@ -113,21 +104,22 @@ class Partitions:
                     f"{holding[0]} has labels like {theirs!r}. Use either strings or "
                     "numbers."
                 )
-        return list(found)
+        return found
 
     def with_targets(self, found, classes, per_class, smoothing: float, dtype):
         """Return the rows with weight for training, by what `look` has found.
 
         Weights are multiplied by `per_class`, (n_classes,), and targets smoothed.
         """
-        n_rows = [0] * len(self)
+        n_rows = [0] * len(self.X)
         for p, here in enumerate(found):
             if here is not None:
                 counts = per_class[np.searchsorted(classes, here.labels)] > 0
                 n_rows[p] = int(here.n_rows @ counts)
-        targets = self.each(
-            _encode, *map(_sent, (classes, per_class, smoothing, dtype))
-        )
+        task = delayed(_encode)
+        shared = [_sent(v) for v in (classes, per_class, smoothing, dtype)]
+        blocks = zip(self.y, self.weight, strict=True)
+        targets = [task(p, *block, *shared) for p, block in enumerate(blocks)]
         return TrainingPartitions(self.X, targets, n_rows)
 
     def mapped(self, model, method: str, nothing) -> da.Array:
@@ -135,31 +127,48 @@ class Partitions:
 
         `nothing` is what it says of no rows.
         """
-        results = self.each(_apply, _sent(model), method, nothing)
+        task, model = delayed(_apply), _sent(model)
         blocks = [
-            da.from_delayed(result, (n_rows, *nothing.shape[1:]), meta=nothing)
-            for result, n_rows in zip(results, self.n_rows, strict=True)
+            da.from_delayed(
+                task(p, X, model, method, nothing),
+                (length, *nothing.shape[1:]),
+                meta=nothing,
+            )
+            for p, (X, length) in enumerate(
+                zip(self.X.delayed, self.X.lengths, strict=True)
+            )
         ]
         return da.concatenate(blocks, allow_unknown_chunksizes=True)
 
     def accuracy(self, model) -> float:
         """Return the share of the rows, by weight, whose class the model predicts."""
-        terms = dask.compute(*self.each(_right, _sent(model)))
-        right, total = np.sum(terms, axis=0)
+        right, total = self._combined(_added, _right, _sent(model))
         return float(right / total)
+
+    def _combined(self, combine, function, *shared):
+        """Return what combines the function's results of the partitions."""
+
+        def work(homes):
+            blocks = zip(self.X.delayed, self.y, self.weight, strict=True)
+            terms = []
+            for p, block in enumerate(blocks):
+                with homes.of(p):
+                    terms.append(delayed(function)(p, *block, *shared))
+            return homes.result(_tree(combine, terms))
+
+        return self.X.at_home(work)
 
 
 class TrainingPartitions:
     """Blocks of rows whose targets and weights are known, and kept."""
 
-    def __init__(self, X, targets, n_rows) -> None:
-        """Take blocks of rows, their targets and how many rows of each have weight.
+    def __init__(self, X: Blocks, targets, n_rows) -> None:
+        """Take delayed targets, and how many rows of each partition have weight.
 
         These rows are numbered through; partitions without any are left out.
         """
-        self._numbers = np.flatnonzero(n_rows).tolist()
+        self._X, self._numbers = X, np.flatnonzero(n_rows).tolist()
         self._edges = np.cumsum([0, *(n_rows[p] for p in self._numbers)])
-        self._X = [X[p] for p in self._numbers]
         self._targets = dask.persist(*(targets[p] for p in self._numbers))
         self.n_rows, self.n_passes = int(self._edges[-1]), 1  # times that X was read
 
@@ -167,46 +176,74 @@ class TrainingPartitions:
         """Return all rows as one batch of a problem that has no rows yet."""
         return AllPartitions(problem, self, metric)
 
-    def start(self, rows, per_piece: int, model, n_classes: int):
-        """Return coef, intercept and usual values of the model, fitted to those rows.
+    def sample(self, rows, per_piece: int):
+        """Return those rows, sorted numbers: X, targets and weights.
 
-        They are sorted numbers, and travel in pieces of so many rows.
+        They travel in pieces of so many rows, one at a time.
         """
+        per_piece = max(1, per_piece)
+
+        def work(homes):
+            taken, pieces = {}, []
+            for block, places in zip(self._blocks(), self._places(rows), strict=True):
+                if len(places):
+                    some = list(parts(places, per_piece))
+                    with homes.of(block[0]):
+                        task = delayed(_take, nout=len(some))
+                        taken[block[0]] = task(*block, some)
+            kept = dask.persist(*taken.values())
+            for p, of_block in zip(taken, kept, strict=True):
+                with homes.of(p):
+                    pieces += [homes.result(piece) for piece in of_block]
+            return pieces
+
         self.n_passes += 1
-        task, pieces = delayed(_take), []
-        for block, places in zip(self._blocks(), self._places(rows), strict=True):
-            for some in parts(places, max(1, per_piece)):
-                pieces.append(task(*block, some))
-        return dask.compute(delayed(_fit)(model, n_classes, *pieces))[0]
+        X, y, weight = zip(*self._X.at_home(work), strict=True)
+        X = sp.vstack(X, "csr") if any(map(sp.issparse, X)) else np.concatenate(X)
+        return X, np.concatenate(y), np.concatenate(weight)
 
     def moments(self, usual, dtype, fit_intercept: bool) -> Moments:
         """Return the moments of the columns, whose usual values are these."""
-        return self.sum(_merged, _moments, _sent(usual), dtype, fit_intercept)
+        return self.combined(_merged, _moments, _sent(usual), dtype, fit_intercept)
 
-    def sum(self, combined, function, *shared, rows=None):
+    def combined(self, combine, function, *shared, rows=None):
         """Return what combines the function's results of the partitions, in a tree.
 
         The function is called with a partition's number, X and targets, the `shared`
         arguments and, if they are given, those of the `rows` that it holds.
         """
+        each = [()] * len(self._numbers)
+        if rows is not None:
+            each = [(places,) for places in self._places(rows)]
+
+        def work(homes):
+            terms = []
+            for block, own in zip(self._blocks(), each, strict=True):
+                with homes.of(block[0]):
+                    terms.append(delayed(function)(*block, *shared, *own))
+            return homes.result(_tree(combine, terms))
+
         self.n_passes += 1
-        task, combine, terms = delayed(function), delayed(combined), []
-        each = repeat(()) if rows is None else zip(self._places(rows))
-        for block, own in zip(self._blocks(), each, strict=False):
-            terms.append(task(*block, *shared, *own))
-        while len(terms) > 1:
-            edges = range(0, len(terms), _SUMMANDS)
-            terms = [combine(*terms[at : at + _SUMMANDS]) for at in edges]
-        return dask.compute(terms[0])[0]
+        return self._X.at_home(work)
 
     def _blocks(self):
-        return zip(self._numbers, self._X, self._targets, strict=True)
+        X = [self._X.delayed[p] for p in self._numbers]
+        return zip(self._numbers, X, self._targets, strict=True)
 
     def _places(self, rows) -> list:
         """Return which of the rows with weight of each partition those are."""
         of_partitions = np.split(rows, np.searchsorted(rows, self._edges[1:-1]))
         starts = zip(of_partitions, self._edges[:-1], strict=True)
         return [here - start for here, start in starts]
+
+
+def _tree(combine, terms):
+    """Return the delayed combination of delayed terms, a few at a time."""
+    combine = delayed(combine)
+    while len(terms) > 1:
+        edges = range(0, len(terms), _SUMMANDS)
+        terms = [combine(*terms[at : at + _SUMMANDS]) for at in edges]
+    return terms[0]
 
 
 class AllPartitions:
@@ -222,14 +259,14 @@ class AllPartitions:
     def loss_gradient(self, weights):
         """Return the loss and its gradient at these weights."""
         shared = self._sent, self.metric, _sent(weights), self._partitions.n_rows
-        return self._partitions.sum(_added, _loss_gradient, *shared)
+        return self._partitions.combined(_added, _loss_gradient, *shared)
 
     def curvature(self, metric, weights):
         """Return that of the loss in the metric, measured on a sample of the rows."""
         n_wanted = _CURVATURE_ROWS * metric.rows_wanted(self.problem.data.n_weights)
         rows = evenly(self._partitions.n_rows, n_wanted)
         shared = self._sent, metric, _sent(weights), len(rows)
-        (curvature,) = self._partitions.sum(_added, _curvature, *shared, rows=rows)
+        (curvature,) = self._partitions.combined(_added, _curvature, *shared, rows=rows)
         return curvature
 
     def threads(self):
@@ -256,9 +293,10 @@ def of_partition(function):
 
 
 @of_partition
-def _look(X, y, sample_weight) -> Found | None:
+def _look(X, y, sample_weight) -> list:
+    """Return Found, or None if there are no rows, in a list."""
     if not _length(X):
-        return None
+        return [None]
     if is_table(y):
         raise ValueError(
             f"y has the shape {np.shape(y)}, but labels in one column are wanted."
@@ -268,7 +306,7 @@ def _look(X, y, sample_weight) -> Found | None:
     weight = checked_weight(sample_weight, X)
     labels, codes = np.unique(y, return_inverse=True)
     check_classification_targets(np.repeat(labels, 3))  # else it warns of many classes
-    return Found(
+    found = Found(
         judge.n_features_in_,
         tuple(getattr(judge, "feature_names_in_", ())),
         NUMPY.training_dtype(X),
@@ -278,10 +316,11 @@ def _look(X, y, sample_weight) -> Found | None:
         np.bincount(codes, weight),
         np.bincount(codes, weight > 0),
     )
+    return [found]
 
 
 @of_partition
-def _apply(X, y, sample_weight, model, method, nothing):
+def _apply(X, model, method, nothing):
     return getattr(model, method)(X) if _length(X) else nothing
 
 
@@ -295,7 +334,7 @@ def _right(X, y, sample_weight, model):
 
 
 @of_partition
-def _encode(X, y, sample_weight, classes, per_class, smoothing, dtype) -> Targets:
+def _encode(y, sample_weight, classes, per_class, smoothing, dtype) -> Targets:
     """Return smoothed targets, and weights times `per_class`, (n_classes,)."""
     codes = np.searchsorted(classes, column_or_1d(np.asarray(y))).astype(np.int32)
     weight = per_class[codes]
@@ -306,22 +345,11 @@ def _encode(X, y, sample_weight, classes, per_class, smoothing, dtype) -> Target
 
 
 @of_partition
-def _take(X, targets: Targets, places):
-    rows = np.flatnonzero(targets.weight)[places]
-    return _rows(X)[rows], targets.y[rows], targets.weight[rows]
-
-
-def _fit(model, n_classes: int, *pieces):
-    """Fit a model to pieces of a sample; it knows so many classes then."""
-    X, y, weight = zip(*pieces, strict=True)
-    y, weight = np.concatenate(y), np.concatenate(weight)
-    X = sp.vstack(X, format="csr") if any(map(sp.issparse, X)) else np.concatenate(X)
-    if y.ndim == 1 and len(np.unique(y)) < 2:
-        zeros = np.zeros((n_classes if n_classes > 2 else 1, X.shape[1] + 1))
-        return zeros[:, :-1], zeros[:, -1], None
-    model.fit(X, y, weight)
-    model._grow(np.arange(n_classes))
-    return model.coef_, model.intercept_, model._moments["usual"]
+def _take(X, targets: Targets, pieces) -> tuple:
+    """Return pieces of the sample: rows, targets and weights of each."""
+    X, with_weight = _rows(X), np.flatnonzero(targets.weight)
+    pieces = [with_weight[places] for places in pieces]
+    return tuple((X[rows], targets.y[rows], targets.weight[rows]) for rows in pieces)
 
 
 @of_partition
@@ -360,6 +388,10 @@ def _added(*terms):
     return tuple(reduce(np.add, place) for place in zip(*terms, strict=True))
 
 
+def _joined(*lists: list) -> list:
+    return [value for some in lists for value in some]
+
+
 def _merged(*moments: Moments) -> Moments:
     return reduce(Moments.merge, moments)
 
@@ -382,23 +414,3 @@ def _rows(X):
 def _features(found: Found) -> str:
     names = f" named {list(found.feature_names)}" if found.feature_names else ""
     return f"{found.n_features} features{names}"
-
-
-def _blocks(rows, name: str):
-    """Return delayed blocks and their lengths, NaN where these are not known."""
-    if isinstance(rows, da.Array):
-        if rows.ndim > 1:
-            rows = rows.rechunk({axis: -1 for axis in range(1, rows.ndim)})
-        return rows.to_delayed().ravel().tolist(), rows.chunks[0]
-    blocks = None
-    if hasattr(rows, "to_delayed"):  # a data frame
-        blocks = rows.to_delayed()
-    elif isinstance(rows, list | tuple) and all(hasattr(b, "key") for b in rows):
-        blocks = [delayed(block) for block in rows]  # they or futures
-    if not blocks:
-        raise TypeError(
-            f"{name} is {type(rows).__name__}, but a dask array or data frame, or a "
-            "list of delayed partitions, is wanted. For data in memory use "
-            "SoftmaxRegressionClassifier, or cut them with dask.array.from_array."
-        )
-    return blocks, (math.nan,) * len(blocks)

@@ -244,15 +244,20 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         n_rows = max(1024, int(_SAMPLED_NUMBERS / row_size))
         n_rows = min(n_rows, _SAMPLED_ROWS, rows.n_rows)
         sampled = sample_without_replacement(rows.n_rows, n_rows, random_state=rng)
-        n_weights = local.n_features_in_ + 1
-        message = n_weights * max(n_weights, len(local.classes_))  # numbers
+        n_weights, n_classes = local.n_features_in_ + 1, len(local.classes_)
+        message = max(n_weights * max(n_weights, n_classes), _SMALL_MESSAGE)
+        X, y, weight = rows.sample(np.sort(sampled), int(message / row_size))
         shared = "alpha", "l1_ratio", "fit_intercept", "preconditioner"
         model = SoftmaxRegressionClassifier(
             **{name: getattr(local, name) for name in shared},
             random_state=rng.randint(2**31 - 1),
         )
-        per_piece = int(max(message, _SMALL_MESSAGE) / row_size)
-        return rows.start(np.sort(sampled), per_piece, model, len(local.classes_))
+        if y.ndim == 1 and len(np.unique(y)) < 2:
+            zeros = np.zeros((n_classes if n_classes > 2 else 1, X.shape[1]))
+            return zeros, zeros[:, 0], None
+        model.fit(X, y, weight)
+        model._grow(np.arange(n_classes))
+        return model.coef_, model.intercept_, model._moments["usual"]
 
     def predict(self, X):
         """Return the most probable class of each row, lazily.
