@@ -1,0 +1,148 @@
+"""The Dask classifier on two worker processes: what travels, what is lost, memory."""
+
+import os
+import signal
+import threading
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+pytest.importorskip("dask.array", reason="the extra dask is not installed")
+distributed = pytest.importorskip(
+    "distributed", reason="the extra dask is not installed"
+)
+
+import dask  # noqa: E402
+
+from sksoftmax._lbfgs import FullBatch  # noqa: E402
+from sksoftmax._partitions import AllPartitions  # noqa: E402
+from sksoftmax.dask import DaskSoftmaxRegressionClassifier  # noqa: E402
+
+pytestmark = pytest.mark.slow
+
+N_PARTITIONS, N_ROWS, N_FEATURES, N_CLASSES = 8, 4000, 200, 5
+
+
+@pytest.fixture
+def client():
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
+
+
+def rows(p, n_rows=N_ROWS, n_features=N_FEATURES):
+    return np.random.RandomState(p).standard_normal((n_rows, n_features))
+
+
+def labels(X):
+    noise = np.random.RandomState(0).standard_normal((len(X), N_CLASSES))
+    return (X[:, :N_CLASSES] + noise).argmax(axis=1)
+
+
+def kept_by_workers():
+    """Return X and y in the memory of both workers, and wait until they are."""
+    X = [dask.delayed(rows)(p) for p in range(N_PARTITIONS)]
+    pairs = dask.persist(*X, *(dask.delayed(labels)(block) for block in X))
+    distributed.wait(distributed.futures_of(pairs))
+    return list(pairs[:N_PARTITIONS]), list(pairs[N_PARTITIONS:])
+
+
+def everything_received(dask_worker):
+    return [entry["keys"] for entry in dask_worker.transfer_incoming_log]
+
+
+def test_what_travels_is_sums_and_weights(client):
+    X, y = kept_by_workers()
+    client.run(lambda dask_worker: dask_worker.transfer_incoming_log.clear())
+    clf = DaskSoftmaxRegressionClassifier(tol=1e-4, random_state=0)
+
+    clf.fit(X, y)
+
+    received = client.run(everything_received).values()
+    sizes = {str(k): n for log in received for keys in log for k, n in keys.items()}
+    square = 8 * (N_FEATURES + 1) ** 2
+    labels = 8 * N_ROWS  # to where the rows are
+    assert len(sizes) > clf.n_passes_
+    assert max(sizes.values()) <= max(square, labels) + 500  # bytes of a header
+    assert not any("rows" in key or "_take" in key for key in sizes)
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.03], ids=["between passes", "in one"])
+def test_a_lost_worker_costs_time_not_the_result(client, monkeypatch, delay):
+    X, y = kept_by_workers()
+    clf = DaskSoftmaxRegressionClassifier(tol=1e-5, random_state=0)
+    expected = clf.fit(X, y).coef_
+    victim = next(iter(client.run(os.getpid).values()))
+    kill = threading.Timer(delay, os.kill, (victim, signal.SIGKILL))
+    step = FullBatch.step
+
+    def step_with_a_loss(self):
+        if isinstance(self._all_rows, AllPartitions) and self._n_steps == 3:
+            kill.start()
+        step(self)
+
+    monkeypatch.setattr(FullBatch, "step", step_with_a_loss)
+
+    clf.fit(X, y)
+
+    assert kill.finished.is_set()
+    assert victim not in client.run(os.getpid).values()
+    assert_allclose(clf.coef_, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_a_partition_that_cannot_be_used_ends_the_fit(client):
+    X, y = kept_by_workers()
+    X[5] = dask.delayed(np.full)((N_ROWS, N_FEATURES), np.nan)
+
+    with pytest.raises(ValueError, match="Partition 5: Input X contains NaN"):
+        DaskSoftmaxRegressionClassifier().fit(X, y)
+
+
+def peak_of_memory():
+    """Return the most bytes that this process has held since it was told to forget."""
+    with open("/proc/self/status") as status:
+        lines = dict(line.split(":", 1) for line in status)
+    return 1024 * int(lines["VmHWM"].split()[0])
+
+
+def forget_peak():
+    with open("/proc/self/clear_refs", "w") as refs:
+        refs.write("5")
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/clear_refs"), reason="needs Linux")
+@pytest.mark.parametrize(
+    ("kept", "partitions"),
+    [
+        (True, 0.5),  # beyond those that it keeps
+        (False, 3.0),  # one that is worked on; Dask computes the next ones meanwhile
+    ],
+    ids=["kept in memory", "computed in each pass"],
+)
+def test_memory_of_a_worker(client, kept, partitions):
+    shape, n_partitions = (200_000, 100), 12
+
+    def block(p):
+        return np.random.default_rng(p).random(shape, np.float32)
+
+    X = [dask.delayed(block)(p) for p in range(n_partitions)]
+    y = [dask.delayed(lambda X: (4 * X[:, 0]).astype(int))(block) for block in X]
+    if kept:
+        X, y = (list(dask.persist(*blocks)) for blocks in (X, y))
+        distributed.wait(distributed.futures_of([X, y]))
+    clf = DaskSoftmaxRegressionClassifier(tol=None, max_iter=3, random_state=0)
+    clf.fit(X[:2], y[:2])  # what is imported and compiled is there from now on
+    client.run(forget_peak)
+    before = client.run(peak_of_memory)
+
+    clf.fit(X, y)
+
+    partition, square, of_rows = 80e6, 4 * 101**2, 12 * shape[0] * n_partitions
+    for worker, peak in client.run(peak_of_memory).items():
+        held = peak - before[worker]
+        assert held < partitions * partition + 10 * square + of_rows
