@@ -18,8 +18,8 @@ class AllRows:
     def __init__(self, problem: Problem, rows, metric, n_rows: int = 0) -> None:
         """Take row numbers, in NumPy, and the metric in which steps are taken.
 
-        The loss is the mean over `n_rows` rows, of which these are a share, or else
-        over these.
+        With `n_rows` these are a share of so many: of the mean loss over all of them
+        theirs is returned, and the gradient in all columns.
         """
         self.problem, self.metric, data = problem, metric, problem.data
         self._n_rows = n_rows or len(rows)
@@ -27,7 +27,8 @@ class AllRows:
         self._part_rows = min(len(rows), data.part_rows(problem.loss.n_columns))
         self._batch = None
         if len(rows) <= self._part_rows:
-            self._batch = data.full_batch(data.index(rows), compact=metric.lazy)
+            compact = metric.lazy and not n_rows
+            self._batch = data.full_batch(data.index(rows), compact)
         self.columns = slice(None) if self._batch is None else self._batch.columns
         is_all = len(rows) == data.n_samples
         self._rows = slice(0, len(rows)) if is_all else data.index(rows)

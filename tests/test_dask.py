@@ -183,6 +183,22 @@ def test_rows_may_come_in_any_collection(digits, kind):
     assert_allclose(clf.score(X, y), expected.to_local().score(*digits))
 
 
+def test_wide_sparse_rows_in_the_diagonal_metric():
+    rng = np.random.RandomState(0)
+    X = sp.random_array((600, 3000), density=0.01, rng=rng, format="csr")
+    y = rng.randint(4, size=600)
+    exact = SoftmaxRegressionClassifier(alpha=ALPHA, solver="svrg", tol=1e-8).fit(X, y)
+    cuts = [slice(at, at + 100) for at in range(0, 600, 100)]
+
+    clf = DaskSoftmaxRegressionClassifier(alpha=ALPHA, tol=1e-6).fit(
+        [dask.delayed(X[some], traverse=False) for some in cuts],
+        [dask.delayed(y[some]) for some in cuts],
+    )
+
+    assert_allclose(clf.loss_curve_[-1], exact.loss_curve_[-1], rtol=1e-5)
+    assert_allclose(clf.coef_, exact.coef_, atol=0.02)
+
+
 @pytest.mark.parametrize(
     "method",
     ["predict", "predict_proba", "predict_log_proba", "decision_function"],
