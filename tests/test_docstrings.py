@@ -22,6 +22,7 @@ def elsewhere(tmp_path, monkeypatch):
         ("sksoftmax._classifier", "sklearn"),
         ("sksoftmax.inspection", "matplotlib"),
         ("sksoftmax.onnx", "skl2onnx"),
+        ("sksoftmax.dask", "dask"),
     ],
 )
 def test_docstrings(module, needs):
@@ -47,10 +48,17 @@ def test_user_guide():
     assert result.failed == 0
 
 
-def test_larger_than_memory():
-    result = doctest.testfile(
-        str(DOCS / "larger_than_memory.md"), module_relative=False
-    )
+@pytest.mark.parametrize("cluster", [False, True], ids=["one machine", "cluster"])
+def test_larger_than_memory(cluster):
+    text = (DOCS / "larger_than_memory.md").read_text()
+    if cluster:
+        for needs in ["dask.dataframe", "dask_ml"]:
+            pytest.importorskip(needs, reason=f"the recipes for clusters need {needs}")
+    else:
+        text, _ = text.split("## On a cluster")
+    example = doctest.DocTestParser().get_doctest(text, {}, "recipes", None, 0)
 
-    assert result.attempted > 0
+    result = doctest.DocTestRunner().run(example)
+
+    assert result.attempted > 20
     assert result.failed == 0
