@@ -32,6 +32,8 @@ _SUMMANDS = 8  # at a time, in a tree
 # eight 10, 31, 53, with thirty 11, 33, 55. Passes over many rows are dear, these few
 # are not.
 _CURVATURE_ROWS = 8
+# Weights travel within the graph of tasks, of which Dask warns from 10 MB on.
+_WEIGHTS_ARE_NO_MISTAKE = {"distributed.admin.large-graph-warning-threshold": "1GB"}
 
 
 class Found(NamedTuple):
@@ -258,16 +260,22 @@ class AllPartitions:
 
     def loss_gradient(self, weights):
         """Return the loss and its gradient at these weights."""
-        shared = self._sent, self.metric, _sent(weights), self._partitions.n_rows
-        return self._partitions.combined(_added, _loss_gradient, *shared)
+        n_rows = self._partitions.n_rows
+        return self._combined(_loss_gradient, self.metric, weights, n_rows)
 
     def curvature(self, metric, weights):
         """Return that of the loss in the metric, measured on a sample of the rows."""
         n_wanted = _CURVATURE_ROWS * metric.rows_wanted(self.problem.data.n_weights)
         rows = evenly(self._partitions.n_rows, n_wanted)
-        shared = self._sent, metric, _sent(weights), len(rows)
-        (curvature,) = self._partitions.combined(_added, _curvature, *shared, rows=rows)
-        return curvature
+        return self._combined(_curvature, metric, weights, len(rows), rows=rows)[0]
+
+    def _combined(self, function, metric, weights, n_rows, rows=None):
+        shared = self._sent, metric, _sent(weights), n_rows
+        # Weights are in the graph of tasks: they are what must be sent.
+        with dask.config.set(
+            {"distributed.admin.large-graph-warning-threshold": "1GB"}
+        ):
+            return self._partitions.combined(_added, function, *shared, rows=rows)
 
     def threads(self):
         """Return the context of the steps: tasks keep BLAS to one thread each."""
@@ -337,9 +345,12 @@ def _right(X, y, sample_weight, model):
 def _encode(y, sample_weight, classes, per_class, smoothing, dtype) -> Targets:
     """Return smoothed targets, and weights times `per_class`, (n_classes,)."""
     codes = np.searchsorted(classes, column_or_1d(np.asarray(y))).astype(np.int32)
-    weight = per_class[codes]
+    factors = [per_class[codes]]
     if sample_weight is not None:
-        weight = weight * np.asarray(sample_weight, np.float64)
+        factors.append(np.asarray(sample_weight, np.float64))
+    positive = np.all([factor > 0 for factor in factors], axis=0)
+    # Rows with weight were counted: none of them may vanish.
+    weight = np.maximum(math.prod(factors), np.finfo(dtype).tiny) * positive
     y = by_rows(codes, smoothing, len(classes), dtype, NUMPY)
     return Targets(y, weight.astype(dtype))
 

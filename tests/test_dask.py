@@ -88,6 +88,17 @@ def test_same_optimum_with_weights_some_of_them_zero(digits, gap):
     assert abs(gap(clf, weight)) < 2e-6
 
 
+def test_weights_that_vanish_in_float32_are_weights(digits):
+    X, y = digits
+    weight = np.where(np.arange(len(y)) < 300, 1e-60, 1.0)
+
+    clf = fitted(X.astype(np.float32), y, weight, tol=1e-2)
+
+    exact = SoftmaxRegressionClassifier(alpha=ALPHA, solver="svrg", tol=1e-4)
+    exact.fit(X, y, weight)
+    assert_allclose(clf.loss_curve_[-1], exact.loss_curve_[-1], rtol=1e-2)
+
+
 @pytest.mark.parametrize(
     "params",
     [
