@@ -275,7 +275,8 @@ class AllPartitions:
         with dask.config.set(
             {"distributed.admin.large-graph-warning-threshold": "1GB"}
         ):
-            return self._partitions.combined(_added, function, *shared, rows=rows)
+            sums = self._partitions.combined(_added, function, *shared, rows=rows)
+        return [_aligned(value) for value in sums]
 
     def threads(self):
         """Return the context of the steps: tasks keep BLAS to one thread each."""
@@ -293,7 +294,7 @@ def of_partition(function):
     def named(number, *args):
         try:
             with threads_for(0, math.inf), np.errstate(all="ignore"):
-                return function(*args)
+                return function(*map(_aligned, args))
         except (TypeError, ValueError) as error:
             raise ValueError(f"Partition {number}: {error}") from error
 
@@ -410,6 +411,23 @@ def _merged(*moments: Moments) -> Moments:
 def _sent(value):
     """Return the value as a key that tasks share: it travels once to each worker."""
     return delayed(value, traverse=False)
+
+
+def _aligned(value):
+    """Return the value; an array that has travelled may lie at an odd address.
+
+    BLAS crashes there, and SciPy would leave such an array as it was for its copy.
+    """
+    if isinstance(value, np.ndarray):
+        return np.require(value, requirements="A")
+    if sp.issparse(value) and value.format == "csr":
+        entries = value.data, value.indices, value.indptr
+        if not all(array.flags.aligned for array in entries):
+            entries = tuple(map(_aligned, entries))
+            return type(value)(entries, shape=value.shape, copy=False)
+    if isinstance(value, Targets):
+        return Targets(*map(_aligned, value))
+    return value
 
 
 def _length(rows) -> int:
