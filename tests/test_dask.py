@@ -71,6 +71,13 @@ def test_same_optimum_however_many_partitions(digits, gap, n_partitions):
     assert abs(gap(clf)) < 2e-6
 
 
+def test_same_optimum_in_threads(digits, gap):
+    with dask.config.set(scheduler="threads"):
+        clf = fitted(*digits)
+
+    assert abs(gap(clf)) < 2e-6
+
+
 def test_same_optimum_where_partitions_hold_one_class_each(digits, gap):
     X, y = digits
     order = np.argsort(y, kind="stable")
