@@ -227,7 +227,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
     n_features_in_ : int
         Number of features seen during fit.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of features, if X has string column names.
 
     n_iter_ : int
@@ -553,10 +553,10 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         rows ever seen.
 
         A call that names more `classes` than the model knows adds them. A new class
-        starts with weights of zero and the intercept mean(intercept_) - log(n + 1),
+        starts with weights of zero and the intercept mean(c) - log(n + 1),
         where n rows were seen before it. (With L1 the weights of the classes need not
         sum to zero: then their mean raw prediction at the mean of the features stands
-        for mean(intercept_).) Of two classes that become three, one is given
+        for mean(c).) Of two classes that become three, one is given
         half of their row of weights and the other one minus that. The rest goes on as
         it was, but for the averaging, which starts anew.
 
@@ -632,7 +632,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         return self
 
     def decision_function(self, X):
-        """Return the raw predictions X coef_' + intercept_.
+        """Return the raw predictions, X W' + c.
 
         Parameters
         ----------

@@ -94,7 +94,7 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         The intercept.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, if X was a data frame whose names are all strings.
     loss_curve_ : list of float
         The objective after each step.
@@ -305,7 +305,7 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         return self._each_block("predict_log_proba", X)
 
     def decision_function(self, X):
-        """Return the raw predictions X coef_' + intercept_, lazily.
+        """Return the raw predictions, X W' + c, lazily.
 
         Parameters
         ----------
