@@ -28,32 +28,31 @@ N_PARTITIONS, N_ROWS, N_FEATURES, N_CLASSES = 8, 4000, 200, 5
 def client():
     with (
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None
+            n_workers=2, threads_per_worker=1, dashboard_address=":0"
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
         yield client
 
 
-def rows(p, n_rows=N_ROWS, n_features=N_FEATURES):
-    return np.random.RandomState(p).standard_normal((n_rows, n_features))
-
-
-def labels(X):
-    noise = np.random.RandomState(0).standard_normal((len(X), N_CLASSES))
-    return (X[:, :N_CLASSES] + noise).argmax(axis=1)
+# Functions within functions travel themselves: workers may not find this file.
 
 
 def kept_by_workers():
     """Return X and y in the memory of both workers, and wait until they are."""
+    n_classes, shape = N_CLASSES, (N_ROWS, N_FEATURES)
+
+    def rows(p):
+        return np.random.RandomState(p).standard_normal(shape)
+
+    def labels(X):
+        noise = np.random.RandomState(0).standard_normal((len(X), n_classes))
+        return (X[:, :n_classes] + noise).argmax(axis=1)
+
     X = [dask.delayed(rows)(p) for p in range(N_PARTITIONS)]
     pairs = dask.persist(*X, *(dask.delayed(labels)(block) for block in X))
-    distributed.wait(distributed.futures_of(pairs))
+    distributed.wait(distributed.futures_of(pairs), timeout=60)
     return list(pairs[:N_PARTITIONS]), list(pairs[N_PARTITIONS:])
-
-
-def everything_received(dask_worker):
-    return [entry["keys"] for entry in dask_worker.transfer_incoming_log]
 
 
 def test_what_travels_is_sums_and_weights(client):
@@ -63,7 +62,9 @@ def test_what_travels_is_sums_and_weights(client):
 
     clf.fit(X, y)
 
-    received = client.run(everything_received).values()
+    received = client.run(
+        lambda dask_worker: [e["keys"] for e in dask_worker.transfer_incoming_log]
+    ).values()
     sizes = {str(k): n for log in received for keys in log for k, n in keys.items()}
     square = 8 * (N_FEATURES + 1) ** 2
     labels = 8 * N_ROWS  # to where the rows are
@@ -103,18 +104,6 @@ def test_a_partition_that_cannot_be_used_ends_the_fit(client):
         DaskSoftmaxRegressionClassifier().fit(X, y)
 
 
-def peak_of_memory():
-    """Return the most bytes that this process has held since it was told to forget."""
-    with open("/proc/self/status") as status:
-        lines = dict(line.split(":", 1) for line in status)
-    return 1024 * int(lines["VmHWM"].split()[0])
-
-
-def forget_peak():
-    with open("/proc/self/clear_refs", "w") as refs:
-        refs.write("5")
-
-
 @pytest.mark.skipif(not os.path.exists("/proc/self/clear_refs"), reason="needs Linux")
 @pytest.mark.parametrize(
     ("kept", "partitions"),
@@ -127,6 +116,16 @@ def forget_peak():
 def test_memory_of_a_worker(client, kept, partitions):
     shape, n_partitions = (200_000, 100), 12
 
+    def peak_of_memory():
+        """Return the most bytes that this process has held since it forgot."""
+        with open("/proc/self/status") as status:
+            lines = dict(line.split(":", 1) for line in status)
+        return 1024 * int(lines["VmHWM"].split()[0])
+
+    def forget_peak():
+        with open("/proc/self/clear_refs", "w") as refs:
+            refs.write("5")
+
     def block(p):
         return np.random.default_rng(p).random(shape, np.float32)
 
@@ -134,7 +133,7 @@ def test_memory_of_a_worker(client, kept, partitions):
     y = [dask.delayed(lambda X: (4 * X[:, 0]).astype(int))(block) for block in X]
     if kept:
         X, y = (list(dask.persist(*blocks)) for blocks in (X, y))
-        distributed.wait(distributed.futures_of([X, y]))
+        distributed.wait(distributed.futures_of([X, y]), timeout=60)
     clf = DaskSoftmaxRegressionClassifier(tol=None, max_iter=3, random_state=0)
     clf.fit(X[:2], y[:2])  # what is imported and compiled is there from now on
     client.run(forget_peak)

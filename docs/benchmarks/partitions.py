@@ -80,7 +80,7 @@ def main() -> None:
     args = parser.parse_args()
     warnings.filterwarnings("ignore", "Sending large graph")  # X is in this process
     if args.cluster:
-        Client(LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None))
+        Client(LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0"))
     print("| task | partitions | tol | relative gap | same labels | passes | seconds |")
     print("|---|---|---|---|---|---|---|")
     tasks = [mnist(args.data), news20(args.data)] if args.data else [digits()]
