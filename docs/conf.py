@@ -27,7 +27,9 @@ default_role = "code"  # what docstrings put between single backticks
 autosummary_generate = True
 numpydoc_class_members_toctree = False
 numpydoc_show_class_members = False
-numpydoc_xref_param_type = False
+# All checks but those that ask each method for an extended summary, links or examples,
+# which the class has, and that names of what is returned, as in scikit-learn, be none.
+numpydoc_validation_checks = {"all", "ES01", "SA01", "EX01", "RT02"}
 
 copybutton_prompt_text = r">>> |\.\.\. "
 copybutton_prompt_is_regexp = True
@@ -49,6 +51,7 @@ html_title = "sksoftmax"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
+html_sidebars = {"index": [], "auto_learn/*": [], "compare": []}
 html_theme_options = {
     "logo": {"text": "sksoftmax"},
     "navbar_end": ["theme-switcher"],

@@ -113,10 +113,12 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         ``solver="svrg"`` anchored minibatches come in between, on dense X while an
         epoch of them divides the estimated distance to the optimum by four or more;
         sparse X goes on with all rows after an epoch that gains less than 20 %. It is
-        256 with a `learning_rate` other than "auto".
+        256 with a `learning_rate` other than "auto". Larger batches have less noise
+        and fewer updates an epoch.
 
     max_iter : int, default=1000
-        Most epochs, that is, passes over the data, of `fit`.
+        Most epochs, that is, passes over the data, of `fit`. Raising it matters only
+        where they were over before the stopping rule was met, which warns.
 
     tol : float or None, default=1e-2
         When to stop. On larger data, with minibatches or after them: when the
@@ -130,7 +132,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         step helps any more.
 
     n_iter_no_change : int, default=1
-        Epochs without enough improvement to wait for before stopping.
+        Epochs without enough improvement to wait for before stopping. Raising it rides
+        out chance rises of the loss, for as many epochs more.
 
     learning_rate : {"auto", "constant", "invscaling"}, default="auto"
         - "auto": preconditioned steps of automatic size; wanted by "svrg".
@@ -138,14 +141,16 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         - "invscaling": the same with ``eta0 / t**power_t`` in update t = 1, 2, ...
 
     eta0 : float, default=0.1
-        Step size of the textbook schedules.
+        Step size of the textbook schedules. Raising it trains faster, up to where
+        steps overshoot and the loss grows.
 
     power_t : float, default=0.5
         Exponent of "invscaling". Larger lets the steps shrink faster.
 
     momentum : float, default=0.0
         Momentum of the textbook schedules: this share of the last update's direction
-        is added to the gradient.
+        is added to the gradient. Raising it towards 1 makes steps longer along
+        directions that stay, and noise last longer.
 
     preconditioner : {"auto", "gram", "diagonal"}, default="auto"
         The metric of ``learning_rate="auto"``: the weighted Gram matrix of the
@@ -203,8 +208,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         obeyed. `partial_fit` ignores it.
 
     validation_fraction : float, default=0.1
-        Share of the rows to set aside, stratified by class if there are enough. Not
-        used with `X_val`.
+        Share of the rows to set aside, stratified by class if there are enough. Raising
+        it makes the losses surer and leaves fewer rows to train on. Not used with
+        `X_val`.
 
     verbose : int, default=0
         With 1 or more, `fit` prints a line an epoch.

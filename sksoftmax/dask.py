@@ -52,13 +52,14 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
 
     l1_ratio : float, default=0.0
         Share of L1 in the penalty, between 0 (L2 alone) and 1 (L1 alone). More of it
-        makes more weights zero.
+        makes more weights zero, exactly.
 
     fit_intercept : bool, default=True
         Whether to fit an intercept. It is not penalised.
 
     max_iter : int, default=1000
-        Most steps; each takes one pass over the rows, now and then a few.
+        Most steps; each takes one pass over the rows, now and then a few. Raising it
+        matters only where they were over before `tol` was met, which warns.
 
     tol : float or None, default=1e-2
         Stop where the objective is, by estimate, at most `tol` times itself above the

@@ -48,6 +48,13 @@ def test_user_guide():
     assert result.failed == 0
 
 
+def test_parameters_from_elsewhere():
+    result = doctest.testfile(str(DOCS / "parameters.md"), module_relative=False)
+
+    assert result.attempted > 0
+    assert result.failed == 0
+
+
 @pytest.mark.parametrize("cluster", [False, True], ids=["one machine", "cluster"])
 def test_larger_than_memory(cluster):
     text = (DOCS / "larger_than_memory.md").read_text()

@@ -113,7 +113,7 @@ figures["one_digit"] = figure
 
 # %%
 # Shown in a notebook or a gallery; written to files when run as a program.
-if __name__ == "__main__":
+if __name__ == "__main__" and "sphinx_gallery" not in sys.modules:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
     folder.mkdir(parents=True, exist_ok=True)
     for name, figure in figures.items():
