@@ -23,6 +23,7 @@ templates_path = ["_templates"]
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
+toc_object_entries_show_parents = "hide"
 default_role = "code"  # what docstrings put between single backticks
 autosummary_generate = True
 numpydoc_class_members_toctree = False
@@ -38,6 +39,7 @@ sphinx_gallery_conf = {
     "examples_dirs": ["learn", "examples"],
     "gallery_dirs": ["auto_learn", "auto_examples"],
     "filename_pattern": "plot_",
+    "within_subsection_order": "FileNameSortKey",
     "abort_on_example_error": True,
     "download_all_examples": False,
     "remove_config_comments": True,
