@@ -1,13 +1,16 @@
 """Blocks of rows in Dask collections, and work that is done where they are kept."""
 
 import math
+from collections import Counter
 from contextlib import nullcontext
 
 import dask
 import dask.array as da
 from dask.base import get_scheduler
+from dask.core import get_dependencies
 from dask.delayed import delayed
-from distributed import futures_of
+from dask.utils import ensure_dict
+from distributed import Future, futures_of
 
 _PATIENCE = 3.0  # seconds until it is asked whether all workers are there
 
@@ -17,7 +20,6 @@ class Blocks:
 
     def __init__(self, rows, name: str) -> None:
         """Take a dask array or data frame, or a list of delayed blocks."""
-        self._futures = []
         if isinstance(rows, da.Array):
             if rows.ndim > 1:
                 rows = rows.rechunk({axis: -1 for axis in range(1, rows.ndim)})
@@ -38,6 +40,9 @@ class Blocks:
         if not isinstance(rows, da.Array):
             self.lengths = (math.nan,) * len(self)
         self._futures = futures_of(rows)
+        self._needed = [set()] * len(self)
+        if self._futures:
+            self._needed = [_needed(block) for block in self.delayed]
 
     def __len__(self) -> int:
         return len(self.delayed)
@@ -46,7 +51,7 @@ class Blocks:
         """Return work(homes), begun anew where a worker is lost on the way."""
         while True:
             try:
-                return work(Homes(self.delayed, self._futures))
+                return work(Homes(self._futures, self._needed))
             except HomeLost:
                 continue
 
@@ -61,15 +66,19 @@ class Homes:
     Left to itself, Dask rather moves a block than lets a worker wait.
     """
 
-    def __init__(self, blocks, futures) -> None:
+    def __init__(self, futures, needed) -> None:
+        """Take futures, and the keys of those that each block is made of."""
         # With a cluster it is a method of the client.
         self._client = getattr(get_scheduler(), "__self__", None)
-        self._workers = [None] * len(blocks)
+        self._workers = [None] * len(needed)
         if self._client is not None and futures:
             keepers = self._client.who_has(futures)
-            for p, block in enumerate(blocks):
-                if kept_by := sorted(keepers.get(block.key, ())):
-                    self._workers[p] = kept_by[p % len(kept_by)]
+            for p, keys in enumerate(needed):
+                kept_by = Counter(w for key in keys for w in keepers.get(key, ()))
+                # Of those that keep as much, not all blocks the same.
+                best = [w for w, n in kept_by.items() if n == max(kept_by.values())]
+                if best:
+                    self._workers[p] = sorted(best)[p % len(best)]
 
     def of(self, p: int):
         """Return the context in which to make the tasks on a block."""
@@ -92,3 +101,21 @@ class Homes:
                 if not set(self._workers) <= {None, *self._client.nthreads()}:
                     future.cancel()
                     raise HomeLost from None
+
+
+def _needed(block) -> set:
+    """Return the keys of the futures that a delayed block is made of."""
+    graph, found, seen, left = ensure_dict(block.dask), set(), set(), [block.key]
+    while left:
+        key = left.pop()
+        task = graph.get(key)
+        if task is None or isinstance(task, Future):
+            found.add(key if task is None else task.key)
+        elif key not in seen:
+            seen.add(key)
+            if hasattr(task, "dependencies"):
+                left += task.dependencies
+            else:  # a tuple, as in older versions
+                found |= {future.key for future in futures_of([task])}
+                left += get_dependencies(graph, task=task)
+    return found

@@ -14,7 +14,11 @@ distributed = pytest.importorskip(
 )
 
 import dask  # noqa: E402
+import dask.array as da  # noqa: E402
+import dask.dataframe as dd  # noqa: E402
+import pandas as pd  # noqa: E402
 
+from sksoftmax._blocks import Blocks  # noqa: E402
 from sksoftmax._lbfgs import FullBatch  # noqa: E402
 from sksoftmax._partitions import AllPartitions  # noqa: E402
 from sksoftmax.dask import DaskSoftmaxRegressionClassifier  # noqa: E402
@@ -71,6 +75,37 @@ def test_what_travels_is_sums_and_weights(client):
     assert len(sizes) > clf.n_passes_
     assert max(sizes.values()) <= max(square, labels) + 500  # bytes of a header
     assert not any("rows" in key or "_take" in key for key in sizes)
+
+
+def arrays():
+    return da.random.random((80, 6), chunks=(20, 6)).persist()
+
+
+def arrays_cut_in_columns():
+    return da.random.random((80, 6), chunks=(20, 3)).persist()
+
+
+def columns_of_frames():
+    frame = pd.DataFrame(np.ones((80, 3)), columns=list("abc"))
+    return dd.from_pandas(frame, npartitions=4).persist()[["a", "b"]]
+
+
+def futures():
+    return distributed.default_client().map(lambda i: np.full((20, 6), i), range(4))
+
+
+@pytest.mark.parametrize(
+    "kind", [arrays, arrays_cut_in_columns, columns_of_frames, futures]
+)
+def test_tasks_are_done_where_rows_are_kept(client, kind):
+    X = kind()
+    distributed.wait(distributed.futures_of(X), timeout=60)
+    workers = set(client.nthreads())
+
+    homes = Blocks(X, "X").at_home(lambda homes: homes._workers)
+
+    assert len(homes) == 4
+    assert set(homes) <= workers
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.03], ids=["between passes", "in one"])
