@@ -1,0 +1,133 @@
+"""
+Save a model, and serve it elsewhere
+====================================
+
+A fitted model outlives its process in several ways: pickle and joblib keep everything,
+skops is safe to load, ``to_logistic_regression`` hands it to whatever knows
+scikit-learn, and ONNX to whatever does not know Python. This example goes through all
+of them, compares their predictions, and how large the files are.
+"""
+
+# %%
+# A model to save
+# ---------------
+# A scaler and the classifier, trained on the digits in minibatches, as larger data are.
+import pickle
+import tempfile
+import zipfile
+from pathlib import Path
+
+import joblib
+import matplotlib.pyplot as plt
+import numpy as np
+import onnxruntime
+import skl2onnx
+import skops.io
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import sksoftmax.onnx
+from sksoftmax import SoftmaxRegressionClassifier
+
+X, y = load_digits(return_X_y=True)
+X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+clf = SoftmaxRegressionClassifier(batch_size=256, random_state=0)
+pipeline = make_pipeline(StandardScaler(), clf).fit(X_train, y_train)
+proba = pipeline.predict_proba(X_test)
+print(f"test accuracy {pipeline.score(X_test, y_test):.3f}")
+
+folder = tempfile.TemporaryDirectory()
+paths, loaded = {}, {}
+
+
+def path(name, file):
+    """Return where to write the file, and remember it for the comparison."""
+    paths[name] = Path(folder.name, file)
+    return paths[name]
+
+
+# %%
+# pickle and joblib
+# -----------------
+# They keep all attributes, also what ``partial_fit`` needs to go on. After minibatches
+# that are mostly the sums over products of features that make the metric, of size
+# (n_features + 1)^2. Loading a pickle can run any code: load only what you trust, in
+# the versions of the packages that wrote it.
+with open(path("pickle", "model.pickle"), "wb") as file:
+    pickle.dump(pipeline, file)
+with open(paths["pickle"], "rb") as file:
+    loaded["pickle"] = pickle.load(file).predict_proba(X_test)
+
+joblib.dump(pipeline, path("joblib, compressed", "model.joblib"), compress=3)
+model = joblib.load(paths["joblib, compressed"])
+loaded["joblib, compressed"] = model.predict_proba(X_test)
+
+# %%
+# skops
+# -----
+# It runs no code from the file, and loads types that it does not know only if you name
+# them. Of ours there is one. Read the list before you trust a file of somebody else.
+skops.io.dump(pipeline, path("skops", "model.skops"))
+skops.io.dump(
+    pipeline,
+    path("skops, compressed", "compressed.skops"),
+    compression=zipfile.ZIP_DEFLATED,
+)
+print("not known to skops:", skops.io.get_untrusted_types(file=paths["skops"]))
+ours = ["sksoftmax._classifier.SoftmaxRegressionClassifier"]
+for name in ["skops", "skops, compressed"]:
+    model = skops.io.load(paths[name], trusted=ours)
+    loaded[name] = model.predict_proba(X_test)
+
+# %%
+# As a LogisticRegression
+# -----------------------
+# ``to_logistic_regression`` returns a fitted one that predicts the same. Whoever loads
+# it needs scikit-learn and nothing of ours.
+model = make_pipeline(*pipeline[:-1], pipeline[-1].to_logistic_regression())
+with open(path("LogisticRegression", "logistic_regression.pickle"), "wb") as file:
+    pickle.dump(model, file)
+with open(paths["LogisticRegression"], "rb") as file:
+    loaded["LogisticRegression"] = pickle.load(file).predict_proba(X_test)
+
+# %%
+# ONNX
+# ----
+# After ``register`` skl2onnx can convert the classifier, in a Pipeline too. What is
+# served needs onnxruntime alone. The rows that skl2onnx is shown set the dtype: float32
+# is usual, makes the file smaller and costs some digits.
+sksoftmax.onnx.register()
+for dtype in (np.float32, np.float64):
+    name = f"ONNX, {np.dtype(dtype)}"
+    converted = skl2onnx.to_onnx(
+        pipeline, X_test[:1].astype(dtype), options={"zipmap": False}
+    )
+    path(name, f"{np.dtype(dtype)}.onnx").write_bytes(converted.SerializeToString())
+    session = onnxruntime.InferenceSession(paths[name])
+    _, loaded[name] = session.run(None, {"X": X_test.astype(dtype)})
+
+# %%
+# The same predictions, in how many bytes?
+# ----------------------------------------
+sizes = {name: file.stat().st_size / 1000 for name, file in paths.items()}
+for name, size in sizes.items():
+    difference = np.abs(loaded[name] - proba).max()
+    print(f"{name:20}{size:6.1f} kB, probabilities differ by at most {difference:.0e}")
+
+figure, axes = plt.subplots(figsize=(6.4, 4.4), layout="constrained")
+bars = axes.barh(list(sizes), list(sizes.values()), color="0.6", edgecolor="black")
+axes.bar_label(bars, fmt="%.1f", padding=3)
+axes.invert_yaxis()
+axes.margins(x=0.12)
+axes.set(xlabel="size of the file (kB)", title="One model in several files")
+
+# %%
+# Those that only predict are small: ONNX and ``LogisticRegression`` hold the weights
+# and the scaler, and hardly more. (So they cannot go on with ``partial_fit``.) Where a
+# model stays with Python and with you, pickle is the simplest; where a file comes from
+# somebody else, take skops.
+folder.cleanup()
+
+plt.show()

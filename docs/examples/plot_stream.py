@@ -1,0 +1,160 @@
+"""
+A stream of rows, with classes that arrive later
+================================================
+
+Rows that come one batch after the other are learned with ``partial_fit``: each is seen
+once and can then be forgotten. How good the model is at any time, the stream itself
+tells, if each batch is predicted before it is learned. Here three of the classes are
+not known at the start.
+"""
+
+# %%
+# A source of rows
+# ----------------
+# Eight classes with 30 features. Each row is new, as in a stream that never ends.
+from copy import deepcopy
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.linear_model import SGDClassifier
+
+from sksoftmax import SoftmaxRegressionClassifier
+
+n_features, batch_size = 30, 25
+rng = np.random.default_rng(0)
+centres = rng.normal(size=(8, n_features))
+units = 10 ** rng.uniform(-1, 2, size=n_features)
+
+
+def next_batch(n_classes):
+    """Return some rows of the classes 0, ..., n_classes - 1."""
+    y = rng.integers(n_classes, size=batch_size)
+    X = centres[y] + 2 * rng.normal(size=(batch_size, n_features))
+    return X * units, y
+
+
+# %%
+# First test, then train
+# ----------------------
+# A batch is predicted by the model that has not seen it, and then learned from. The
+# share of right predictions so far, or in the last batches, is called prequential
+# accuracy. It takes no rows away from training.
+#
+# At first there are five classes; 100 batches later a sixth comes, and then two more.
+# A call of ``partial_fit`` that names new classes adds them. The rows of such a batch
+# are predicted before that, so the model cannot be right about them.
+arrivals = {0: 5, 100: 6, 200: 8}
+clf = SoftmaxRegressionClassifier(random_state=0)
+n_classes = 0
+labels, right = [], []
+for i in range(400):
+    n_classes = arrivals.get(i, n_classes)
+    X, y = next_batch(n_classes)
+    if i > 0:
+        labels.append(y)
+        right.append(clf.predict(X) == y)
+    clf.partial_fit(X, y, classes=np.arange(n_classes))
+
+right, labels = np.array(right), np.array(labels)
+print(f"{right.size} rows tested, classes {clf.classes_}, {clf.t_} updates")
+print(f"accuracy over all of the stream {right.mean():.3f}")
+
+
+# %%
+# How good could it be?
+# ---------------------
+# Whoever knows the centres predicts the nearest one. On average nothing does better.
+def many_rows(n_classes):
+    """Return the rows of 400 batches."""
+    batches = [next_batch(n_classes) for _ in range(400)]
+    return tuple(np.concatenate(parts) for parts in zip(*batches, strict=True))
+
+
+best = {}
+for start, n_classes in arrivals.items():
+    X, y = many_rows(n_classes)
+    distances = ((X / units)[:, None] - centres[:n_classes]) ** 2
+    best[start] = (distances.sum(axis=2).argmin(axis=1) == y).mean()
+    print(f"{n_classes} classes: accuracy with known centres {best[start]:.3f}")
+
+# %%
+# What happens when a class arrives
+# ---------------------------------
+# Accuracy falls, for two reasons. The new classes are not known, and more classes are
+# harder to tell apart, even for who knows the centres. From the first reason it
+# recovers within some tens of batches. A newcomer begins with weights of zero and the
+# intercept of a class that is hardly ever seen. The old classes keep what they have.
+window = 20  # batches
+
+
+def running_accuracy(counted):
+    """Return the accuracy in the last batches, on the rows that are counted."""
+    n_right = np.cumsum((right & counted).sum(axis=1))
+    n_rows = np.cumsum(counted.sum(axis=1))
+    of_rows = n_rows[window:] - n_rows[:-window]
+    of_right = n_right[window:] - n_right[:-window]
+    return of_right / np.where(of_rows > 0, of_rows, np.nan)
+
+
+rows_seen = batch_size * (np.arange(window, len(right)) + 1)
+figure, axes = plt.subplots(figsize=(6.4, 5), layout="constrained")
+axes.plot(rows_seen, running_accuracy(labels >= 0), color="black", label="all rows")
+axes.plot(
+    rows_seen,
+    running_accuracy(labels >= 5),
+    color="#d55e00",
+    linestyle="--",
+    label="rows of the three late classes",
+)
+ends = [*list(arrivals)[1:], len(right)]
+for (start, limit), end in zip(best.items(), ends, strict=True):
+    axes.hlines(
+        limit,
+        batch_size * start,
+        batch_size * end,
+        color="0.6",
+        linewidth=4,
+        label=None if start else "all rows, with known centres",
+    )
+    if start:
+        axes.axvline(batch_size * start, color="black", linestyle=":")
+for i, text in {0: "classes 0 to 4", 100: "class 5 comes", 200: "6 and 7 come"}.items():
+    axes.text(batch_size * i + 80, 0.97, text, fontsize="small")
+axes.set(
+    xlabel="rows of the stream",
+    ylabel=f"accuracy in the last {window * batch_size} rows",
+    ylim=(0, 1.03),
+    title="Tested, then trained on",
+)
+axes.legend(loc="lower right")
+
+# %%
+# What to look out for
+# --------------------
+# A stream follows its rows. Classes that do not come any more are forgotten, so mix
+# some of their rows, kept from before, into each batch.
+X, y = many_rows(8)
+later = deepcopy(clf)
+for _ in range(200):
+    later.partial_fit(*next_batch(5))
+for name, model in {"now": clf, "200 batches of classes 0 to 4 later": later}.items():
+    print(f"accuracy on classes 5 to 7 {name}: {model.score(X[y >= 5], y[y >= 5]):.3f}")
+
+# %%
+# A label that no call has named is an error, and leaves the model as it was. Name the
+# new classes when they come, or all that may come in the first call.
+try:
+    clf.partial_fit(X, y + 1)
+except ValueError as error:
+    print(f"ValueError: {error}")
+
+# %%
+# scikit-learn's ``SGDClassifier`` learns from streams, too. It has to be told all
+# classes in the first call.
+sgd = SGDClassifier(loss="log_loss").partial_fit(X, y, classes=np.arange(8))
+try:
+    sgd.partial_fit(X, y, classes=np.arange(9))
+except ValueError as error:
+    print(f"ValueError: {error}")
+
+plt.show()
