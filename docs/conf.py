@@ -1,5 +1,7 @@
 """How Sphinx builds the site: python -m sphinx -W docs docs/_build."""
 
+import re
+
 import sksoftmax
 
 project, author = "sksoftmax", "The sksoftmax developers"
@@ -62,3 +64,14 @@ html_theme_options = {
     "secondary_sidebar_items": ["page-toc"],
     "show_prev_next": False,
 }
+
+
+def to_gallery(app, docname, source):
+    """Let links to scripts, which work between files, lead to their pages."""
+    script = r"\((?:\.\./)?(?:docs/)?examples/(plot_\w+)\.py\)"
+    source[0] = re.sub(script, r"(/auto_examples/\1)", source[0])
+
+
+def setup(app):
+    """Connect what Sphinx is to call."""
+    app.connect("source-read", to_gallery)

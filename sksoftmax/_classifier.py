@@ -1058,8 +1058,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             raise ValueError(
                 f"y holds the labels {np.setdiff1d(y, self.classes_)}, which are not "
                 f"among the classes {self.classes_} of the model. Leave these rows "
-                "out, or name all classes in the `classes` of partial_fit, which "
-                "takes new ones in any call."
+                "out, or teach the model these classes first: partial_fit takes new "
+                "ones in the `classes` of any call."
             )
         return np.searchsorted(self.classes_, y)
 
@@ -1297,6 +1297,15 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         else:  # not `done`: with validation, a solver at its end is no failure
             if self.tol is not None and not converged:
                 self._warn_not_converged(solver.model.dtype)
+        of_zeros = math.log(len(self.classes_))
+        if not self._automatic and self.loss_curve_[-1] > of_zeros:
+            warnings.warn(
+                f"The objective came to {self.loss_curve_[-1]:.3g}; weights of zero "
+                f"have {of_zeros:.3g}. eta0={self.eta0} is too large for these data: "
+                "lower eta0, scale X, or use learning_rate='auto'.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
         if validation is None or validation.best_model is None:
             return solver.model
         return validation.best_model

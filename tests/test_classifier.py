@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.datasets import load_wine
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from sksoftmax import SoftmaxRegressionClassifier
@@ -861,3 +862,11 @@ def test_partial_fit_goes_on_after_fit(digits):
     assert isinstance(clf.coef_, np.ndarray)
     after = -clf.predict_log_proba(X)[np.arange(len(y)), y].mean()
     assert after == pytest.approx(loss, abs=0.05)
+
+
+def test_a_step_size_that_makes_the_model_worse_than_none_warns():
+    X, y = load_wine(return_X_y=True)  # features in their own units
+    clf = SoftmaxRegressionClassifier(learning_rate="constant", random_state=0)
+
+    with pytest.warns(ConvergenceWarning, match=r"eta0=0.1 is too large"):
+        clf.fit(X, y)
