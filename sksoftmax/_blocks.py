@@ -70,7 +70,7 @@ class Homes:
         """Take futures, and the keys of those that each block is made of."""
         # With a cluster it is a method of the client.
         self._client = getattr(get_scheduler(), "__self__", None)
-        self._workers = [None] * len(needed)
+        self.workers: list = [None] * len(needed)  # their addresses
         if self._client is not None and futures:
             keepers = self._client.who_has(futures)
             for p, keys in enumerate(needed):
@@ -78,13 +78,13 @@ class Homes:
                 # Of those that keep as much, not all blocks the same.
                 best = [w for w, n in kept_by.items() if n == max(kept_by.values())]
                 if best:
-                    self._workers[p] = sorted(best)[p % len(best)]
+                    self.workers[p] = sorted(best)[p % len(best)]
 
     def of(self, p: int):
         """Return the context in which to make the tasks on a block."""
-        if self._workers[p] is None:
+        if self.workers[p] is None:
             return nullcontext()
-        return dask.annotate(workers=[self._workers[p]], allow_other_workers=False)
+        return dask.annotate(workers=[self.workers[p]], allow_other_workers=False)
 
     def result(self, task):
         """Return what a delayed task computes to."""
@@ -98,7 +98,7 @@ class Homes:
                 if future.done():
                     raise
                 # A task for a worker that is gone would wait for ever.
-                if not set(self._workers) <= {None, *self._client.nthreads()}:
+                if not set(self.workers) <= {None, *self._client.nthreads()}:
                     future.cancel()
                     raise HomeLost from None
 

@@ -193,11 +193,16 @@ class TrainingPartitions:
             each = [(places,) for places in self._places(rows)]
 
         def work(homes):
-            terms = []
+            terms = {}  # by home: each adds up its own before anything travels
             for block, own in zip(self._blocks(), each, strict=True):
                 with homes.of(block[0]):
-                    terms.append(delayed(function)(*block, *shared, *own))
-            return homes.result(_tree(combine, terms))
+                    term = delayed(function)(*block, *shared, *own)
+                terms.setdefault(homes.workers[block[0]], []).append((block[0], term))
+            sums = []
+            for of_home in terms.values():
+                with homes.of(of_home[0][0]):
+                    sums.append(_tree(combine, [term for _, term in of_home]))
+            return homes.result(_tree(combine, sums))
 
         self.n_passes += 1
         return self._X.at_home(work)

@@ -80,7 +80,8 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         alike. Raising it makes predicted probabilities less extreme.
 
     random_state : int, RandomState instance or None, default=None
-        Seed of the sample and of the model that is trained on it.
+        Seed of the sample and of the model that is trained on it. On a cluster the last
+        digits also depend on which worker keeps what: each adds up its own first.
 
     verbose : int, default=0
         Whether to print the objective after each step.

@@ -67,14 +67,18 @@ def test_what_travels_is_sums_and_weights(client):
     clf.fit(X, y)
 
     received = client.run(
-        lambda dask_worker: [e["keys"] for e in dask_worker.transfer_incoming_log]
-    ).values()
-    sizes = {str(k): n for log in received for keys in log for k, n in keys.items()}
+        lambda dask_worker: [
+            (entry["total"], list(map(str, entry["keys"])))
+            for entry in dask_worker.transfer_incoming_log
+        ]
+    )
+    messages = [message for log in received.values() for message in log]
+    keys = {key for _, keys in messages for key in keys}
     square = 8 * (N_FEATURES + 1) ** 2
     labels = 8 * N_ROWS  # to where the rows are
-    assert len(sizes) > clf.n_passes_
-    assert max(sizes.values()) <= max(square, labels) + 500  # bytes of a header
-    assert not any("rows" in key or "_take" in key for key in sizes)
+    assert len(messages) > clf.n_passes_
+    assert max(size for size, _ in messages) < max(square, labels) + 5000
+    assert not any("rows" in key or "take" in key for key in keys)
 
 
 def arrays():
@@ -102,7 +106,7 @@ def test_tasks_are_done_where_rows_are_kept(client, kind):
     distributed.wait(distributed.futures_of(X), timeout=60)
     workers = set(client.nthreads())
 
-    homes = Blocks(X, "X").at_home(lambda homes: homes._workers)
+    homes = Blocks(X, "X").at_home(lambda homes: homes.workers)
 
     assert len(homes) == 4
     assert set(homes) <= workers
@@ -128,7 +132,7 @@ def test_a_lost_worker_costs_time_not_the_result(client, monkeypatch, delay):
 
     assert kill.finished.is_set()
     assert victim not in client.run(os.getpid).values()
-    assert_allclose(clf.coef_, expected, rtol=1e-9, atol=1e-12)
+    assert_allclose(clf.coef_, expected, rtol=1e-7, atol=1e-9)  # added up elsewhere
 
 
 def test_a_partition_that_cannot_be_used_ends_the_fit(client):
