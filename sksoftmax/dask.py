@@ -17,7 +17,7 @@ from sksoftmax._plan import Plan
 
 __all__ = ["DaskSoftmaxRegressionClassifier"]
 
-# At most so much is sampled for the first model: any worker has room for it. Measured
+# At most so much is sampled for the first model: any client has room for it. Measured
 # on MNIST, passes to relative gaps of 1e-2 and 1e-3: from 5000 rows 33 and 57, from
 # 21400 (these numbers) 18 and 45, from all 60000 15 and 48.
 _SAMPLED_NUMBERS, _SAMPLED_ROWS = 2**24, 2**17
@@ -32,7 +32,7 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
     Hessian, where a step takes one pass over all rows. Its sums, of the size of
     `coef_`, are taken where the rows are and added in a tree: how the rows are
     partitioned, and by what they are sorted, does not matter. It starts from a model of
-    a random sample of at most 131072 rows or 2^24 numbers, which one worker trains.
+    a random sample of at most 131072 rows or 2^24 numbers, trained where `fit` is called.
 
     It uses the scheduler in force: that of the current ``distributed.Client``, or else
     threads. A worker that is lost costs the time to compute its partitions anew. A
@@ -256,7 +256,7 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         )
         if y.ndim == 1 and len(np.unique(y)) < 2:
             zeros = np.zeros((n_classes if n_classes > 2 else 1, X.shape[1]))
-            return zeros, zeros[:, 0], None
+            return zeros, zeros[:, 0], np.zeros(X.shape[1])
         model.fit(X, y, weight)
         model._grow(np.arange(n_classes))
         return model.coef_, model.intercept_, model._moments["usual"]
