@@ -32,7 +32,8 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
     Hessian, where a step takes one pass over all rows. Its sums, of the size of
     `coef_`, are taken where the rows are and added in a tree: how the rows are
     partitioned, and by what they are sorted, does not matter. It starts from a model of
-    a random sample of at most 131072 rows or 2^24 numbers, trained where `fit` is called.
+    a random sample, of at most 131072 rows or 2^24 numbers, which is trained where
+    `fit` is called.
 
     It uses the scheduler in force: that of the current ``distributed.Client``, or else
     threads. A worker that is lost costs the time to compute its partitions anew. A
