@@ -326,11 +326,16 @@ class DenseRows(_Rows):
         squares = weighted_sum(X * X) - total * mean**2
         if (total * mean**2 > 4 * squares).any():
             # Of a mean far from zero float32 loses digits, which the deviations have.
-            deviation = X - xp.asarray(mean.astype(dtype))
-            rest = weighted_sum(deviation) / (total or 1)
-            deviation *= deviation
-            squares = weighted_sum(deviation) - total * rest**2
-            mean = mean.astype(dtype) + rest
+            # Plain BLAS adds up so badly that the mean itself is off: then once more.
+            for _ in range(2):
+                near = mean.astype(dtype)
+                deviation = X - xp.asarray(near)
+                rest = weighted_sum(deviation) / (total or 1)
+                deviation *= deviation
+                squares = weighted_sum(deviation) - total * rest**2
+                mean = near + rest
+                if not (total * rest**2 > squares).any():
+                    break
         return Moments(total, mean, np.maximum(squares, 0), usual, unusual)
 
 

@@ -72,11 +72,13 @@ class Problem:
 
     def mean_loss(self, rows, weights) -> float:
         """Return the weighted mean loss of those rows, an index array."""
-        total = 0.0
-        for part in parts(rows, 4096):
-            raw = self.data.batch(part, compact=False).raw_prediction(weights)
-            total += self.loss.loss(raw, self.y[part], self.sample_weight[part])
-        return float(total / self.data.xp.total(self.sample_weight[rows]))
+        total, xp = 0.0, self.data.xp
+        multiply_adds = self.multiply_adds(min(4096, rows.shape[0]))
+        with threads_for(multiply_adds, LARGE_PRODUCT, xp.thread_pools):
+            for part in parts(rows, 4096):
+                raw = self.data.batch(part, compact=False).raw_prediction(weights)
+                total += self.loss.loss(raw, self.y[part], self.sample_weight[part])
+        return float(total / xp.total(self.sample_weight[rows]))
 
     def objective(self, rows, weights) -> float:
         """Return the mean loss of those rows plus the penalty."""

@@ -127,8 +127,8 @@ def test_cross_val_predict(iris):
     ours, theirs = (
         cross_val_predict(clf, X, y, method="predict_proba")
         for clf in (
-            SoftmaxRegressionClassifier(alpha=1 / 1200, tol=1e-4),
-            LogisticRegression(C=10, max_iter=5000),
+            SoftmaxRegressionClassifier(alpha=1 / 1200, tol=1e-6),
+            LogisticRegression(C=10, tol=1e-6, max_iter=50_000),
         )
     )
 
