@@ -19,7 +19,6 @@ extensions = [
     "sphinx_gallery.gen_gallery",
 ]
 exclude_patterns = ["_build", "benchmarks/results/*.md", "examples", "learn"]
-suppress_warnings = ["config.cache"]  # the gallery's sorting is a function
 templates_path = ["_templates"]
 
 myst_enable_extensions = ["colon_fence", "deflist"]

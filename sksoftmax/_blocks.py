@@ -90,17 +90,19 @@ class Homes:
         """Return what a delayed task computes to."""
         if self._client is None:
             return dask.compute(task)[0]
-        future = self._client.compute(task)
+        future, patience = self._client.compute(task), _PATIENCE
         while True:
             try:
-                return future.result(timeout=_PATIENCE)
+                return future.result(timeout=patience)
             except TimeoutError:
-                if future.done():
-                    raise
+                if future.status == "error":
+                    return future.result()  # raises what the task did
                 # A task for a worker that is gone would wait for ever.
                 if not set(self.workers) <= {None, *self._client.nthreads()}:
                     future.cancel()
                     raise HomeLost from None
+                if future.done():  # the result is on its way
+                    patience *= 2
 
 
 def _needed(block) -> set:

@@ -96,6 +96,23 @@ def test_same_optimum_with_weights_some_of_them_zero(digits, gap):
     assert abs(gap(clf, weight)) < 2e-6
 
 
+def test_rows_without_weight_change_no_step(digits):
+    X, y = digits
+    blocks = [slice(at, at + 300) for at in range(0, len(y), 300)]
+    # In each partition they come first: 100 rows of noise.
+    noise = np.random.RandomState(0).uniform(size=(100, 64))
+    with_noise = [dask.delayed(np.vstack([noise, X[some]])) for some in blocks]
+    labels = [dask.delayed(np.append(np.zeros(100, int), y[some])) for some in blocks]
+    weight = [dask.delayed(np.repeat([0.0, 1.0], [100, len(y[s])])) for s in blocks]
+    clf = DaskSoftmaxRegressionClassifier(alpha=ALPHA, random_state=0)
+    expected = clone(clf).fit(*delayed_blocks(X, y))
+
+    clf.fit(with_noise, labels, weight)
+
+    assert_allclose(clf.loss_curve_, expected.loss_curve_, rtol=1e-9)
+    assert_allclose(clf.coef_, expected.coef_, rtol=1e-6, atol=1e-9)
+
+
 def test_weights_that_vanish_in_float32_are_weights(digits):
     X, y = digits
     weight = np.where(np.arange(len(y)) < 300, 1e-60, 1.0)

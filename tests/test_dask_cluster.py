@@ -135,6 +135,28 @@ def test_a_lost_worker_costs_time_not_the_result(client, monkeypatch, delay):
     assert_allclose(clf.coef_, expected, rtol=1e-7, atol=1e-9)  # added up elsewhere
 
 
+def test_a_pass_and_its_result_may_take_their_time(client, monkeypatch):
+    X, y = kept_by_workers()
+    clf = DaskSoftmaxRegressionClassifier(tol=1e-2, random_state=0)
+    expected = clf.fit(X, y).coef_
+    monkeypatch.setattr("sksoftmax._blocks._PATIENCE", 0.02)
+
+    clf.fit(X, y)
+
+    assert_allclose(clf.coef_, expected, rtol=1e-7, atol=1e-9)
+
+
+def test_an_error_of_a_task_ends_the_fit_whatever_it_is(client):
+    def too_late(X):
+        raise TimeoutError("the disk did not answer")
+
+    X, y = kept_by_workers()
+    X[2] = dask.delayed(too_late)(X[2])
+
+    with pytest.raises(TimeoutError, match="the disk did not answer"):
+        DaskSoftmaxRegressionClassifier().fit(X, y)
+
+
 def test_a_partition_that_cannot_be_used_ends_the_fit(client):
     X, y = kept_by_workers()
     X[5] = dask.delayed(np.full)((N_ROWS, N_FEATURES), np.nan)
