@@ -250,10 +250,7 @@ class AllPartitions:
 
     def _combined(self, function, metric, weights, n_rows, rows=None):
         shared = self._sent, metric, _sent(weights), n_rows
-        # Weights are in the graph of tasks: they are what must be sent.
-        with dask.config.set(
-            {"distributed.admin.large-graph-warning-threshold": "1GB"}
-        ):
+        with dask.config.set(_WEIGHTS_ARE_NO_MISTAKE):
             sums = self._partitions.combined(tasks.added, function, *shared, rows=rows)
         return [tasks.aligned(value) for value in sums]
 
