@@ -1,6 +1,7 @@
 """All rows as one batch: the sums over them that a full step needs."""
 
-from sksoftmax._batches import parts, spread
+from sksoftmax._batches import parts, pick, spread
+from sksoftmax._preconditioner import Hessian
 from sksoftmax._solver import Problem
 from sksoftmax._threads import threads_for
 
@@ -22,8 +23,15 @@ class AllRows:
         theirs is returned, and the gradient in all columns.
         """
         self.problem, self.metric, data = problem, metric, problem.data
-        self._n_rows = n_rows or len(rows)
-        self._sample = data.index(spread(rows, metric.rows_wanted(data.n_weights)))
+        self.n_rows = n_rows or len(rows)
+        sample = spread(rows, metric.rows_wanted(data.n_weights))
+        self.n_measured = len(sample)  # rows, for the curvature
+        # Multiply-adds, of a product with one column and of the Hessian.
+        self.product_work = data.product_work * len(rows) / data.n_samples
+        n_columns = problem.loss.n_columns
+        self.hessian_work = Hessian.work(data, self.n_rows, n_columns)
+        self._sample = data.index(sample)
+        self._last = self._expanded = None  # see _raw_prediction
         self._part_rows = min(len(rows), data.part_rows(problem.loss.n_columns))
         self._batch = None
         if len(rows) <= self._part_rows:
@@ -32,26 +40,117 @@ class AllRows:
         self.columns = slice(None) if self._batch is None else self._batch.columns
         is_all = len(rows) == data.n_samples
         self._rows = slice(0, len(rows)) if is_all else data.index(rows)
+        if self.n_measured == len(rows):
+            self._sample = self._rows
 
     def loss_gradient(self, weights):
         """Return the loss and its gradient at these weights, those of `columns`."""
         problem, total, grad = self.problem, 0.0, None
-        for rows in parts(self._rows, self._part_rows):
-            batch = self._batch or problem.data.batch(rows, compact=False)
-            loss, part = problem.loss_gradient(batch, weights, rows, self._n_rows)
+        for rows, batch in self._batches():
+            raw = self._raw_prediction(batch, weights)
+            loss, part = problem.loss_gradient_of(batch, raw, rows, self.n_rows)
             total += loss
-            if grad is None:
-                grad = part
-            else:
-                grad += part
+            grad = part if grad is None else _add(grad, part)
         return total, grad
+
+    def hessian_product(self, weights, direction):
+        """Return the Hessian of the loss at these weights times a direction.
+
+        The second is the mean curvature of each raw prediction, (n_columns,).
+        """
+        problem, product, curvature = self.problem, None, 0.0
+        for rows, batch in self._batches():
+            _, _, proba, part_curvature = self._expand(rows, batch, weights)
+            part = problem.hessian_product(batch, proba, direction, rows, self.n_rows)
+            product = part if product is None else _add(product, part)
+            curvature = curvature + part_curvature
+        return product, curvature
+
+    def _expand(self, rows, batch, weights):
+        """Return weights, their raw predictions, probabilities and mean curvature."""
+        if self._expanded is not None and self._expanded[0] is weights:
+            return self._expanded
+        problem, xp = self.problem, self.problem.data.xp
+        raw = self._raw_prediction(batch, weights)
+        kept = None if self._batch is None else xp.copy(raw)
+        proba = problem.loss.proba(raw)
+        share = pick(problem.sample_weight, rows) / self.n_rows
+        expanded = weights, kept, proba, xp.matmul(share, proba * (1 - proba))
+        if self._batch is not None:
+            self._expanded = expanded
+        return expanded
+
+    def hessian(self, weights):
+        """Return the Hessian of the loss at these weights, all of it.
+
+        Its shape is (n_columns * n_weights,) twice, of the scaled columns.
+        """
+        problem, xp = self.problem, self.problem.data.xp
+        total = None
+        for rows, batch in self._batches():
+            proba = self._expand(rows, batch, weights)[2]
+            S = problem.data.scaled(rows, problem.scale)
+            S = pick(S.T, self.columns).T
+            share = problem.loss.hessian(
+                proba, S, pick(problem.sample_weight, rows) / self.n_rows
+            )
+            total = share if total is None else _add(total, share)
+        return xp.asarray(total)
+
+    def linearization_error(self, weights, new_weights):
+        """Return how far linearised probabilities are from those of new weights.
+
+        That is the weighted mean of the rows' errors, see the losses' method, and what
+        the rows without one add to the gradient, or None.
+        """
+        problem, total, correction = self.problem, 0.0, None
+        xp = problem.data.xp
+        for rows, batch in self._batches():
+            raw = self._raw_prediction(batch, weights)
+            change = self._raw_prediction(batch, new_weights)
+            change -= raw
+            sample_weight = pick(problem.sample_weight, rows) / self.n_rows
+            errors, rest = problem.loss.linearization_error(raw, change)
+            total += float(xp.weighted_sum(errors, sample_weight))
+            if xp.any(rest):
+                part = batch.gradient(rest * sample_weight[:, None])
+                correction = part if correction is None else _add(correction, part)
+        return total, correction
+
+    def _batches(self):
+        for rows in parts(self._rows, self._part_rows):
+            yield rows, self._batch or self.problem.data.batch(rows, compact=False)
+
+    def _raw_prediction(self, batch, weights):
+        """Return the raw predictions, a new array.
+
+        Those of one batch are kept, (n_rows, n_columns), for the last weights that were
+        asked for, and with their probabilities for those of the last Hessian.
+        """
+        if self._batch is None:
+            return batch.raw_prediction(weights)
+        copy = self.problem.data.xp.copy
+        if self._expanded is not None and self._expanded[0] is weights:
+            return copy(self._expanded[1])
+        if self._last is None or self._last[0] is not weights:
+            self._last = weights, batch.raw_prediction(weights)
+        return copy(self._last[1])
 
     def curvature(self, metric, weights):
         """Return that of the loss in the metric, measured on a sample of the rows."""
         return metric.measure(self.problem, self._sample, weights)
+
+    def curvature_work(self, metric) -> float:
+        """Return the multiply-adds of that."""
+        return metric.work(self.problem.data, self.n_measured)
 
     def threads(self):
         """Return the context in which all this is done."""
         multiply_adds = self.problem.multiply_adds(self._part_rows)
         pools = self.problem.data.xp.thread_pools
         return threads_for(multiply_adds, LARGE_PRODUCT, pools)
+
+
+def _add(total, term):
+    total += term
+    return total

@@ -12,6 +12,8 @@ import math
 
 from sksoftmax._arrays import namespace
 
+LARGEST_CHANGE = 80.0  # of a raw prediction: its exponential is finite in float32
+
 
 def cross_entropy(n_classes: int) -> "SigmoidCrossEntropy | SoftmaxCrossEntropy":
     """Return the loss for so many classes."""
@@ -91,6 +93,51 @@ class SoftmaxCrossEntropy:
         direction *= proba
         return direction
 
+    def hessian(self, proba, S, sample_weight):
+        """Return sum_i s_i (diag(p_i) - p_i p_i') kron (x_i x_i'), x_i the rows of S.
+
+        Its blocks, (n_features, n_features), are those of two classes each.
+        """
+        xp, width = namespace(proba), S.shape[1]
+        size = self.n_columns * width
+        hessian = xp.empty((size, size), S.dtype)
+        for b in range(self.n_columns):
+            weighted = S * (sample_weight * proba[:, b])[:, None]
+            here = slice(b * width, (b + 1) * width)
+            for c in range(b + 1):
+                there = slice(c * width, (c + 1) * width)
+                factor = 1.0 * (b == c) - proba[:, c]
+                block = xp.matmul(weighted.T, S * factor[:, None])
+                hessian[here, there], hessian[there, here] = block, block.T
+        return hessian
+
+    def linearization_error(self, raw_prediction, change):
+        """Return how far linearised probabilities are from those after a change.
+
+        For each row, (n_samples,), the Kullback-Leibler divergence of
+        p' = p + (diag(p) - p p') change from softmax(raw_prediction + change). Where p'
+        are no probabilities, or the change is too large, zero, and the difference of
+        both is returned as well, (n_samples, n_classes), which is zero elsewhere.
+        Overwrites its input.
+        """
+        xp = namespace(raw_prediction)
+        new_raw, change = raw_prediction + change, xp.by_column(change)
+        proba = self.proba(raw_prediction)
+        change -= xp.row_dots(proba, change)[:, None]
+        infeasible = ((change < -1) & (proba > 0)) | (change > LARGEST_CHANGE)
+        infeasible = xp.any(infeasible, axis=1)[:, None]
+        bounded = xp.clip(change, -1.0, LARGEST_CHANGE)
+        growth = xp.exp(bounded)
+        grown = proba * growth
+        normaliser = xp.sum(grown, axis=1)[:, None]
+        error = xp.where(infeasible, 0.0, (1 + bounded) * normaliser / growth - 1)
+        error = xp.sum(grown / normaliser * _divergence(xp, error), axis=1)
+        rest = xp.zeros(proba.shape, proba.dtype)
+        if xp.any(infeasible):
+            linear = proba * (1 + change)
+            rest = xp.where(infeasible, self.proba(new_raw) - linear, 0.0)
+        return error, rest
+
 
 class SigmoidCrossEntropy:
     """-log expit(+-raw_prediction), for arrays of shape (n_samples, 1).
@@ -165,10 +212,44 @@ class SigmoidCrossEntropy:
         direction *= proba * (1 - proba)
         return direction
 
+    def hessian(self, proba, S, sample_weight):
+        """Return sum_i s_i p_i (1 - p_i) x_i x_i', x_i the rows of S."""
+        k = proba[:, 0] * (1 - proba[:, 0])
+        return namespace(S).matmul((S * (sample_weight * k)[:, None]).T, S)
+
+    def linearization_error(self, raw_prediction, change):
+        """Return the same as SoftmaxCrossEntropy; the difference is (n_samples, 1)."""
+        xp = namespace(raw_prediction)
+        p, q = xp.expit(raw_prediction), xp.expit(-raw_prediction)
+        raw_prediction = raw_prediction + change
+        new_p, new_q = xp.expit(raw_prediction), xp.expit(-raw_prediction)
+        infeasible = (1 + q * change < 0) | (1 - p * change < 0)
+        infeasible = infeasible | (xp.abs(change) > LARGEST_CHANGE)
+        rest = xp.where(infeasible, new_p - p - p * q * change, 0.0)
+        change = xp.clip(change, -LARGEST_CHANGE, LARGEST_CHANGE)
+        # expit(a + d) - expit(a) = expit(a + d) expit(-a) (1 - exp(-d)) keeps digits.
+        error = p * q * change + new_p * q * xp.expm1(-change)
+        error = xp.where(infeasible, 0.0, error)
+        tiny = float(xp.finfo(raw_prediction.dtype).smallest_normal)
+        divergence = 0.0
+        for proba, gain in ((new_p, error), (new_q, -error)):
+            ratio = gain / xp.maximum(proba, tiny)
+            divergence = divergence + proba * _divergence(xp, ratio)
+        return divergence[:, 0], rest
+
 
 def _loss(loss, raw_prediction, y, sample_weight):
     losses = loss.losses(raw_prediction, y)
     return namespace(losses).weighted_sum(losses, sample_weight)
+
+
+def _divergence(xp, excess):
+    """Return (1 + excess) log(1 + excess) - excess, which is never negative.
+
+    Times q, summed over the classes, it is the divergence of q (1 + excess) from q.
+    """
+    safe = xp.maximum(excess, -1 + 1e-6)
+    return xp.where(excess < safe, 1.0, (1 + safe) * xp.log1p(safe) - safe)
 
 
 def _under(xp, y, raw):

@@ -7,7 +7,6 @@ them is to do.
 import math
 
 import numpy as np
-from scipy.linalg.blas import daxpy, saxpy
 from scipy.linalg.lapack import get_lapack_funcs
 from scipy.special import entr, expit, log_softmax
 
@@ -46,6 +45,7 @@ class NumPyArrays:
     clip = staticmethod(np.clip)
     concat = staticmethod(np.concatenate)
     count_nonzero = staticmethod(np.count_nonzero)
+    diagonal = staticmethod(np.diagonal)
     divide = staticmethod(np.divide)
     empty = staticmethod(np.empty)
     entr = staticmethod(entr)  # -x log(x)
@@ -64,6 +64,7 @@ class NumPyArrays:
     minimum = staticmethod(np.minimum)
     multiply = staticmethod(np.multiply)
     ones = staticmethod(np.ones)
+    reshape = staticmethod(np.reshape)
     sign = staticmethod(np.sign)
     sqrt = staticmethod(np.sqrt)
     subtract = staticmethod(np.subtract)
@@ -185,27 +186,6 @@ class NumPyArrays:
     def add_at(array, columns, values) -> None:
         """Add a value in one column of each row."""
         array[np.arange(len(columns)), columns] += values
-
-    @staticmethod
-    def add_scaled(array, other, factor) -> None:
-        """Add factor * other to the array; both are laid out by row."""
-        axpy = saxpy if array.itemsize == 4 else daxpy
-        axpy(other.ravel(), array.ravel(), a=factor)
-
-    @staticmethod
-    def restricted(places):
-        """Return how to restrict arrays to some entries, and how to undo that.
-
-        `places` are their truth values. Undoing puts zeros elsewhere.
-        """
-        indices = np.flatnonzero(places)
-
-        def undo(values):
-            everywhere = np.zeros(places.shape, values.dtype)
-            everywhere.put(indices, values)
-            return everywhere
-
-        return (lambda array: array.take(indices)), undo
 
     @staticmethod
     def log_softmax(array):

@@ -169,19 +169,13 @@ class StandardArrays:
         here = columns[:, None] == all_columns[None, :]
         array += self._xp.where(here, values[:, None], 0.0)
 
-    def add_scaled(self, array, other, factor) -> None:
-        array += self._xp.astype(factor, array.dtype) * other
-
-    def restricted(self, places):
-        def zero_elsewhere(array):
-            return self._xp.where(places, array, 0.0)
-
-        return zero_elsewhere, zero_elsewhere
-
     def log_softmax(self, array):
         xp = self._xp
         array = array - xp.max(array, axis=1, keepdims=True)
         return array - xp.log(xp.sum(xp.exp(array), axis=1, keepdims=True))
+
+    def diagonal(self, matrix):
+        return self._xp.linalg.diagonal(matrix)
 
     def trace(self, matrix) -> float:
         return float(self._xp.linalg.trace(matrix))
@@ -295,7 +289,8 @@ class TorchOnCPU(TorchArrays):
         return self._torch.from_numpy(np.asarray(total))
 
     def max(self, array, axis):
-        return self._torch.from_numpy(np.maximum.reduce(array.numpy(), axis=axis))
+        largest = np.maximum.reduce(array.numpy(), axis=axis)
+        return self._torch.from_numpy(np.asarray(largest))
 
     def by_column(self, array):
         return self._torch.from_numpy(NUMPY.by_column(array.numpy()))

@@ -12,7 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from sksoftmax._all_rows import AllRows
 from sksoftmax._arrays import NUMPY
-from sksoftmax._batches import Moments, training_rows
+from sksoftmax._batches import Moments, parts, training_rows
 from sksoftmax._classifier import SoftmaxRegressionClassifier, checked_weight
 from sksoftmax._solver import Problem
 from sksoftmax._targets import by_rows, is_table
@@ -121,18 +121,24 @@ def take(X, targets: Targets, pieces) -> tuple:
 
 @of_partition
 def moments(X, targets: Targets, usual, dtype, fit_intercept) -> Moments:
-    return training_rows(_rows(X), dtype, fit_intercept).moments(targets.weight, usual)
+    rows = training_rows(_rows(X), dtype, fit_intercept)
+    return rows.bounded_moments(targets.weight, usual)[1]
 
 
 @of_partition
-def loss_gradient(X, targets: Targets, problem, metric, weights, n_rows):
-    here = _with_rows(problem, X, targets)
-    share = AllRows(here, np.arange(len(targets.weight)), metric, n_rows)
-    return share.loss_gradient(weights)
+def sums(X, targets: Targets, problem, metric, n_rows, name: str, *weights) -> tuple:
+    """Return this partition's share of what that method of AllRows returns."""
+    here, n_here = _with_rows(problem, X, targets), len(targets.weight)
+    weights, shares = [aligned(value) for value in weights], []
+    # The Hessian needs copies of its rows.
+    for rows in parts(np.arange(n_here), 2048 if name == "hessian" else n_here):
+        share = getattr(AllRows(here, rows, metric, n_rows), name)(*weights)
+        shares.append(share if isinstance(share, tuple) else (share,))
+    return added(*shares)
 
 
 @of_partition
-def curvature(X, targets: Targets, problem, metric, weights, n_rows, places):
+def curvature(X, targets: Targets, problem, metric, n_rows, weights, places):
     if not len(places):
         return ()
     rows = np.flatnonzero(targets.weight)[places]
@@ -146,13 +152,20 @@ def _with_rows(problem: Problem, X, targets: Targets) -> Problem:
     fit_intercept = source.n_weights > source.n_features
     data = training_rows(_rows(X), source.dtype, fit_intercept)
     data.center_as(source)
-    return replace(problem, data=data, y=targets.y, sample_weight=targets.weight)
+    weight = targets.weight.astype(source.dtype, copy=False)
+    return replace(problem, data=data, y=targets.y, sample_weight=weight)
 
 
 def added(*terms):
-    """Return the sums of the places of tuples; a tuple may be empty."""
+    """Return the sums of the places of tuples; a tuple may be empty, a place None."""
     terms = [term for term in terms if term] or terms[:1]
-    return tuple(reduce(np.add, place) for place in zip(*terms, strict=True))
+    return tuple(reduce(_plus, place) for place in zip(*terms, strict=True))
+
+
+def _plus(a, b):
+    if a is None or b is None:
+        return b if a is None else a
+    return np.add(a, b)
 
 
 def joined(*lists: list) -> list:

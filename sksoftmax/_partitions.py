@@ -15,6 +15,8 @@ from sksoftmax import _partition_tasks as tasks
 from sksoftmax._all_rows import LARGE_PRODUCT
 from sksoftmax._batches import Moments, evenly, parts
 from sksoftmax._blocks import Blocks
+from sksoftmax._newton import FEWEST_COLUMNS
+from sksoftmax._preconditioner import Hessian
 from sksoftmax._solver import Problem
 from sksoftmax._threads import threads_for
 
@@ -24,6 +26,9 @@ _SUMMANDS = 8  # at a time, in a tree
 # eight 10, 31, 53, with thirty 11, 33, 55. Passes over many rows are dear, these few
 # are not.
 _CURVATURE_ROWS = 8
+# After so many products with the Hessian the curvature is measured again.
+_PRODUCTS_PER_CURVATURE = 8
+SMALL_MESSAGE = 2**16  # numbers, that may travel whatever the size of the model
 # Weights travel within the graph of tasks, of which Dask warns from 10 MB on.
 _WEIGHTS_ARE_NO_MISTAKE = {"distributed.admin.large-graph-warning-threshold": "1GB"}
 
@@ -94,7 +99,8 @@ class Partitions:
         shared = [_sent(v) for v in (classes, per_class, smoothing, dtype)]
         blocks = zip(self.y, self.weight, strict=True)
         targets = [task(p, *block, *shared) for p, block in enumerate(blocks)]
-        return TrainingPartitions(self.X, targets, n_rows)
+        n_stored = sum(here.n_stored for here in found if here is not None)
+        return TrainingPartitions(self.X, targets, n_rows, n_stored)
 
     def mapped(self, model, method: str, nothing) -> da.Array:
         """Return what that method of the model says of the rows, lazily.
@@ -136,15 +142,17 @@ class Partitions:
 class TrainingPartitions:
     """Blocks of rows whose targets and weights are known, and kept."""
 
-    def __init__(self, X: Blocks, targets, n_rows) -> None:
+    def __init__(self, X: Blocks, targets, n_rows, n_stored: int) -> None:
         """Take delayed targets, and how many rows of each partition have weight.
 
-        These rows are numbered through; partitions without any are left out.
+        These rows are numbered through; partitions without any are left out. X holds
+        `n_stored` numbers.
         """
         self._X, self._numbers = X, np.flatnonzero(n_rows).tolist()
         self._edges = np.cumsum([0, *(n_rows[p] for p in self._numbers)])
         self._targets = dask.persist(*(targets[p] for p in self._numbers))
         self.n_rows, self.n_passes = int(self._edges[-1]), 1  # times that X was read
+        self.n_stored = n_stored
 
     def of_problem(self, problem: Problem, metric) -> "AllPartitions":
         """Return all rows as one batch of a problem that has no rows yet."""
@@ -228,28 +236,63 @@ def _tree(combine, terms):
 
 
 class AllPartitions:
-    """The rows of a problem, wherever they are: AllRows for partitions."""
+    """The rows of a problem, wherever they are: AllRows for partitions.
+
+    Each sum over all rows is a pass, and nothing is kept from one pass to the next.
+    """
 
     columns = slice(None)
 
     def __init__(self, problem: Problem, partitions: TrainingPartitions, metric):
         """Take a problem without rows, and the metric in which steps are taken."""
         self.problem, self.metric, self._partitions = problem, metric, partitions
+        self.n_rows = partitions.n_rows
+        self.n_measured = len(self._sample(metric))
+        data, n_columns = problem.data, problem.loss.n_columns
+        self.product_work = partitions.n_stored
+        self.hessian_work = math.inf
+        if (data.n_weights * n_columns) ** 2 <= max(data.n_weights**2, SMALL_MESSAGE):
+            self.hessian_work = Hessian.work(data, self.n_rows, n_columns)
         self._sent = dask.persist(_sent(problem))[0]  # once
 
     def loss_gradient(self, weights):
         """Return the loss and its gradient at these weights."""
-        n_rows = self._partitions.n_rows
-        return self._combined(tasks.loss_gradient, self.metric, weights, n_rows)
+        return self._sums("loss_gradient", weights)
+
+    def hessian_product(self, weights, direction):
+        """Return the Hessian of the loss at these weights times a direction.
+
+        The second is the mean curvature of each raw prediction, (n_columns,).
+        """
+        return self._sums("hessian_product", weights, direction)
+
+    def linearization_error(self, weights, new_weights):
+        """Return what `AllRows.linearization_error` does of all rows."""
+        return self._sums("linearization_error", weights, new_weights)
+
+    def hessian(self, weights):
+        """Return the Hessian of the loss at these weights, all of it."""
+        return self._sums("hessian", weights)[0]
 
     def curvature(self, metric, weights):
         """Return that of the loss in the metric, measured on a sample of the rows."""
-        n_wanted = _CURVATURE_ROWS * metric.rows_wanted(self.problem.data.n_weights)
-        rows = evenly(self._partitions.n_rows, n_wanted)
-        return self._combined(tasks.curvature, metric, weights, len(rows), rows=rows)[0]
+        rows = self._sample(metric)
+        shared = self._sent, metric, len(rows), _sent(weights)
+        return self._added(tasks.curvature, *shared, rows=rows)[0]
 
-    def _combined(self, function, metric, weights, n_rows, rows=None):
-        shared = self._sent, metric, _sent(weights), n_rows
+    def curvature_work(self, metric) -> float:
+        """Return the multiply-adds of the products that one such pass is worth."""
+        return _PRODUCTS_PER_CURVATURE * 2 * self.product_work * FEWEST_COLUMNS
+
+    def _sample(self, metric):
+        n_wanted = _CURVATURE_ROWS * metric.rows_wanted(self.problem.data.n_weights)
+        return evenly(self.n_rows, n_wanted)
+
+    def _sums(self, name: str, *weights) -> list:
+        shared = self._sent, self.metric, self.n_rows, name, *map(_sent, weights)
+        return self._added(tasks.sums, *shared)
+
+    def _added(self, function, *shared, rows=None) -> list:
         with dask.config.set(_WEIGHTS_ARE_NO_MISTAKE):
             sums = self._partitions.combined(tasks.added, function, *shared, rows=rows)
         return [tasks.aligned(value) for value in sums]

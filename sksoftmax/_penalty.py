@@ -24,6 +24,7 @@ class ElasticNet:
         dtype,
         xp=NUMPY,
     ) -> None:
+        self.alpha, self.l1_ratio = alpha, l1_ratio
         l2, l1 = np.zeros((2, n_features + fit_intercept, 1), xp.numpy_dtype(dtype))
         l2[:n_features] = alpha * (1 - l1_ratio)
         l1[:n_features] = alpha * l1_ratio
@@ -51,12 +52,14 @@ class ElasticNet:
         if not self.makes_zeros:
             return grad
         xp, l1 = namespace(weights), pick(self.l1, rows)
-        return xp.where(weights == 0, _soft(grad, l1), grad + l1 * xp.sign(weights))
+        return xp.where(
+            weights == 0, soft_threshold(grad, l1), grad + l1 * xp.sign(weights)
+        )
 
     def soften(self, weights, step_size: float, rows=slice(None)) -> None:
         """Take a proximal step on l1 alone in those rows of the weights, in place."""
         if self.makes_zeros:
-            weights[...] = _soft(weights, step_size * pick(self.l1, rows))
+            weights[...] = soft_threshold(weights, step_size * pick(self.l1, rows))
 
     def constrain(self, weights) -> None:
         """Move all weights, in place, to the nearest that are allowed."""
@@ -110,12 +113,12 @@ class Shrinkage(NamedTuple):
         if drift is None:
             weights *= xp.exp(times * log_factor)
             threshold = threshold * _geometric(xp, times, log_factor)
-            weights[...] = _soft(weights, threshold)
+            weights[...] = soft_threshold(weights, threshold)
         else:
             weights[...] = _drifted(xp, weights, times, log_factor, threshold, drift)
 
 
-def _soft(values, threshold):
+def soft_threshold(values, threshold):
     """Draw values towards zero by the threshold; those within it become zero."""
     return values - namespace(values).clip(values, -threshold, threshold)
 
@@ -148,7 +151,7 @@ def _drifted(xp, weights, times, log_factor, threshold, drift):
         xp, first, log_factor
     )
     at_zero = xp.exp(log_factor) * xp.maximum(fallen, 0.0) - drift
-    beyond = xp.maximum(-_soft(at_zero, threshold), 0.0)
+    beyond = xp.maximum(-soft_threshold(at_zero, threshold), 0.0)
     rest = xp.maximum(times - first - 1, 0.0)
     beyond = xp.exp(rest * log_factor) * beyond + xp.maximum(
         drift - threshold, 0.0

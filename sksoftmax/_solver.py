@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,11 @@ class Problem:
     scale: Any  # (n_weights, 1), of the columns
     coverage: Any  # (n_weights, 1), mean squares of the scaled columns
     offset: Any  # (n_weights, 1), means of the columns as they are centered
+    bounded_weight: Any = None  # sample_weight, of outliers less: for minibatches
+
+    def with_bounded_outliers(self) -> "Problem":
+        """Return the problem in which outliers have their bounded weights."""
+        return replace(self, sample_weight=self.bounded_weight)
 
     def zeros(self):
         """Return weights to start from, (n_weights, n_columns)."""
@@ -62,13 +67,28 @@ class Problem:
         The loss is a number on the device. With `anchor`, other weights, the gradient
         is less the one at those.
         """
-        y, sample_weight = self.y[rows], pick(self.sample_weight, rows) / n_rows
         raw = batch.raw_prediction(weights)
+        if anchor is not None:
+            anchor = batch.raw_prediction(anchor)
+        return self.loss_gradient_of(batch, raw, rows, n_rows, anchor)
+
+    def loss_gradient_of(self, batch, raw, rows, n_rows: int, anchor=None):
+        """Return the same from raw predictions, which are overwritten."""
+        y, sample_weight = self.y[rows], pick(self.sample_weight, rows) / n_rows
         value, grad_raw = self.loss.loss_gradient(raw, y, sample_weight)
         if anchor is not None:
-            raw = batch.raw_prediction(anchor)
-            grad_raw -= self.loss.loss_gradient(raw, y, sample_weight)[1]
+            grad_raw -= self.loss.loss_gradient(anchor, y, sample_weight)[1]
         return value, batch.gradient(grad_raw)
+
+    def hessian_product(self, batch, proba, direction, rows, n_rows: int):
+        """Return a batch's share of the Hessian of the mean loss times a direction.
+
+        `proba` are the probabilities at the weights, (n_rows, n_columns).
+        """
+        curved = self.data.xp.by_column(batch.raw_prediction(direction))
+        curved = self.loss.hessian_product(proba, curved)
+        curved *= (pick(self.sample_weight, rows) / n_rows)[:, None]
+        return batch.gradient(curved)
 
     def mean_loss(self, rows, weights) -> float:
         """Return the weighted mean loss of those rows, an index array."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from sksoftmax._all_rows import AllRows
 from sksoftmax._batches import pick
-from sksoftmax._lbfgs import FullBatch
+from sksoftmax._newton import Newton
 from sksoftmax._solver import SGD, AutomaticStep, Problem, State
 
 # Where so many epochs in a row gain less than this share of the estimated gap, it is
@@ -67,31 +67,34 @@ class SVRG:
         n_measured = min(len(rows), metric.rows_wanted(n_weights))
         self._rho = min(metric.rho, 1.0, max(0.1, 3 * n_weights / n_measured))
         self._step = AnchoredStep(problem, state, metric, rng, self._rho)
-        self._full = FullBatch(AllRows(problem, rows, metric), state)
+        self._full = Newton(AllRows(problem, rows, metric), state)
         self._factor = 1.0  # on the step size: halved where an epoch was refused
 
-    def to_the_optimum(self, edges, shuffle: bool, tol: float, while_it_pays: bool):
+    def iterate_to_gap(self, edges, shuffle: bool, tol: float, while_it_pays: bool):
         """Yield a solver, the objective and whether its gap is small, each epoch.
 
-        Where an epoch no longer helps, or with `while_it_pays` no longer more than as
-        many passes over all rows would, L-BFGS goes on.
+        Newton steps go on where the gap is within tol by the estimate, as they alone
+        show that it is; where an epoch no longer helps; and, with `while_it_pays`,
+        where it no longer helps more than as many passes over all rows would.
         """
         full, idle, k = self._full, 0, 0
-        full.start(self._rho)
-        yield full, full.objective, full.is_near(tol)
+        full.prepare()
+        yield full, full.objective, full.gap_is_within(tol)
         while idle < IDLE_EPOCHS:
             before, gap = full.objective, full.gap_estimate()
+            if gap <= tol * before:
+                break
             self._epoch(edges, shuffle, measure=k & (k + 1) == 0)
             k += 1
-            if not full.consider(self._state.average):
+            if not full.accept_if_lower(self._state.average):
                 self._factor /= 2
                 self._step.shorten(0.5)
             least = IDLE_GAIN * min(gap, before)
             idle = 0 if before - full.objective > least else idle + 1
-            yield full, full.objective, full.is_near(tol)
+            yield full, full.objective, full.gap_is_within(tol)
             if while_it_pays and (idle or full.gap_estimate() > gap / 4):
                 break
-        yield from full.to_the_optimum(tol)
+        yield from full.iterate_to_gap(tol)
 
     def _epoch(self, edges, shuffle: bool, measure: bool) -> None:
         state, step = self._state, self._step
@@ -103,8 +106,8 @@ class SVRG:
         if measure:
             step.measure(state, order, int(np.diff(edges).max()))
             step.shorten(self._factor)
-        step.cast_anchor(weights, self._full.loss_gradient())
+        step.cast_anchor(weights, self._full.gradient_of_loss())
         try:
             SGD(self._problem, state, step).epoch(order, edges)
-        except FloatingPointError:  # `consider` will not like it
+        except FloatingPointError:  # `accept_if_lower` refuses it
             state.average[...] = math.nan
