@@ -385,12 +385,12 @@ def test_weights_repeat_and_remove_rows(datasets, layout):
     X, y = datasets["wine"]
     times = np.random.RandomState(0).randint(0, 4, size=len(y))
 
-    weighted = SoftmaxRegressionClassifier().fit(layout(X), y, sample_weight=times)
+    clf = SoftmaxRegressionClassifier(tol=1e-10)
 
-    repeated = SoftmaxRegressionClassifier().fit(
-        layout(np.repeat(X, times, axis=0)), np.repeat(y, times)
-    )
-    assert_allclose(weighted.coef_, repeated.coef_, rtol=1e-7)
+    weighted = copy.deepcopy(clf).fit(layout(X), y, sample_weight=times)
+
+    repeated = clf.fit(layout(np.repeat(X, times, axis=0)), np.repeat(y, times))
+    assert_allclose(weighted.coef_, repeated.coef_, atol=1e-4)
 
 
 def test_a_common_factor_of_the_weights_changes_nothing(digits):
@@ -700,7 +700,7 @@ def test_huge_and_tiny_features(digits, batch_size, preconditioner, dtype, size)
 def test_features_beyond_the_dtype_are_refused(digits, method):
     X, y = digits
     X = (X * 1e25).astype(np.float32)
-    clf = SoftmaxRegressionClassifier()
+    clf = SoftmaxRegressionClassifier(batch_size=64)
     classes = {"classes": np.arange(10)} if method == "partial_fit" else {}
 
     with pytest.raises(ValueError, match="values too large to train on in float32"):
@@ -720,7 +720,7 @@ def test_a_failed_fit_gives_back_what_it_drew(digits):
 
 
 def test_no_progress_before_the_stopping_rule_is_said(digits, monkeypatch):
-    monkeypatch.setattr("sksoftmax._lbfgs.FullBatch._search", lambda *_: None)
+    monkeypatch.setattr("sksoftmax._newton.Newton._wolfe_search", lambda *_: None)
 
     with pytest.warns(ConvergenceWarning, match=r"1 epochs no step lowered.*Raise tol"):
         SoftmaxRegressionClassifier().fit(*digits)
@@ -742,7 +742,7 @@ def test_float32_converges_to_its_own_precision(digits):
     ("method", "batch_size", "within"),
     [
         ("fit", 128, "_solver.SGD._average"),
-        ("fit", 2000, "_lbfgs.FullBatch.step"),
+        ("fit", 2000, "_newton.Newton.step"),
         ("partial_fit", 128, "_solver.SGD._average"),
     ],
 )

@@ -19,6 +19,7 @@ dd = pytest.importorskip("dask.dataframe", reason="the extra dask is not install
 pd = pytest.importorskip("pandas")
 
 from sksoftmax._blocks import Homes  # noqa: E402
+from sksoftmax._partition_tasks import added  # noqa: E402
 from sksoftmax.dask import DaskSoftmaxRegressionClassifier  # noqa: E402
 
 ALPHA = 1e-3
@@ -186,6 +187,73 @@ def test_two_classes_with_labels_that_are_strings():
     assert_array_equal(clf.classes_, ["benign", "malignant"])
     assert_allclose(clf.loss_curve_[-1], exact.loss_curve_[-1], rtol=1e-5)
     assert clf.decision_function(cut(X, y)[0]).shape == (569,)
+
+
+def wild_row(rng):
+    """Return rows of which one is 100000 times as large as the others."""
+    X = rng.standard_normal((2000, 20))
+    y = (X[:, :4] + 0.3 * rng.gumbel(size=(2000, 4))).argmax(axis=1)
+    X[1234] *= 1e5
+    return X, y
+
+
+def collinear(rng):
+    """Return lags of a series that was integrated twice."""
+    series = np.cumsum(np.cumsum(rng.standard_normal(1020)))
+    X = np.lib.stride_tricks.sliding_window_view(series, 20)[:1000].copy()
+    change = np.diff(X[:, -3:], 2)[:, 0]
+    return X, (change + 0.5 * rng.standard_normal(1000) > 0).astype(int)
+
+
+@pytest.mark.parametrize("kind", [wild_row, collinear], ids=lambda f: f.__name__)
+@pytest.mark.parametrize(("tol", "rtol"), [(1e-2, 1e-2), (1e-6, 1e-6)])
+def test_wild_rows_and_collinear_columns_reach_the_optimum(
+    kind, tol, rtol, monkeypatch
+):
+    X, y = kind(np.random.RandomState(0))
+    monkeypatch.setattr("sksoftmax.dask._SAMPLED_ROWS", 200)
+    exact = SoftmaxRegressionClassifier(alpha=1e-4, solver="svrg", tol=1e-9).fit(X, y)
+
+    clf = fitted(X, y, alpha=1e-4, tol=tol)
+
+    assert exact.score(X, y) > 0.6
+    assert_allclose(clf.loss_curve_[-1], exact.loss_curve_[-1], rtol=rtol)
+    assert_allclose(clf.to_local().score(X, y), exact.score(X, y), atol=0.01)
+
+
+def test_float32_far_from_zero_is_trained_in_float64():
+    rng = np.random.RandomState(0)
+    Z = rng.standard_normal((400, 4))
+    y = (Z[:, :3] + 0.5 * rng.gumbel(size=(400, 3))).argmax(axis=1)
+    X = (np.round(3 * Z) + 1e7).astype(np.float32)
+    exact = SoftmaxRegressionClassifier(solver="svrg", tol=1e-8, alpha=ALPHA)
+    exact.fit(X.astype(np.float64) - 1e7, y)
+
+    clf = fitted(X, y)
+
+    assert clf.coef_.dtype == np.float64
+    assert_allclose(clf.loss_curve_[-1], exact.loss_curve_[-1], rtol=1e-5)
+    assert_allclose(clf.score(*cut(X, y)), exact.score(X.astype(float) - 1e7, y))
+
+
+def test_few_weights_take_few_passes():
+    rng = np.random.RandomState(0)
+    X = rng.standard_normal((4000, 6)) ** 3
+    y = (X[:, :3] + rng.gumbel(size=(4000, 3))).argmax(axis=1)
+
+    clf = fitted(X, y, tol=1e-6)
+
+    assert clf.n_passes_ < 40
+
+
+def test_sums_over_partitions_may_lack_a_place():
+    row = np.ones(2)
+
+    total = added((1.0, None), (2.0, row), (), (3.0, None))
+
+    assert total[0] == 6
+    assert_array_equal(total[1], row)
+    assert added((1.0, None), (2.0, None)) == (3.0, None)
 
 
 def test_a_class_that_the_sample_misses(digits, monkeypatch, gap):

@@ -19,7 +19,7 @@ import dask.dataframe as dd  # noqa: E402
 import pandas as pd  # noqa: E402
 
 from sksoftmax._blocks import Blocks  # noqa: E402
-from sksoftmax._lbfgs import FullBatch  # noqa: E402
+from sksoftmax._newton import Newton  # noqa: E402
 from sksoftmax._partitions import AllPartitions  # noqa: E402
 from sksoftmax.dask import DaskSoftmaxRegressionClassifier  # noqa: E402
 
@@ -119,14 +119,17 @@ def test_a_lost_worker_costs_time_not_the_result(client, monkeypatch, delay):
     expected = clf.fit(X, y).coef_
     victim = next(iter(client.run(os.getpid).values()))
     kill = threading.Timer(delay, os.kill, (victim, signal.SIGKILL))
-    step = FullBatch.step
+    hessian_product, n_products = Newton._hessian_product, 0
 
-    def step_with_a_loss(self):
-        if isinstance(self._all_rows, AllPartitions) and self._n_steps == 3:
-            kill.start()
-        step(self)
+    def with_a_loss(self, direction):
+        nonlocal n_products
+        if isinstance(self._all_rows, AllPartitions):
+            n_products += 1
+            if n_products == 3:
+                kill.start()
+        return hessian_product(self, direction)
 
-    monkeypatch.setattr(FullBatch, "step", step_with_a_loss)
+    monkeypatch.setattr(Newton, "_hessian_product", with_a_loss)
 
     clf.fit(X, y)
 
@@ -195,7 +198,7 @@ def test_memory_of_a_worker(client, kept, partitions):
     if kept:
         X, y = (list(dask.persist(*blocks)) for blocks in (X, y))
         distributed.wait(distributed.futures_of([X, y]), timeout=60)
-    clf = DaskSoftmaxRegressionClassifier(tol=None, max_iter=3, random_state=0)
+    clf = DaskSoftmaxRegressionClassifier(tol=None, max_iter=1, random_state=0)
     clf.fit(X[:2], y[:2])  # what is imported and compiled is there from now on
     client.run(forget_peak)
     before = client.run(peak_of_memory)

@@ -60,7 +60,7 @@ STREAMS = [
     "dense momentum",
     "dense balanced",
 ]
-EACH_BATCH = "_solver.Problem.loss_gradient"
+EACH_BATCH = "_solver.Problem.loss_gradient_of"
 ELSEWHERE = [
     ("dense gram", "_solver.Problem.mean_loss"),
     ("dense gram", "_batches.DenseRows.batch"),
@@ -71,11 +71,11 @@ ELSEWHERE = [
     ("dense gram", "_solver.largest_eigenvalue"),
     ("dense gram", "_classifier.center_and_scale"),
     ("dense svrg", "_svrg.AnchoredStep.descend"),
-    ("sparse full batch", "_lbfgs.FullBatch.step"),
+    ("sparse full batch", "_newton.Newton.step"),
     ("dense validated", "_monitoring.Validation.watch"),
     ("dense gram", "_classifier.SoftmaxRegressionClassifier._learned"),
 ]
-QUICK = {"Problem.mean_loss", "Moments.merge", "center_and_scale", "FullBatch.step"}
+QUICK = {"Problem.mean_loss", "Moments.merge", "center_and_scale", "Newton.step"}
 FAILURES = [
     pytest.param(
         name,

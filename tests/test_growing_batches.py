@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from sksoftmax import SoftmaxRegressionClassifier
-from sksoftmax._lbfgs import FullBatch
+from sksoftmax._newton import Newton
 
 
 @pytest.fixture(autouse=True)
@@ -21,13 +21,13 @@ def no_data_are_small(monkeypatch):
 @pytest.fixture
 def n_passes(monkeypatch):
     """Return a list that gets longer by one for each step on all rows."""
-    steps, step = [], FullBatch.step
+    steps, step = [], Newton.step
 
     def counted(self):
         steps.append(None)
         return step(self)
 
-    monkeypatch.setattr(FullBatch, "step", counted)
+    monkeypatch.setattr(Newton, "step", counted)
     return steps
 
 

@@ -241,7 +241,8 @@ def test_a_warm_start_grows_from_the_model(digits):
     clf.set_params(eta0=1e-12, max_iter=1, tol=None, **TEXTBOOK).fit(X, y)
 
     assert_allclose(clf.coef_, grown.coef_, atol=1e-9)
-    assert_allclose(clf.intercept_, grown.intercept_, atol=1e-9)
+    centered = grown.intercept_ - grown.intercept_.mean()
+    assert_allclose(clf.intercept_, centered, atol=1e-9)
 
 
 def test_labels_of_strings_without_intercept_after_sparsify(datasets):

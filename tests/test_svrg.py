@@ -10,8 +10,8 @@ from sklearn.datasets import load_digits
 
 from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax._batches import training_rows
-from sksoftmax._lbfgs import FullBatch
 from sksoftmax._loss import cross_entropy
+from sksoftmax._newton import Newton
 from sksoftmax._penalty import ElasticNet
 from sksoftmax._preconditioner import Diagonal, Gram, center_and_scale
 from sksoftmax._solver import Problem, State, batch_edges
@@ -112,10 +112,12 @@ def test_a_step_at_the_anchor_is_one_along_the_full_gradient(digits, layout, met
 
 def test_a_refused_epoch_halves_the_steps_once(monkeypatch):
     X, y = load_digits(return_X_y=True)
-    consider, shorten = FullBatch.consider, AnchoredStep.shorten
+    consider, shorten = Newton.accept_if_lower, AnchoredStep.shorten
     verdicts, factors = iter([False]), []
     monkeypatch.setattr(
-        FullBatch, "consider", lambda *args: next(verdicts, True) and consider(*args)
+        Newton,
+        "accept_if_lower",
+        lambda *args: next(verdicts, True) and consider(*args),
     )
 
     def spy(step, factor):

@@ -1,0 +1,329 @@
+"""Newton's method on all rows: to the optimum by descent, with a bound of the gap."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import expit, softmax
+
+from sksoftmax._all_rows import AllRows
+from sksoftmax._batches import training_rows
+from sksoftmax._loss import SigmoidCrossEntropy, SoftmaxCrossEntropy, cross_entropy
+from sksoftmax._newton import Newton
+from sksoftmax._penalty import ElasticNet
+from sksoftmax._preconditioner import Diagonal, Gram, Hessian, center_and_scale
+from sksoftmax._solver import Problem, State
+
+METRICS = pytest.mark.parametrize("metric", [Gram, Diagonal, Hessian])
+# L1 wants a metric that can be restricted to some of the weights.
+PENALTIES = pytest.mark.parametrize(
+    ("metric", "l1_ratio"),
+    [(Gram, 0.0), *product([Diagonal, Hessian], [0.0, 0.5, 1.0])],
+)
+
+
+def make_solver(X, y, metric, alpha=1e-3, l1_ratio=0.0, weights=None, dtype=np.float64):
+    data = training_rows(X, dtype, True)
+    weight = np.ones(X.shape[0], dtype)
+    center, *of_columns = center_and_scale(data.moments(weight), True, dtype)
+    data.center_at(center)
+    loss = cross_entropy(int(y.max()) + 1)
+    penalty = ElasticNet(alpha, l1_ratio, X.shape[1], True, dtype)
+    problem = Problem(data, y, weight, loss, penalty, *of_columns)
+    weights = problem.zeros() if weights is None else weights
+    # The whole Hessian takes over from another one.
+    first = Diagonal if metric is Hessian else metric
+    all_rows = AllRows(problem, np.arange(X.shape[0]), first)
+    solver = Newton(all_rows, State(weights, weights))
+    if metric is Hessian:
+        solver._metric = Hessian
+    return solver
+
+
+def run(solver, n_steps, tol=0.0):
+    """Return the objectives of so many steps, and whether the last had converged."""
+    objectives, converged = [solver.objective], False
+    for _, objective, converged in solver.iterate_to_gap(tol):
+        objectives.append(objective)
+        if converged or len(objectives) > n_steps:
+            break
+    return objectives, converged
+
+
+@pytest.fixture(scope="module")
+def optimum(datasets):
+    """Return a function that solves a problem to the last digit, once for all tests."""
+    known = {}
+
+    def optimum(name, alpha, l1_ratio):
+        key = name, alpha, l1_ratio
+        if key not in known:
+            solver = make_solver(*datasets[name], Diagonal, alpha, l1_ratio)
+            known[key] = min(run(solver, 300, 1e-11)[0])
+        return known[key]
+
+    return optimum
+
+
+@PENALTIES
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_no_step_raises_the_objective(datasets, metric, l1_ratio, dtype):
+    X, y = datasets["wine"]
+    solver = make_solver(X.astype(dtype), y, metric, l1_ratio=l1_ratio, dtype=dtype)
+
+    objectives, _ = run(solver, 30)
+
+    rounding = 8 * np.finfo(dtype).eps
+    assert (np.diff(objectives) <= rounding).all()
+
+
+@METRICS
+def test_at_the_optimum_the_slope_vanishes_and_it_stops(datasets, metric):
+    X, y = datasets["wine"]
+    solver = make_solver(X, y, metric)
+
+    objectives, converged = run(solver, 100)
+
+    assert solver.stalled or converged
+    assert len(objectives) < 60
+    assert solver.gap_estimate() < 1e-14
+    assert np.abs(solver._slopes).max() < 1e-8
+
+
+@PENALTIES
+@pytest.mark.parametrize("tol", [1e-2, 1e-4, 1e-6])
+@pytest.mark.parametrize(
+    "name", ["wine", pytest.param("digits", marks=pytest.mark.slow)]
+)
+def test_the_gap_at_the_stop_is_at_most_tol(
+    datasets, optimum, metric, l1_ratio, tol, name
+):
+    solver = make_solver(*datasets[name], metric, 1e-3, l1_ratio)
+
+    objectives, converged = run(solver, 300, tol)
+
+    assert converged
+    assert objectives[-1] / optimum(name, 1e-3, l1_ratio) - 1 < tol
+
+
+@PENALTIES
+@pytest.mark.parametrize("name", ["iris", "wine", "breast_cancer"])
+@pytest.mark.parametrize("alpha", [1e-4, 1e-1])
+def test_the_bound_of_the_gap_is_never_below_the_gap(
+    datasets, optimum, metric, l1_ratio, name, alpha
+):
+    best = optimum(name, alpha, l1_ratio)
+    rounding = 1e-10 * best
+
+    for tol in (1e-2, 1e-4, 1e-6):  # the tolerance decides where it is looked for
+        solver = make_solver(*datasets[name], metric, alpha, l1_ratio)
+        for _, objective, converged in solver.iterate_to_gap(tol):
+            assert solver.gap_bound >= objective - best - rounding
+            if converged:
+                break
+
+
+def test_sparse_rows_take_the_same_steps_as_dense_ones():
+    rng = np.random.RandomState(0)
+    X = rng.standard_normal((60, 40)) * (rng.uniform(size=(60, 40)) < 0.1)
+    X[:, 7] = 0
+    y = rng.randint(3, size=60)
+
+    dense, sparse = (
+        run(make_solver(rows, y, Diagonal), 4)[0] for rows in (X, sp.csr_array(X))
+    )
+
+    assert_allclose(dense, sparse, rtol=1e-10)
+
+
+def test_weights_of_absent_columns_go_to_their_optimum():
+    rng = np.random.RandomState(0)
+    X = sp.csr_array(rng.standard_normal((60, 40)) * (rng.uniform(size=(60, 40)) < 0.1))
+    X = sp.csr_array(sp.hstack([X, sp.csr_array((60, 50))]))
+    y = rng.randint(3, size=60)
+    start = np.ones((91, 3))
+
+    penalised = make_solver(X, y, Diagonal, alpha=1e-3, weights=start.copy())
+    free = make_solver(X, y, Diagonal, alpha=0.0, weights=start.copy())
+
+    for solver, expected in ((penalised, 0), (free, 1)):
+        next(solver.iterate_to_gap(0.0))
+        assert_array_equal(solver.model[40:90], expected)
+
+
+def test_it_counts_its_steps_in_the_state(datasets):
+    X, y = datasets["iris"]
+    solver = make_solver(X, y, Gram)
+
+    run(solver, 5)
+
+    assert solver._state.t == 5
+
+
+def test_weights_that_are_no_lower_are_not_accepted(datasets):
+    solver = make_solver(*datasets["iris"], Gram)
+    run(solver, 3)
+    model, objective = solver.model.copy(), solver.objective
+
+    assert not solver.accept_if_lower(model + 1.0 * (np.arange(3) == 0))
+    assert not solver.accept_if_lower(np.full_like(model, np.nan))
+    assert_array_equal(solver.model, model)
+    assert solver.objective == objective
+
+
+def test_weights_that_are_lower_are_accepted(datasets):
+    solver, other = (make_solver(*datasets["iris"], Gram) for _ in range(2))
+    run(other, 5)
+
+    assert solver.accept_if_lower(other.model)
+    assert solver.objective == other.objective
+    assert_allclose(solver.gradient_of_loss(), other.gradient_of_loss(), atol=1e-15)
+
+
+def test_a_start_worse_than_zeros_is_left_for_zeros(datasets):
+    X, y = datasets["iris"]
+    far = 1e6 * np.random.RandomState(0).standard_normal((5, 3))
+
+    objectives, _ = run(make_solver(X, y, Gram, weights=far), 2)
+
+    assert objectives[0] == pytest.approx(np.log(3))
+
+
+def numerical_hessian(loss, X, weights, y, sample_weight, shift=1e-5):
+    """Return the Hessian in weights laid out class after class, from gradients."""
+
+    def gradient(flat):
+        raw = X @ flat.reshape(weights.shape[::-1]).T
+        return (X.T @ loss.loss_gradient(raw, y, sample_weight)[1]).T.ravel()
+
+    flat = weights.T.ravel()
+    columns = [
+        (gradient(flat + shift * e) - gradient(flat - shift * e)) / (2 * shift)
+        for e in np.eye(flat.size)
+    ]
+    return np.array(columns)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 5])
+def test_the_hessian_is_that_of_finite_differences(n_classes):
+    rng = np.random.RandomState(n_classes)
+    loss = cross_entropy(n_classes)
+    X, weights = rng.standard_normal((30, 4)), rng.standard_normal((4, loss.n_columns))
+    y, sample_weight = rng.randint(n_classes, size=30), rng.exponential(size=30)
+
+    hessian = loss.hessian(loss.proba(X @ weights), X, sample_weight)
+
+    expected = numerical_hessian(loss, X, weights, y, sample_weight)
+    assert_allclose(hessian, expected, rtol=0, atol=1e-7)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 5])
+def test_products_with_the_hessian_are_those_of_the_matrix(n_classes):
+    rng = np.random.RandomState(n_classes)
+    loss = cross_entropy(n_classes)
+    X = rng.standard_normal((30, 4))
+    weights, direction = rng.standard_normal((2, 4, loss.n_columns))
+    sample_weight = rng.exponential(size=30)
+    proba = loss.proba(X @ weights)
+
+    curved = loss.hessian_product(proba, X @ direction)
+
+    curved = X.T @ (curved * sample_weight[:, None])
+    hessian = loss.hessian(proba, X, sample_weight)
+    assert_allclose(curved.T.ravel(), hessian @ direction.T.ravel(), atol=1e-12)
+
+
+@pytest.mark.parametrize("l2", [0.0, 0.3])
+@pytest.mark.parametrize("some_are_free", [False, True])
+def test_the_hessian_as_a_preconditioner_solves_its_equations(l2, some_are_free):
+    rng = np.random.RandomState(0)
+    loss, X = cross_entropy(3), rng.standard_normal((50, 4))
+    scale = rng.exponential(size=(4, 1))
+    proba = loss.proba(X @ rng.standard_normal((4, 3)))
+    # One class is left out: the Hessian of all three is singular.
+    proba, sample_weight = 0.9 * proba, rng.exponential(size=50)
+    hessian = loss.hessian(proba, X / scale.T, sample_weight)
+    strength = np.full((4, 1), l2)
+    free = rng.uniform(size=(4, 3)) < 0.5 if some_are_free else np.full((4, 3), True)
+    preconditioner = Hessian(hessian, strength, scale)
+    preconditioner.restrict(free if some_are_free else None, 0.0)
+    grad = rng.standard_normal((4, 3)) * free
+
+    solution = preconditioner.apply(grad)
+
+    whole = loss.hessian(proba, X, sample_weight) + l2 * np.eye(12)
+    result = (whole @ solution.T.ravel()).reshape(3, 4).T
+    assert_allclose(result[free], grad[free], atol=1e-6)
+    assert (solution[~free] == 0).all()
+
+
+def direct_divergences(n_classes, raw, change):
+    """Return KL(p' || new p) of each row in extended precision, NaN without p'."""
+    raw, change = raw.astype(np.longdouble), change.astype(np.longdouble)
+    if n_classes == 2:
+        raw, change = (np.hstack([0 * a, a]) for a in (raw, change))
+    p, new = (np.exp(a - a.max(axis=1, keepdims=True)) for a in (raw, raw + change))
+    p /= p.sum(axis=1, keepdims=True)
+    new /= new.sum(axis=1, keepdims=True)
+    expected = p * (1 + change - (p * change).sum(axis=1, keepdims=True))
+    feasible = (expected >= 0).all(axis=1)
+    safe = np.where(expected > 0, expected, 1)
+    terms = np.where(expected > 0, safe * np.log(safe / new), 0)
+    return np.where(feasible, terms.sum(axis=1), np.nan), p, new, expected
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 20])
+@pytest.mark.parametrize("size", [1e-6, 1e-3, 0.1, 1.0, 5.0])
+@pytest.mark.parametrize("sureness", [0.1, 3.0, 30.0])
+def test_the_linearization_error_is_the_divergence(n_classes, size, sureness):
+    rng = np.random.RandomState(n_classes)
+    loss = cross_entropy(n_classes)
+    raw = sureness * rng.standard_normal((200, loss.n_columns))
+    change = size * rng.standard_normal((200, loss.n_columns))
+    expected, _, new, linear = direct_divergences(n_classes, raw, change)
+    feasible = np.isfinite(expected)
+
+    errors, rest = loss.linearization_error(raw.copy(), change.copy())
+
+    assert_allclose(errors[feasible], expected[feasible], rtol=1e-5, atol=1e-17)
+    assert (errors[~feasible] == 0).all()
+    assert (rest[feasible] == 0).all()
+    difference = (new - linear)[:, -loss.n_columns :]
+    if feasible.any() or size > 1:
+        assert_allclose(
+            rest[~feasible].astype(float),
+            difference[~feasible].astype(float),
+            rtol=1e-6,
+            atol=1e-12 * max(1, size),
+        )
+
+
+@pytest.mark.parametrize("loss", [SigmoidCrossEntropy(), SoftmaxCrossEntropy(4)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_linearization_error_of_any_change_is_finite(loss, dtype):
+    rng = np.random.RandomState(0)
+    sizes = 10.0 ** rng.uniform(-40, 30, (2, 300, 1))
+    raw, change = sizes * rng.standard_normal((2, 300, loss.n_columns))
+    raw = np.clip(raw, -1e30, 1e30)
+
+    errors, rest = loss.linearization_error(raw.astype(dtype), change.astype(dtype))
+
+    assert np.isfinite(errors).all()
+    assert (errors >= 0).all()
+    assert np.isfinite(rest).all()
+
+
+def test_linear_probabilities_are_those_of_both_losses():
+    """With two classes the softmax of (0, raw) is the sigmoid of raw."""
+    rng = np.random.RandomState(0)
+    raw, change = rng.standard_normal((2, 50, 1))
+    two = SoftmaxCrossEntropy(2)
+    assert_allclose(softmax(np.hstack([0 * raw, raw]), axis=1)[:, 1:], expit(raw))
+
+    one_column, _ = SigmoidCrossEntropy().linearization_error(raw.copy(), change.copy())
+    pair = (np.hstack([0 * a, a]) for a in (raw, change))
+    two_columns, _ = two.linearization_error(*pair)
+
+    assert_allclose(one_column, two_columns, rtol=1e-10)

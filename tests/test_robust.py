@@ -1,0 +1,363 @@
+"""Outliers, heavy tails, collinear features and old models: fit fits all the same."""
+
+import warnings
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
+
+from sksoftmax import SoftmaxRegressionClassifier
+
+ALPHA = 1e-4
+SLOW = pytest.mark.slow
+EXACT = {"solver": "svrg", "tol": 1e-4}
+SOLVERS = pytest.mark.parametrize(
+    ("params", "tol"), [({}, 1e-2), (EXACT, 1e-4)], ids=["default", "svrg"]
+)
+
+
+@pytest.fixture
+def excess(objective):
+    """Return a function: by what share a model is above LogisticRegression's optimum.
+
+    The second number is by how much its accuracy is below that of the optimum.
+    """
+
+    def excess(clf, X, y, alpha=ALPHA, solvers=("newton-cholesky", "newton-cg")):
+        ones, X = np.ones(len(y)), np.asarray(X, np.float64)
+        values, scores = [], []
+        for solver in solvers:
+            exact = LogisticRegression(
+                C=1 / (alpha * len(y)) if alpha else np.inf,
+                solver=solver,
+                tol=1e-10,
+                max_iter=2000,
+                fit_intercept=clf.fit_intercept,
+            )
+            with threadpool_limits(1), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                exact.fit(X, y)
+            model = exact.coef_, exact.intercept_
+            values.append(objective(X, y, ones, alpha, *model))
+            scores.append(exact.score(X, y))
+        reached = objective(X, y, ones, alpha, clf.coef_, clf.intercept_)
+        best = int(np.argmin(values))
+        return reached / values[best] - 1, scores[best] - clf.score(X, y)
+
+    return excess
+
+
+def assert_at_the_optimum(excess, tol):
+    above, lost = excess
+    assert above <= tol
+    assert lost <= 0.01
+
+
+def draw(rng, raw):
+    """Return classes drawn with the probabilities of the raw predictions.
+
+    Classes that were not drawn are left out of the numbering.
+    """
+    drawn = (raw + rng.gumbel(size=raw.shape)).argmax(axis=1)
+    return np.unique(drawn, return_inverse=True)[1]
+
+
+def normal_rows(n_rows, n_features, n_classes, seed):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n_rows, n_features))
+    return X, draw(rng, X @ rng.standard_normal((n_features, n_classes)))
+
+
+# All rows in a batch
+
+
+@SOLVERS
+@pytest.mark.parametrize("seed", [0, 11, 12])
+@pytest.mark.parametrize("size", [1e2, 1e4, 1e7])
+def test_one_wild_value_of_the_right_sign_hides_nothing(
+    params, tol, seed, size, excess
+):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((1000, 3))
+    y = (2 * X[:, 0] + rng.logistic(size=1000) > 0).astype(int)
+    X[7, 0] = size if y[7] else -size
+
+    clf = SoftmaxRegressionClassifier(**params).fit(X, y)
+
+    assert_at_the_optimum(excess(clf, X, y), tol)
+
+
+@SOLVERS
+@pytest.mark.parametrize("preconditioner", ["auto", "diagonal"])
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_one_wild_row_hides_nothing(params, tol, preconditioner, n_classes, excess):
+    X, y = normal_rows(400, 6, n_classes, seed=13)
+    X[5] *= 1e5
+
+    clf = SoftmaxRegressionClassifier(preconditioner=preconditioner, **params)
+    clf.fit(X, y)
+
+    assert_at_the_optimum(excess(clf, X, y), tol)
+
+
+@SOLVERS
+@pytest.mark.parametrize(
+    "seed", [0, 1, 71, 72, *(pytest.param(k, marks=SLOW) for k in range(2, 60))]
+)
+def test_heavy_tails_end_at_the_optimum(params, tol, seed, excess):
+    rng = np.random.default_rng(seed)
+    X = rng.pareto(1.2, (200, 10))
+    y = draw(rng, np.log1p(X) @ rng.standard_normal((10, 4)) * 2)
+
+    clf = SoftmaxRegressionClassifier(**params).fit(X, y)
+
+    assert excess(clf, X, y)[0] <= tol
+
+
+@SOLVERS
+@pytest.mark.parametrize("n_lags", [5, 20])
+@pytest.mark.parametrize("seed", [0, 21])
+def test_lags_of_a_smooth_series_end_at_the_optimum(params, tol, n_lags, seed, excess):
+    rng = np.random.default_rng(seed)
+    series = rng.standard_normal(1000 + n_lags).cumsum().cumsum()
+    X = np.column_stack([series[k : k + 1000] for k in range(n_lags)])
+    trend = X[:, -1] - X[:, -2]
+    y = (trend + rng.logistic(size=1000) * trend.std() / 4 > np.median(trend)) * 1
+
+    clf = SoftmaxRegressionClassifier(**params).fit(X, y)
+
+    assert_at_the_optimum(excess(clf, X, y), tol)
+
+
+@pytest.mark.parametrize("params", [{}, {"solver": "svrg", "tol": 1e-6}])
+@pytest.mark.parametrize(("first", "last"), [(2000, 2020), (1900, 1990)])
+def test_years_and_their_squares_end_at_the_optimum(params, first, last, objective):
+    year = np.linspace(first, last, 500)
+    middle = (last + first) / 2
+    y = (np.abs(year - middle) < (last - first) / 4).astype(int)
+    y ^= np.random.default_rng(first).random(500) < 0.1
+    X, ones = np.column_stack([year, year**2]), np.ones(500)
+
+    clf = SoftmaxRegressionClassifier(alpha=0, **params).fit(X, y)
+
+    # The same model, of features that are easy.
+    t = (year - middle) / (last - first)
+    Z = np.column_stack([t, t**2])
+    exact = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-10).fit(Z, y)
+    best = objective(Z, y, ones, 0, exact.coef_, exact.intercept_)
+    reached = objective(X, y, ones, 0, clf.coef_, clf.intercept_)
+    assert reached / best - 1 <= (params or {"tol": 1e-2})["tol"]
+    assert clf.score(X, y) >= exact.score(Z, y) - 0.01
+
+
+@SOLVERS
+@pytest.mark.parametrize("mean", [1e5, 1e7])
+def test_float32_far_from_zero_loses_nothing(params, tol, mean, objective):
+    Z, y = normal_rows(400, 4, 3, seed=31)
+    X, ones = (3 * Z + mean).astype(np.float32), np.ones(400)
+    rows = X.astype(np.float64) - mean  # exact
+
+    clf = SoftmaxRegressionClassifier(**params).fit(X, y)
+
+    exact = LogisticRegression(C=1 / (ALPHA * 400), solver="newton-cholesky", tol=1e-10)
+    exact.fit(rows, y)
+    best = objective(rows, y, ones, ALPHA, exact.coef_, exact.intercept_)
+    reached = objective(X, y, ones, ALPHA, clf.coef_, clf.intercept_)
+    assert reached / best - 1 <= tol
+    assert clf.score(X, y) >= exact.score(rows, y) - 0.01
+
+
+@pytest.mark.parametrize("mean", [1e5, 1e7])
+def test_streams_of_float32_far_from_zero_lose_little(mean):
+    Z, y = normal_rows(4000, 4, 3, seed=31)
+    X = (3 * Z + mean).astype(np.float32)
+    clf = SoftmaxRegressionClassifier(random_state=0)
+
+    for start in range(0, 4000, 400):
+        rows = slice(start, start + 400)
+        clf.partial_fit(X[rows], y[rows], classes=range(3))
+
+    plain = SoftmaxRegressionClassifier(random_state=0).fit(3 * Z, y)
+    assert clf.score(X, y) >= plain.score(3 * Z, y) - 0.02
+
+
+@SOLVERS
+@pytest.mark.parametrize("offset", [1e3, 1e4])
+@pytest.mark.parametrize("seed", [0, 41])
+def test_no_intercept_far_from_zero_ends_at_the_optimum(
+    params, tol, offset, seed, excess
+):
+    rng = np.random.default_rng(seed)
+    Z = rng.standard_normal((500, 5))
+    y = draw(rng, Z @ rng.standard_normal((5, 3)) * 1.3)
+    X = Z + offset * rng.uniform(0.5, 1.5, 5)
+
+    clf = SoftmaxRegressionClassifier(fit_intercept=False, **params).fit(X, y)
+
+    assert_at_the_optimum(excess(clf, X, y), tol)
+
+
+@SOLVERS
+@pytest.mark.parametrize("alpha", [1e-4, 1e-6])
+@pytest.mark.parametrize(
+    ("n_rows", "n_features", "solver"),
+    [
+        (40, 1000, "newton-cg"),
+        pytest.param(100, 20_000, "lbfgs", marks=SLOW),
+    ],
+)
+def test_few_rows_of_many_unequal_columns_end_at_the_optimum(
+    params, tol, alpha, n_rows, n_features, solver, objective, excess
+):
+    rng = np.random.default_rng(n_rows)
+    scales = np.exp(rng.uniform(-4.6, 4.6, n_features))
+    X, y = rng.standard_normal((n_rows, n_features)) * scales, np.arange(n_rows) % 5
+
+    clf = SoftmaxRegressionClassifier(alpha=alpha, **params).fit(X, y)
+
+    above, lost = excess(clf, X, y, alpha, [solver])
+    reached = objective(X, y, np.ones(n_rows), alpha, clf.coef_, clf.intercept_)
+    floor = 1e-3 * np.log(5)  # below which `tol` is a share of this
+    assert above * reached <= tol * max(reached, floor) * (1 + above)
+    assert lost <= 0
+
+
+@SOLVERS
+@pytest.mark.parametrize("batch_size", ["auto", 16])
+@pytest.mark.parametrize("distance", [30, 1e4])
+def test_a_warm_start_far_away_reaches_the_optimum(params, tol, batch_size, distance):
+    Z = np.linspace(-3.5, 3.5, 64)[:, None]
+    z = (Z[:, 0] > 0).astype(int)
+    clf = SoftmaxRegressionClassifier(
+        warm_start=True, batch_size=batch_size, random_state=0, **params
+    )
+    cold = SoftmaxRegressionClassifier(**EXACT).fit(-Z - distance, z)
+
+    clf.fit(Z + distance, z).fit(-Z - distance, z)
+
+    assert clf.score(-Z - distance, z) >= cold.score(-Z - distance, z) - 0.02
+    if batch_size == "auto":
+        assert clf.loss_curve_[-1] <= (1 + 2 * tol) * cold.loss_curve_[-1]
+
+
+@pytest.mark.parametrize("batch_size", ["auto", 64])
+def test_a_warm_start_from_an_absurd_model_is_forgotten(datasets, batch_size):
+    X, y = datasets["digits"]
+    clf = SoftmaxRegressionClassifier(
+        warm_start=True, batch_size=batch_size, random_state=0
+    )
+    expected = clf.fit(X, y).score(X, y)
+    clf.coef_ = 1e5 * np.random.RandomState(0).standard_normal(clf.coef_.shape)
+
+    clf.fit(X, y)
+
+    assert clf.score(X, y) >= expected - 0.02
+
+
+# Minibatches and streams
+
+
+def train(how, X, y):
+    params = {
+        "default": {},
+        "svrg": {"solver": "svrg", "tol": 1e-3},
+        "diagonal": {"preconditioner": "diagonal"},
+        "batch_size": {"batch_size": 256},
+        "stream": {},
+    }[how]
+    clf = SoftmaxRegressionClassifier(random_state=0, **params)
+    if how != "stream":
+        return clf.fit(X, y)
+    for start in range(0, len(y), 600):
+        rows = slice(start, start + 600)
+        clf.partial_fit(X[rows], y[rows], classes=np.unique(y))
+    return clf
+
+
+@pytest.mark.parametrize("how", ["default", "diagonal", "batch_size", "stream", "svrg"])
+@pytest.mark.parametrize(
+    ("n_rows", "n_features"), [(6000, 20), pytest.param(60_000, 100, marks=SLOW)]
+)
+def test_one_wild_row_among_many_changes_little(how, n_rows, n_features):
+    X, y = normal_rows(n_rows + n_rows // 10, n_features, 10, seed=51)
+    others, truth, X, y = X[n_rows:], y[n_rows:], X[:n_rows], y[:n_rows]
+    clean = train(how, X, y).score(others, truth)
+    X[7] *= 1e5
+
+    clf = train(how, X, y)
+
+    assert clf.score(others, truth) >= clean - 0.01
+
+
+@pytest.mark.parametrize(
+    "n_calls", [60, pytest.param(400, marks=SLOW)], ids=["short", "long"]
+)
+def test_a_bad_row_in_the_first_call_of_a_stream_is_forgotten(n_calls):
+    rng = np.random.default_rng(61)
+    W = rng.standard_normal((20, 5))
+    others = rng.standard_normal((5000, 20))
+    truth = draw(rng, others @ W)
+
+    scores = []
+    for factor in (1, 1e5):
+        rng, clf = (
+            np.random.default_rng(62),
+            SoftmaxRegressionClassifier(random_state=0),
+        )
+        for k in range(n_calls):
+            X = rng.standard_normal((500, 20))
+            y = draw(rng, X @ W)
+            X[7] *= factor if k == 0 else 1
+            clf.partial_fit(X, y, classes=range(5))
+        scores.append(clf.score(others, truth))
+
+    assert scores[1] >= scores[0] - 0.01
+
+
+# Intercepts
+
+
+def assert_sum_is_zero(clf):
+    intercept = clf.intercept_.astype(np.float64)
+    assert np.abs(intercept).max() > 0
+    assert np.abs(intercept.sum()) <= 1e-6 * np.abs(intercept).max()
+
+
+@pytest.mark.parametrize("layout", [np.asarray, sp.csr_array], ids=["dense", "csr"])
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("params", [{}, EXACT, {"batch_size": 50}])
+@pytest.mark.parametrize("name", ["iris", "wine"])
+def test_intercepts_of_fit_sum_to_zero(datasets, layout, l1_ratio, params, name):
+    X, y = datasets[name]
+    clf = SoftmaxRegressionClassifier(
+        alpha=1e-3, l1_ratio=l1_ratio, random_state=0, **params
+    )
+
+    assert_sum_is_zero(clf.fit(layout(X + 3), y))
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 1.0])
+@pytest.mark.parametrize("params", [{}, {"learning_rate": "constant", "eta0": 1e-3}])
+def test_intercepts_of_a_stream_that_grows_sum_to_zero(datasets, l1_ratio, params):
+    X, y = datasets["digits"]
+    clf = SoftmaxRegressionClassifier(
+        alpha=1e-3, l1_ratio=l1_ratio, random_state=0, **params
+    )
+
+    for n_classes in (3, 4, 10):
+        rows = y < n_classes
+        clf.partial_fit(X[rows], y[rows], classes=np.arange(n_classes))
+        assert_sum_is_zero(clf)
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 1.0])
+def test_intercepts_of_a_warm_start_sum_to_zero(datasets, l1_ratio):
+    X, y = datasets["wine"]
+    clf = SoftmaxRegressionClassifier(alpha=1e-3, l1_ratio=l1_ratio, warm_start=True)
+    clf.fit(X, y)
+    clf.intercept_ = clf.intercept_ + 1e6
+
+    assert_sum_is_zero(clf.fit(X, y))
+    assert np.abs(clf.intercept_).max() < 1e3
