@@ -166,11 +166,11 @@ all_axes[1].set_xticks([], minor=True)
 all_axes[1].legend(fontsize="small")
 
 # %%
-# Ours has the same curve in both pictures: with so few rows its steps are those of
-# L-BFGS on all rows, in the metric of a sampled Hessian, and units do not matter to
-# that. The others should be given standardised features. Where they are, and rows are
-# as few as these, ``LogisticRegression`` is a good choice, too. (On far more rows ours
-# trains in minibatches first, and gains more; the benchmarks have such data.)
+# Ours has the same curve in both pictures: on data as small as these it takes Newton
+# steps on all rows, and units do not matter to Newton's method. The others should be
+# given standardised features. Where they are, and rows are as few as these,
+# ``LogisticRegression`` is a good choice, too. (On far more rows ours trains in
+# minibatches first, and gains more; the benchmarks have such data.)
 #
 # The curve of ``SGDClassifier`` is that of a weak penalty: its steps begin with a size
 # that grows as alpha shrinks, and what the first of them did takes epochs to mend. With
