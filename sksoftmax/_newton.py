@@ -452,7 +452,7 @@ class Newton:
         return min(strong + factor * error, by_metric + 2 * error)
 
     def _intercept_bound(self, grad) -> float:
-        """Return a bound for what the intercept's gradient hides, by experience.
+        """Return a bound for what the intercept's gradient hides, an empirical one.
 
         The dual wants it to be zero. The curvature of a class without rows is next to
         nothing there.

@@ -26,7 +26,7 @@ _SUMMANDS = 8  # at a time, in a tree
 # eight 10, 31, 53, with thirty 11, 33, 55. Passes over many rows are dear, these few
 # are not.
 _CURVATURE_ROWS = 8
-# After so many products with the Hessian the curvature is measured again.
+# Products with the Hessian after which the curvature is measured again.
 _PRODUCTS_PER_CURVATURE = 8
 SMALL_MESSAGE = 2**16  # numbers, that may travel whatever the size of the model
 # Weights travel within the graph of tasks, of which Dask warns from 10 MB on.

@@ -146,10 +146,6 @@ class Gram:
     def restrict(self, free, damping: float) -> None:
         """Do nothing: this one is of all weights."""
 
-    def damper(self, columns):
-        """Return what stands for the diagonal of K where steps are to be shorter."""
-        raise NotImplementedError
-
     def apply(self, grad, columns=slice(None), out=None):
         """Return the preconditioned gradient, (n_weights, n_columns).
 

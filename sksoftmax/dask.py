@@ -21,7 +21,7 @@ __all__ = ["DaskSoftmaxRegressionClassifier"]
 # on MNIST, passes to relative gaps of 1e-2 and 1e-3: from 5000 rows 33 and 57, from
 # 21400 (these numbers) 18 and 45, from all 60000 15 and 48.
 _SAMPLED_NUMBERS, _SAMPLED_ROWS = 2**24, 2**17
-# Training stops where so many more products with the Hessian, a pass each, would lower
+# Training stops where this many products with the Hessian, a pass each, would lower
 # the objective by less than this share of tol each. Measured on MNIST, passes to stop
 # and the gap then, in units of tol, for tol of 1e-2, 1e-3 and 1e-4: .1 takes 24, 53 and
 # 77 to 1.1, 1.1 and 1.4, and .05 takes 34, 66 and 98 to .6, .3 and .2. To prove that

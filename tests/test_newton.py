@@ -43,7 +43,7 @@ def make_solver(X, y, metric, alpha=1e-3, l1_ratio=0.0, weights=None, dtype=np.f
 
 
 def run(solver, n_steps, tol=0.0):
-    """Return the objectives of so many steps, and whether the last had converged."""
+    """Return the objectives of n_steps steps, and whether the last converged."""
     objectives, converged = [solver.objective], False
     for _, objective, converged in solver.iterate_to_gap(tol):
         objectives.append(objective)
