@@ -454,7 +454,7 @@ class _Rows:
         rows = weight > 0
         self.Y, self.weight = Y[rows], weight[rows]
         self.intercept = problem.params["fit_intercept"]
-        # The intercept of a class without weight falls without end, and its row is zero.
+        # The intercept of a class without weight falls without end; its row is zero.
         self.kept = np.ones(Y.shape[1], bool)
         if self.intercept and Y.shape[1] > 2:
             self.kept = self.weight @ self.Y > 0
