@@ -16,32 +16,50 @@ class AllRows:
     Nothing of the size (n_rows, n_columns) is held, unless all rows are one part.
     """
 
-    def __init__(self, problem: Problem, rows, metric, n_rows: int = 0) -> None:
+    def __init__(
+        self, problem: Problem, rows, metric, n_rows: int = 0, features=None
+    ) -> None:
         """Take row numbers, in NumPy, and the metric in which steps are taken.
 
         With `n_rows` these are a share of so many: of the mean loss over all of them
-        theirs is returned, and the gradient in all columns.
+        theirs is returned, and the gradient in all columns. With `features`, sorted
+        and in NumPy, the weights of all others are zero and stay so.
         """
         self.problem, self.metric, data = problem, metric, problem.data
-        self.n_rows = n_rows or len(rows)
+        self.n_rows, self._row_numbers = n_rows or len(rows), rows
         sample = spread(rows, metric.rows_wanted(data.n_weights))
         self.n_measured = len(sample)  # rows, for the curvature
         # Multiply-adds, of a product with one column and of the Hessian.
         self.product_work = data.product_work * len(rows) / data.n_samples
-        n_columns = problem.loss.n_columns
-        self.hessian_work = Hessian.work(data, self.n_rows, n_columns)
         self._sample = data.index(sample)
         self._last = self._expanded = None  # see _raw_prediction
         self._part_rows = min(len(rows), data.part_rows(problem.loss.n_columns))
-        self._batch = None
-        if len(rows) <= self._part_rows:
+        self._batch, n_weights = None, data.n_weights
+        if features is not None:
+            self._part_rows = len(rows)
+            self._batch = data.batch_of_features(data.index(rows), features)
+            self.product_work *= self._batch.n_stored / max(1, data.n_stored)
+            n_weights += len(features) - data.n_features
+        elif len(rows) <= self._part_rows:
             compact = metric.lazy and not n_rows
             self._batch = data.full_batch(data.index(rows), compact)
         self.columns = slice(None) if self._batch is None else self._batch.columns
+        n_columns = problem.loss.n_columns
+        self.hessian_work = Hessian.work(n_weights, self.n_rows, n_columns)
         is_all = len(rows) == data.n_samples
         self._rows = slice(0, len(rows)) if is_all else data.index(rows)
         if self.n_measured == len(rows):
             self._sample = self._rows
+
+    @property
+    def is_one_batch(self) -> bool:
+        """Whether the rows are few enough to be taken together."""
+        return self._batch is not None
+
+    def of_features(self, features):
+        """Return the same rows, with these features alone."""
+        rows, metric = self._row_numbers, self.metric
+        return AllRows(self.problem, rows, metric, features=features)
 
     def loss_gradient(self, weights):
         """Return the loss and its gradient at these weights, those of `columns`."""
@@ -89,8 +107,7 @@ class AllRows:
         total = None
         for rows, batch in self._batches():
             proba = self._expand(rows, batch, weights)[2]
-            S = problem.data.scaled(rows, problem.scale)
-            S = pick(S.T, self.columns).T
+            S = batch.scaled(problem.scale)
             share = problem.loss.hessian(
                 proba, S, pick(problem.sample_weight, rows) / self.n_rows
             )

@@ -279,30 +279,37 @@ class _Rows:
             usual[columns] = np.where(shared > rows.shape[0] / 2, median, 0)
         return usual
 
-    def scaled(self, rows, scale):
-        """Return those rows, dense, as (X - center) / scale with a column of ones."""
-        X = self._dense(rows)
-        scaled = self.xp.empty((X.shape[0], self.n_weights), self.dtype)
-        features = scaled[:, : self.n_features]
-        if self.center.shape[0]:
-            features[...] = X
-            features[:, self.far] -= self.center[:, 0]
-            features /= scale[: self.n_features, 0]
-        else:
-            self.xp.divide(X, scale[: self.n_features, 0], out=features)
-        scaled[:, self.n_features :] = 1
-        return scaled
+    def batch_of_features(self, rows, features):
+        """Return a batch over some features, sorted, in NumPy, that stays valid.
+
+        It holds a copy of their values.
+        """
+        intercept = np.arange(self.n_features, self.n_weights)
+        columns = self.xp.indices(np.concatenate([features, intercept]))
+        far = self.xp.to_numpy(self.far)
+        kept = np.flatnonzero(np.isin(far, features))
+        positions = self.xp.indices(np.searchsorted(features, far[kept]))
+        center = pick(self.center, self.xp.indices(kept))
+        X = self._take_features(rows, features)
+        return self.batch_type(X, self, columns, positions, center)
 
 
 class Batch:
     """A few rows, dense or CSR, over the weights that `columns` names."""
 
-    def __init__(self, X, source: _Rows, columns=slice(None), far=None) -> None:
+    def __init__(
+        self, X, source: _Rows, columns=slice(None), far=None, center=None
+    ) -> None:
         """Take X over those columns, of which those at `far` are to be centered."""
         self.X, self.columns, self._xp = X, columns, source.xp
         self._fit_intercept = source.n_weights > source.n_features
         self._far = source.far if far is None else far
-        self._center = source.center
+        self._center = source.center if center is None else center
+
+    @property
+    def n_stored(self) -> int:
+        """How many values it holds."""
+        return self.X.shape[0] * self.X.shape[1]
 
     def raw_prediction(self, weights):
         """Return X coef + intercept, shape (n_rows, n_columns)."""
@@ -325,6 +332,25 @@ class Batch:
             grad[-1, :] = total
         return grad
 
+    def scaled(self, scale):
+        """Return its rows, dense, as (X - center) / scale with a column of ones."""
+        X, n_features, xp = self._dense_X(), self.X.shape[1], self._xp
+        scale = pick(scale, self.columns)
+        n_weights = n_features + self._fit_intercept
+        scaled = xp.empty((X.shape[0], n_weights), scale.dtype)
+        features = scaled[:, :n_features]
+        if self._center.shape[0]:
+            features[...] = X
+            features[:, self._far] -= self._center[:, 0]
+            features /= scale[:n_features, 0]
+        else:
+            xp.divide(X, scale[:n_features, 0], out=features)
+        scaled[:, n_features:] = 1
+        return scaled
+
+    def _dense_X(self):
+        return self.X
+
     def _product(self, weights):
         """Return X weights, for those of the features."""
         return self._xp.matmul(self.X, weights)
@@ -337,6 +363,14 @@ class Batch:
 
 class SparseBatch(Batch):
     """A few rows in CSR format."""
+
+    @property
+    def n_stored(self) -> int:
+        """How many values it holds."""
+        return self.X.nnz
+
+    def _dense_X(self):
+        return self.X.toarray()
 
     def _product(self, weights):
         return self.X @ weights
@@ -351,6 +385,7 @@ class SparseBatch(Batch):
 class DenseRows(_Rows):
     """Rows of an array (or memmap) of any layout, cast to dtype batch by batch."""
 
+    batch_type = Batch
     touches_all = True  # each batch all weights
 
     # Stored values times columns up to which all rows are one batch. Measured: as quick
@@ -400,15 +435,16 @@ class DenseRows(_Rows):
         """Return how many rows to take at a time in a pass over many."""
         return max(1, self.xp.part_size // max(self.n_features, n_columns))
 
-    def _dense(self, rows):
-        return self.batch(rows).X
+    def _take_features(self, rows, features):
+        X = self.xp.take(self.full_batch(rows).X, self.xp.indices(features), axis=1)
+        return self.xp.astype(X, self.dtype)
 
     def _full_columns(self, rows):
-        return slice(None), self._dense(rows)
+        return slice(None), self.batch(rows).X
 
     def _large_squares(self, rows, usual):
         """Return centers, the columns' large squares, zero if rare, and all squares."""
-        X = self.xp.to_numpy(self._dense(rows)).astype(np.float64)
+        X = self.xp.to_numpy(self.batch(rows).X).astype(np.float64)
         ordered = np.sort(X.T, axis=1)
         low, median, high = (
             ordered[:, int(share * X.shape[0])] for share in (1 - LARGE, 0.5, LARGE)
@@ -435,7 +471,9 @@ class DenseRows(_Rows):
                 around = X - xp.asarray(center.astype(dtype))
                 around *= around
             factor = xp.asarray(np.minimum(reach, np.finfo(dtype).max).astype(dtype))
-            sample_weight = _bounded(sample_weight, around, reach, around @ factor)
+            sample_weight = _bounded(
+                sample_weight, around, reach, around @ factor, dtype
+            )
         total = float(xp.total(sample_weight))
         common = 0  # a number is quicker
         if usual.any():
@@ -462,6 +500,7 @@ class DenseRows(_Rows):
 class SparseRows(_Rows):
     """Rows of a CSR array; a batch knows the columns in which it has entries."""
 
+    batch_type = SparseBatch
     touches_all = False
 
     full_batch_work = 4e6  # fewer, as a stored value costs more; not measured
@@ -536,8 +575,8 @@ class SparseRows(_Rows):
         widest = max(self._row_size, n_columns)
         return max(1, max(self.xp.part_size, 16 * self.n_features) // widest)
 
-    def _dense(self, rows):
-        return self._rows(rows).toarray()
+    def _take_features(self, rows, features):
+        return self._rows(rows)[:, features]
 
     def _full_columns(self, rows):
         """Return the columns of which most of these rows store a value, and these."""
@@ -569,7 +608,7 @@ class SparseRows(_Rows):
     def _chunk_moments(self, part, sample_weight, usual, center, reach):
         X = self._rows(part).astype(np.float64)
         squares = sp.csr_array((X.data * X.data, X.indices, X.indptr), shape=X.shape)
-        bounded = _bounded(sample_weight, squares, reach, squares @ reach)
+        bounded = _bounded(sample_weight, squares, reach, squares @ reach, self.dtype)
         sample_weight = bounded.astype(np.float64)
         total = float(sample_weight.sum())
         mean = (X.T @ sample_weight) / (total or 1)
@@ -586,11 +625,12 @@ def _rare(n_entries, n_rows):
     return n_entries < min(COMMON * n_rows, n_entries.max(initial=0) / 4)
 
 
-def _bounded(sample_weight, squares, reach, row_sums):
+def _bounded(sample_weight, squares, reach, row_sums, dtype):
     """Return the weights, those of outliers divided by their size.
 
     The sum of a row of squares * reach is at least its norm, the size, and costs a
-    third of it: the size of rows with a sum up to one is not looked at.
+    third of it: the size of rows with a sum up to one is not looked at. Rows with a
+    square that `dtype` cannot hold keep their weight; their scale is refused.
     """
     xp = namespace(sample_weight)
     suspects = np.flatnonzero(~(xp.to_numpy(row_sums) <= 1))
@@ -602,11 +642,13 @@ def _bounded(sample_weight, squares, reach, row_sums):
         else pick(squares, xp.indices(suspects))
     )
     if sp.issparse(squares):
+        largest = squares.max(axis=1).toarray().ravel()
         squared_sizes = squares.power(2) @ reach**2
     else:
-        scaled = xp.to_numpy(squares) * reach
+        squares = xp.to_numpy(squares)
+        largest, scaled = squares.max(axis=1), squares * reach
         squared_sizes = np.einsum("ij,ij->i", scaled, scaled)
-    # Numbers whose powers overflow keep their weight; their scale is refused.
+    squared_sizes[~(largest <= np.finfo(dtype).max)] = 1
     squared_sizes[~np.isfinite(squared_sizes)] = 1
     sizes = np.ones(sample_weight.shape[0])
     sizes[suspects] = np.sqrt(np.maximum(squared_sizes, 1))

@@ -1,7 +1,9 @@
 """Blocks of rows in Dask collections, and work that is done where they are kept."""
 
+import asyncio
 import math
 from collections import Counter
+from concurrent.futures import wait
 from contextlib import nullcontext
 
 import dask
@@ -90,19 +92,22 @@ class Homes:
         """Return what a delayed task computes to."""
         if self._client is None:
             return dask.compute(task)[0]
-        future, patience = self._client.compute(task), _PATIENCE
-        while True:
-            try:
-                return future.result(timeout=patience)
-            except TimeoutError:
-                if future.status == "error":
-                    return future.result()  # raises what the task did
+        future = self._client.compute(task)
+        # One request for the result, whatever time it takes: one that ran out of time
+        # may take the next one with it.
+        gathered = asyncio.run_coroutine_threadsafe(
+            self._client.gather(future, asynchronous=True),
+            self._client.loop.asyncio_loop,
+        )
+        try:
+            while not wait([gathered], timeout=_PATIENCE).done:
                 # A task for a worker that is gone would wait for ever.
                 if not set(self.workers) <= {None, *self._client.nthreads()}:
-                    future.cancel()
-                    raise HomeLost from None
-                if future.done():  # the result is on its way
-                    patience *= 2
+                    raise HomeLost
+            return gathered.result()
+        except BaseException:
+            future.cancel()
+            raise
 
 
 def _needed(block) -> set:

@@ -96,19 +96,20 @@ class SoftmaxCrossEntropy:
     def hessian(self, proba, S, sample_weight):
         """Return sum_i s_i (diag(p_i) - p_i p_i') kron (x_i x_i'), x_i the rows of S.
 
-        Its blocks, (n_features, n_features), are those of two classes each.
+        Its blocks, (n_features, n_features), are those of two classes each. The blocks
+        of a class sum to zero, as p (1 - p) does not to its last digits.
         """
         xp, width = namespace(proba), S.shape[1]
         size = self.n_columns * width
-        hessian = xp.empty((size, size), S.dtype)
-        for b in range(self.n_columns):
-            weighted = S * (sample_weight * proba[:, b])[:, None]
-            here = slice(b * width, (b + 1) * width)
-            for c in range(b + 1):
-                there = slice(c * width, (c + 1) * width)
-                factor = 1.0 * (b == c) - proba[:, c]
-                block = xp.matmul(weighted.T, S * factor[:, None])
-                hessian[here, there], hessian[there, here] = block, block.T
+        hessian = xp.zeros((size, size), S.dtype)
+        blocks = [slice(k * width, (k + 1) * width) for k in range(self.n_columns)]
+        for k, first in enumerate(blocks):
+            weighted = S * (sample_weight * proba[:, k])[:, None]
+            for j, second in enumerate(blocks[:k]):
+                block = xp.matmul(weighted.T, S * proba[:, j][:, None])
+                hessian[first, second], hessian[second, first] = -block, -block.T
+                hessian[first, first] += block
+                hessian[second, second] += block
         return hessian
 
     def linearization_error(self, raw_prediction, change):

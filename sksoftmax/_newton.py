@@ -7,6 +7,8 @@ the steps are proximal, with active sets (Wen, Yin, Goldfarb and Zhang 2010).
 
 import math
 
+import numpy as np
+
 from sksoftmax._batches import parts, pick
 from sksoftmax._penalty import soft_threshold
 from sksoftmax._preconditioner import CenteredDiagonal, Diagonal, Gram, Hessian
@@ -22,6 +24,7 @@ SAFETY = 1000.0
 # Share of the preconditioner's diagonal that is first added to the Hessian with L1:
 # between two signs the penalty is linear, and without curvature has no minimum.
 FIRST_DAMPING = 1e-3
+LEAST_DAMPING = 1e-15  # with the whole Hessian; else the first one
 # Times the gap wanted: after a larger fall of the objective it is not looked for.
 FAR = 20.0
 # Times the gap wanted: a bound that the penalty gives and that more products with the
@@ -30,13 +33,14 @@ HOPELESS = 1e4
 # Share of <G, M G> that is left after products with the Hessian, if M is its inverse.
 SOLVED = 1e-5
 MAX_ACTIVE_SETS = 100  # in a step with L1
-MAX_PASSES = 8  # over the rows, in a step with L1
 MAX_PRODUCTS = 250  # with the Hessian, in a step
 # Steps that together gain next to nothing of the gap wanted, after which to give up.
 IDLE_STEPS = 30
 # Steps after minibatches that together have to gain the gap wanted.
 FAR_STEPS = 5
 MAX_TRIALS = 40  # of a line search
+# A step makes scaled weights no more than so many times as large, or the square of it.
+LARGEST_GROWTH = 10.0
 # A line search accepts a slope of this share of the first one, and a smaller one after
 # this many products, which cost more than another trial does.
 WOLFE, STRONG_WOLFE, MANY_PRODUCTS = 0.35, 0.25, 4
@@ -56,10 +60,11 @@ class Newton:
     # Where a validation loss is watched, as many steps count as one epoch.
     slowness = 5
 
-    def __init__(self, all_rows, state: State) -> None:
+    def __init__(self, all_rows, state: State, max_passes: int = 8) -> None:
         """Start from the model in `state` and leave it the model and t.
 
-        `all_rows` is AllRows, or what has its attributes and methods.
+        `all_rows` is AllRows, or what has its attributes and methods. A step with L1
+        takes about `max_passes` over the rows at most.
         """
         problem, data = all_rows.problem, all_rows.problem.data
         self._problem, self._all_rows, self._state = problem, all_rows, state
@@ -73,6 +78,7 @@ class Newton:
         self._weights = self._xp.copy(pick(weights, self._columns))
         self._l2 = pick(problem.penalty.l2, self._columns)
         self._l1 = pick(problem.penalty.l1, self._columns)
+        self._varies = pick(problem.coverage, self._columns) > 0
         self._makes_zeros = problem.penalty.makes_zeros
         self._preconditioner, self._work, self._total_work = None, math.inf, 0.0
         self._hessian_work = all_rows.hessian_work
@@ -80,6 +86,7 @@ class Newton:
         self._tol, self._patience = 0.0, math.inf
         self._on_plateau = self._as_modelled = False
         self.stalled, self._first_decrement = False, math.inf
+        self._n_products, self._max_passes = 0, max_passes
         self._intercept_curvature = self._xp.zeros((weights.shape[1],), data.dtype)
         self._threads = all_rows.threads
         with self._threads():
@@ -90,13 +97,18 @@ class Newton:
                 self.objective, self._grad = self._evaluate(self._weights)
         self._slopes, self.gap_bound = self._pseudo_gradient(), self.objective
         self._objectives = [self.objective]
+        self.last_step = self._weights, self._weights  # before it and after
 
     @property
     def model(self):
         """The weights that it has come to, (n_weights, n_columns)."""
+        self.save()
+        return self._state.weights
+
+    def save(self) -> None:
+        """Write the weights that it has come to to the state."""
         self._state.weights[self._columns, ...] = self._weights
         self._state.average = self._state.weights
-        return self._state.weights
 
     def iterate_to_gap(self, tol: float):
         """Yield itself, the objective and whether its gap is within tol, each step.
@@ -154,6 +166,50 @@ class Newton:
             self._accept(objective, self._xp.copy(weights), grad)
         return True
 
+    def features_to_move(self):
+        """Return the features that have weights, and those that miss theirs by most.
+
+        That is by the gain that a step in the weight of one class promises. Both are
+        feature numbers in NumPy.
+        """
+        self.prepare()
+        xp, n_features = self._xp, self._problem.data.n_features
+        gains = self._slopes**2 / self._preconditioner.damper(self._columns)
+        gains = xp.to_numpy(xp.max(gains, axis=1))
+        in_use = xp.to_numpy(xp.any(self._weights != 0, axis=1))
+        features = np.arange(self._problem.data.n_weights)
+        if not isinstance(self._columns, slice):
+            features = xp.to_numpy(self._columns)
+        is_feature = features < n_features
+        missing = np.flatnonzero(is_feature & ~in_use & (gains > 0))
+        missing = missing[np.argsort(-gains[missing], kind="stable")]
+        return features[is_feature & in_use], features[missing]
+
+    def take_over(self, other: "Newton", tol: float) -> None:
+        """Go on from the model of another one, whose steps moved fewer features.
+
+        A bound of the gap is looked for that is within tol.
+        """
+        self._tol, problem = tol, self._problem
+        expanded = problem.zeros(), problem.zeros()
+        for all_weights, weights in zip(expanded, other.last_step, strict=True):
+            all_weights[other._columns, ...] = weights
+        before, after = (pick(weights, self._columns) for weights in expanded)
+        with self._threads():
+            self._intercept_curvature = other._intercept_curvature
+            objective, grad = self._evaluate(after)
+            self._accept(objective, after, grad)
+            bound = self._penalty_bound(after, grad)[0]
+            self.gap_bound = min(self.gap_bound, bound)
+            if other.gap_is_within(tol) and not self.gap_is_within(tol):
+                self._weights = before
+                model_grad = self._evaluate(before)[1]
+                self._damper = 0.0  # of other steps
+                model_grad = model_grad + self._hessian_product(after - before)
+                self._weights = after
+                bound = self._bound_of_gap(before, after, model_grad)
+                self.gap_bound = min(self.gap_bound, bound)
+
     def prepare(self) -> None:
         """Measure the preconditioner, if products since then have cost as much."""
         all_rows, problem = self._all_rows, self._problem
@@ -182,6 +238,7 @@ class Newton:
         self._state.t += 1
         self._state.n_averages += 1
         direction, model_grad, n_products, gain = self._minimise_model()
+        direction = self._shortened(direction)
         slope = float(self._xp.vdot(self._slopes, direction))
         wolfe = WOLFE if n_products < MANY_PRODUCTS else STRONG_WOLFE
         search = self._armijo_search if self._makes_zeros else self._wolfe_search
@@ -200,6 +257,7 @@ class Newton:
             return
         step_size, objective, weights, grad = found
         fall = self.objective - objective
+        self.last_step = before, weights
         self._accept(objective, weights, grad)
         as_modelled = step_size == 1 and gain / 2 < fall < 1.5 * gain
         self._on_plateau, self._as_modelled = self._is_idle and as_modelled, as_modelled
@@ -211,9 +269,21 @@ class Newton:
         if self._makes_zeros:
             good = (step_size >= 1) and fall > gain / 4
             self._damping *= 1 / 8 if good else 8
-            self._damping = max(
-                self._damping, 1e-10 if self._metric is Hessian else 1e-3
-            )
+            least = LEAST_DAMPING if self._metric is Hessian else FIRST_DAMPING
+            self._damping = max(self._damping, least)
+
+    def _shortened(self, direction):
+        """Return it, or what is left where it makes weights too many times as large.
+
+        Where all rows are saturated a model without curvature promises too much.
+        """
+        xp, scale = self._xp, pick(self._problem.scale, self._columns)
+        size, limit = (
+            float(xp.max(xp.max(xp.abs(scale * weights), axis=0), axis=0))
+            for weights in (direction, self._weights)
+        )
+        limit = LARGEST_GROWTH * (LARGEST_GROWTH + limit)
+        return direction if size <= limit else direction * (limit / size)
 
     def _steps(self):
         while not self.stalled:
@@ -253,6 +323,8 @@ class Newton:
         else:
             direction, products = self._settle_signs(direction, products)
             value = self._model_value(direction, products)
+            # What keeps steps short is no part of the objective.
+            products = products - self._damper * direction
         return direction, self._grad + products, self._n_products, -float(value)
 
     def _settle_signs(self, direction, products):
@@ -267,6 +339,15 @@ class Newton:
         diagonal = self._preconditioner.damper(self._columns)
         self._damper = self._damping * diagonal
         value, length, target = 0.0, 1.0, self._gap_at(self._tol)
+        if self._metric is Hessian:
+            solution = self._preconditioner.minimise_l1_model(
+                weights, self._grad, l1, self._damping, 1e-6 * target
+            )
+            change = self._hessian_product(solution)
+            if self._model_value(solution, change) < 0:
+                self._free = (weights + solution != 0) | (l1 == 0)
+                self._preconditioner.restrict(self._free, self._damping)
+                return solution, change
         for attempt in range(MAX_ACTIVE_SETS):
             before = value
             for _ in range(2):
@@ -309,7 +390,7 @@ class Newton:
             enough = 1e-4 if -value <= 1.5 * target else 0.02
             if before - value <= enough * -value:
                 break
-            if self._metric is not Hessian and self._n_products > MAX_PASSES:
+            if self._metric is not Hessian and self._n_products > self._max_passes:
                 break
         return direction, products
 
@@ -376,9 +457,9 @@ class Newton:
             gain += lately
             if not lately > 0:
                 return gain
-            if self._total_work > 2 * self._hessian_work + 1e7 and self._use_hessian():
+            if self._total_work > 2 * self._hessian_work and self._use_hessian():
                 return gain
-            if free is not None and self._n_products > MAX_PASSES:
+            if free is not None and self._n_products > self._max_passes:
                 return gain
             residual -= share * (product if free is None else product * free)
             preconditioned = self._apply(residual, free)
@@ -391,10 +472,8 @@ class Newton:
             limit = (k + 1) * expected
             if gain <= 0.5 * target:  # perhaps the last step: can that be shown?
                 weights, grad = self._weights + direction, self._grad + products
-                bound = min(
-                    self._penalty_bound(weights, grad)[0],
-                    self._metric_bound(weights, grad),
-                )
+                bound = self._penalty_bound(weights, grad)[0]
+                bound = min(bound, self._metric_bound(weights, grad, bound))
                 if bound <= target / 2:
                     return gain
                 if limit <= (1e-6 if bound < HOPELESS * target else FORCING) * gain:
@@ -437,10 +516,8 @@ class Newton:
         penalty and its conjugate make of the gradient of the model. Rows for which p'
         are no probabilities have p_new instead.
         """
-        if self._makes_zeros:  # what kept steps short is no part of the objective
-            model_grad = model_grad - self._damper * (after - before)
         strong, factor = self._penalty_bound(after, model_grad)
-        by_metric = self._metric_bound(after, model_grad)
+        by_metric = self._metric_bound(after, model_grad, strong)
         target = self._gap_at(self._tol)
         if min(strong, by_metric) > target:
             return math.inf  # without another pass
@@ -468,40 +545,56 @@ class Newton:
     def _bound_by_rounding(self, model_grad, gain: float) -> float:
         """Return a bound for where rounding is in the way of any progress."""
         if self._makes_zeros:
-            return math.inf
+            if not self._is_exact:
+                return math.inf
+            self._preconditioner.restrict(self._free, LEAST_DAMPING)
+            return 1e3 * SAFETY * (abs(gain) + sum(self._decrements(self._slopes)))
         before, after = (
             float(self._xp.vdot(grad, self._apply(grad)))
             for grad in (self._slopes, model_grad)
         )
-        if before <= 1e3 * self._eps * self.objective:
+        rounding = 1e3 * self._eps * self.objective
+        if not self._problem.penalty.alpha and gain > rounding:
+            return math.inf  # that is no rounding: the objective is not as modelled
+        if before <= rounding:
             return 1e3 * SAFETY * before
         if not self._problem.penalty.alpha and after > 1e-2 * before:
             return math.inf  # the model was not minimised
         return 1e3 * SAFETY * max(before, abs(gain))
 
-    def _metric_bound(self, weights, grad) -> float:
+    def _metric_bound(self, weights, grad, by_penalty: float) -> float:
         """Return what the metric says of the gradient of the model, many times.
 
         <W - W*, r> is at most the product of their norms in the Hessian and in its
-        inverse, for which the preconditioner stands in.
+        inverse, for which the preconditioner stands in. With L1 it does so only where
+        the bound by the penalty has no meaning: weights held at zero are not in it.
         """
         target, objectives = self._gap_at(self._tol), self._objectives
+        if self._makes_zeros and by_penalty <= FAR * FAR * target:
+            return math.inf
         before = objectives[-1 - len(objectives) // 3]
-        damped = self._makes_zeros and self._damping > 1e-5
+        damped = self._damping > LEAST_DAMPING  # which would hide flat directions
         if damped or not self._is_exact or before - self.objective > target:
             return math.inf
         if len(objectives) < 3 or objectives[-2] - objectives[-1] > 1e-4 * target:
             return math.inf
         slopes = self._problem.penalty.pseudo_gradient(weights, grad, self._columns)
-        held = 0.0
-        if self._makes_zeros:  # the inverse is of the other weights
-            outside = self._xp.where(self._free, 0.0, slopes)
-            diagonal = self._preconditioner.damper(self._columns)
-            held = float(self._xp.total(outside**2 / diagonal))
-        decrement = float(self._xp.vdot(slopes, self._apply(slopes)))
+        decrement, held = self._decrements(slopes)
         if not decrement <= SOLVED * self._first_decrement:
             return math.inf  # for one product with the Hessian it was no inverse
         return 1e3 * SAFETY * (decrement + held)
+
+    def _decrements(self, slopes):
+        """Return <G, M G>, and with L1 what the weights held at zero add to it.
+
+        The inverse is then of the others alone.
+        """
+        decrement, held = float(self._xp.vdot(slopes, self._apply(slopes))), 0.0
+        if self._makes_zeros:
+            outside = self._xp.where(self._free, 0.0, slopes)
+            diagonal = self._preconditioner.damper(self._columns)
+            held = float(self._xp.total(outside**2 / diagonal))
+        return decrement, held
 
     def _penalty_bound(self, weights, grad):
         """Return what the penalised weights add to a bound of the gap, and a factor.
@@ -513,6 +606,8 @@ class Newton:
         l1, l2 = self._l1, self._l2
         if not penalty.alpha:
             return math.inf, 1.0
+        # The loss has no gradient in constant columns but rounding.
+        grad = xp.where(self._varies, grad, l2 * weights)
         bound = self._intercept_bound(grad)
         if not self._makes_zeros:
             safe = xp.where(l2 > 0, l2, 1.0)

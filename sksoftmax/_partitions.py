@@ -252,7 +252,7 @@ class AllPartitions:
         self.product_work = partitions.n_stored
         self.hessian_work = math.inf
         if (data.n_weights * n_columns) ** 2 <= max(data.n_weights**2, SMALL_MESSAGE):
-            self.hessian_work = Hessian.work(data, self.n_rows, n_columns)
+            self.hessian_work = Hessian.work(data.n_weights, self.n_rows, n_columns)
         self._sent = dask.persist(_sent(problem))[0]  # once
 
     def loss_gradient(self, weights):

@@ -21,6 +21,7 @@ from sksoftmax._solver import (
     inverse_scaling,
 )
 from sksoftmax._svrg import SVRG
+from sksoftmax._working_sets import WorkingSets
 
 # n_features^2 per row and column up to which one batch takes the full matrix: at 200,
 # inverting it costs about what a few hundred gradients do.
@@ -64,7 +65,7 @@ class Plan:
         edges = self._edges(len(rows), batch_size)
         if self._automatic and batch_size == len(rows):
             all_rows = AllRows(problem, rows, self.metric(problem, n_rows=len(rows)))
-            yield from Newton(all_rows, state).iterate_to_gap(tol)
+            yield from _all_rows_solver(all_rows, state).iterate_to_gap(tol)
             return
         if self._automatic:
             _leave_if_worse_than_zeros(problem, state, rows)
@@ -106,14 +107,14 @@ class Plan:
             svrg = SVRG(problem, state, rows, metric, rng)
             yield from svrg.iterate_to_gap(edges, params.shuffle, tol, may_grow)
             return
-        if exact:
-            newton = Newton(AllRows(problem, rows, metric), state)
-            yield from newton.iterate_to_gap(tol)
-        else:
+        if not exact:
             problem = problem.with_bounded_outliers()
-            newton = Newton(AllRows(problem, rows, metric), state)
+        solver = _all_rows_solver(AllRows(problem, rows, metric), state)
+        if exact or isinstance(solver, WorkingSets):
+            yield from solver.iterate_to_gap(tol)
+        else:
             passes = (2 if metric.lazy else 1) * self._patience
-            yield from newton.iterate_to_plateau(tol, passes)
+            yield from solver.iterate_to_plateau(tol, passes)
 
     def _epochs_of_fewer_weights(
         self, problem: Problem, state: State, rows, rng, tol: float
@@ -210,6 +211,17 @@ class Plan:
                 "most. Use 'diagonal' or 'auto'."
             )
         return {"gram": Gram, "diagonal": Diagonal}[name]
+
+
+def _all_rows_solver(all_rows: AllRows, state: State):
+    """Return what solves for all rows: with L1 on few features at a time.
+
+    Not of dense rows that are no single batch, as their values would be copied.
+    """
+    few = all_rows.is_one_batch or not all_rows.problem.data.touches_all
+    if all_rows.problem.penalty.makes_zeros and few:
+        return WorkingSets(all_rows, state)
+    return Newton(all_rows, state)
 
 
 def _leave_if_worse_than_zeros(problem: Problem, state: State, rows) -> None:

@@ -14,6 +14,7 @@ import math
 
 import numpy as np
 
+from sksoftmax import _l1_model as l1_model
 from sksoftmax._arrays import namespace
 from sksoftmax._batches import count, parts, pick
 
@@ -137,7 +138,7 @@ class Gram:
         xp, scaled_weights, n_rows = data.xp, scale * weights, count(rows)
         curvature = xp.zeros((data.n_weights, data.n_weights), data.dtype)
         for part in parts(rows, _GRAM_ROWS):
-            S = data.scaled(part, scale)
+            S = data.batch(part, compact=False).scaled(scale)
             k = loss.curvature(loss.proba(xp.matmul(S, scaled_weights)))
             S *= xp.sqrt(k * (problem.sample_weight[part] / n_rows))[:, None]
             curvature += xp.matmul(S.T, S)
@@ -297,9 +298,9 @@ class Hessian:
         self._free = None
 
     @classmethod
-    def work(cls, data, n_rows: int, n_columns: int) -> float:
+    def work(cls, n_weights: int, n_rows: int, n_columns: int) -> float:
         """Return the multiply-adds of measuring it, infinite where it is too large."""
-        size = data.n_weights * n_columns
+        size = n_weights * n_columns
         if size > cls.largest:
             return math.inf
         return size**3 + max(size**2 * n_rows / 2, n_columns**2 * 1e5)
@@ -326,6 +327,29 @@ class Hessian:
         vector = xp.reshape(direction.T, (-1,)) * self._scale
         vector = xp.matmul(self._hessian, vector) * self._scale
         return xp.copy(xp.reshape(vector, self._shape).T)
+
+    def minimise_l1_model(self, weights, grad, l1, damping: float, tol: float):
+        """Return the step to the minimum of the quadratic model with L1.
+
+        `grad` is that of the smooth part, `l1` (n_weights, 1), `damping` the share of
+        the diagonal to add, `tol` how far above the minimum the model may stay.
+        """
+        xp = namespace(self._hessian)
+
+        def flat(values):
+            values = xp.reshape(values.T, (-1,))
+            return xp.to_numpy(values).astype(np.float64)
+
+        scale = xp.to_numpy(self._scale).astype(np.float64)
+        strength = flat(l1 + xp.zeros(weights.shape, weights.dtype)) / scale
+        hessian = xp.to_numpy(self._hessian).astype(np.float64)
+        np.fill_diagonal(
+            hessian, hessian.diagonal() + damping * xp.to_numpy(self._diagonal)
+        )
+        slope, start = flat(grad) / scale, flat(weights) * scale
+        step = l1_model.minimise(hessian, slope, strength, start, tol) / scale
+        step = np.ascontiguousarray(step.reshape(self._shape).T)
+        return xp.asarray(step, weights.dtype)
 
     def damper(self, columns):
         """Return the diagonal, (n_weights, n_columns)."""

@@ -172,7 +172,11 @@ def test_centering_equals_centered_features(layout, compact):
     assert_allclose(grad, centered.T @ GRAD_RAW, atol=1e-12)
     scale = np.full((31, 1), 2.0)
     scale[30] = 1
-    assert_allclose(rows.scaled(ROWS, scale), centered / scale[:, 0], atol=1e-12)
+    assert_allclose(
+        rows.batch(ROWS, compact=False).scaled(scale),
+        centered / scale[:, 0],
+        atol=1e-12,
+    )
 
 
 @pytest.mark.parametrize("layout", [np.asarray, sp.csr_array], ids=["dense", "csr"])
@@ -180,7 +184,8 @@ def test_scaled_rows_have_a_column_of_ones(layout):
     scale = rng.uniform(1, 2, size=(31, 1))
     scale[30] = 1
 
-    scaled = training_rows(layout(X), np.float64, True).scaled(ROWS, scale)
+    scaled = training_rows(layout(X), np.float64, True)
+    scaled = scaled.batch(ROWS, compact=False).scaled(scale)
 
     assert_allclose(scaled, np.hstack([X[ROWS], np.ones((3, 1))]) / scale[:, 0])
 
@@ -202,3 +207,27 @@ def test_put_sets_whole_rows(n_columns):
     put(array, columns, values)
 
     assert_array_equal(array, expected)
+
+
+@pytest.mark.parametrize("layout", [np.asarray, sp.csr_array], ids=["dense", "csr"])
+@pytest.mark.parametrize("fit_intercept", [False, True])
+def test_batch_of_features_has_their_products_alone(layout, fit_intercept):
+    rows = training_rows(layout(X), np.float64, fit_intercept)
+    center = np.zeros(30)
+    center[[4, 9, 20]] = 2.0, -1.0, 3.0
+    rows.center_at(center)
+    features = np.array([1, 4, 5, 20, 29])
+    kept = np.append(features, 30)[: 5 + fit_intercept]
+    weights = np.zeros_like(WEIGHTS)[: 30 + fit_intercept]
+    weights[kept] = WEIGHTS[kept]
+    whole = rows.batch(ROWS, compact=False)
+
+    batch = rows.batch_of_features(ROWS, features)
+
+    assert_array_equal(batch.columns, kept)
+    raw = batch.raw_prediction(weights[kept])
+    assert_allclose(raw, whole.raw_prediction(weights), atol=1e-12)
+    grad = whole.gradient(GRAD_RAW)[kept]
+    assert_allclose(batch.gradient(GRAD_RAW), grad, atol=1e-12)
+    scale = rng.uniform(1, 2, size=(30 + fit_intercept, 1))
+    assert_allclose(batch.scaled(scale), whole.scaled(scale)[:, kept], atol=1e-12)

@@ -8,6 +8,7 @@ import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import expit, softmax
 
+from sksoftmax import _l1_model as l1_model
 from sksoftmax._all_rows import AllRows
 from sksoftmax._batches import training_rows
 from sksoftmax._loss import SigmoidCrossEntropy, SoftmaxCrossEntropy, cross_entropy
@@ -242,9 +243,11 @@ def test_the_hessian_as_a_preconditioner_solves_its_equations(l2, some_are_free)
     loss, X = cross_entropy(3), rng.standard_normal((50, 4))
     scale = rng.exponential(size=(4, 1))
     proba = loss.proba(X @ rng.standard_normal((4, 3)))
-    # One class is left out: the Hessian of all three is singular.
-    proba, sample_weight = 0.9 * proba, rng.exponential(size=50)
+    sample_weight = rng.exponential(size=50)
+    # The Hessian of all three classes is singular.
+    more = rng.exponential(size=(3, 4))
     hessian = loss.hessian(proba, X / scale.T, sample_weight)
+    hessian += np.diag((more / scale.T**2).ravel())
     strength = np.full((4, 1), l2)
     free = rng.uniform(size=(4, 3)) < 0.5 if some_are_free else np.full((4, 3), True)
     preconditioner = Hessian(hessian, strength, scale)
@@ -253,7 +256,7 @@ def test_the_hessian_as_a_preconditioner_solves_its_equations(l2, some_are_free)
 
     solution = preconditioner.apply(grad)
 
-    whole = loss.hessian(proba, X, sample_weight) + l2 * np.eye(12)
+    whole = loss.hessian(proba, X, sample_weight) + np.diag(more.ravel() + l2)
     result = (whole @ solution.T.ravel()).reshape(3, 4).T
     assert_allclose(result[free], grad[free], atol=1e-6)
     assert (solution[~free] == 0).all()
@@ -327,3 +330,25 @@ def test_linear_probabilities_are_those_of_both_losses():
     two_columns, _ = two.linearization_error(*pair)
 
     assert_allclose(one_column, two_columns, rtol=1e-10)
+
+
+@pytest.mark.parametrize("condition", [1e2, 1e8, 1e14])
+@pytest.mark.parametrize("started", [False, True])
+def test_quadratic_models_with_l1_meet_the_optimality_conditions(condition, started):
+    rng = np.random.RandomState(0)
+    A = rng.standard_normal((60, 60)) * np.geomspace(1, condition**-0.5, 60)
+    hessian, grad = A.T @ A / 60, A.T @ rng.standard_normal(60)
+    strength = 0.5 * np.abs(grad)[rng.permutation(60)]
+    strength[-1] = 0.0
+    weights = rng.standard_normal(60) * started
+    weights[::3] = 0.0
+
+    step = l1_model.minimise(hessian, grad, strength, weights, 1e-14)
+
+    solution, slope = weights + step, grad + hessian @ step
+    zero = (solution == 0) & (strength > 0)
+    assert zero.any()
+    assert (np.abs(slope[zero]) <= strength[zero] * (1 + 1e-6)).all()
+    expected = -strength * np.sign(solution)
+    rounding = 1e-9 * np.abs(grad) + 1e-12 * np.abs(hessian) @ np.abs(step)
+    assert (np.abs(slope - expected) <= rounding)[~zero].all()

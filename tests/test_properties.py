@@ -322,8 +322,11 @@ def test_memory_order_does_not_matter(recipe, layout):
     clf = fitted(layout(X), y, **params)
 
     plain = fitted(X, y, **params)
-    # Three steps make more of a rounding.
+    # Three steps make more of a rounding, and where nothing but its damping, a share
+    # of 1e-10 of its diagonal, makes the Hessian regular, up to 1e10 times as much.
     atol = 100 * (np.finfo(recipe.dtype).eps + rounding(plain, X).max())
+    if not recipe.strength:
+        atol += 1e10 * np.finfo(np.float64).eps
     assert_allclose(clf.predict_proba(X), plain.predict_proba(X), rtol=0, atol=atol)
     assert_same_raw_predictions(plain, X, layout(X))
 

@@ -1,0 +1,66 @@
+"""L1 on many features: a few at a time, to the optimum of the problem with all."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from scipy.special import logsumexp, softmax
+
+from sksoftmax import SoftmaxRegressionClassifier
+
+N, D, Q = 200, 1500, 4
+
+
+@pytest.fixture(scope="module")
+def table():
+    """Rows of 1500 features, 30 of them with a meaning, one far from zero."""
+    rng = np.random.RandomState(0)
+    X = sp.random(N, D, density=0.05, format="csr", random_state=0).toarray()
+    X[:, 7] = 50 + rng.standard_normal(N)
+    coef = np.zeros((D, Q))
+    coef[:30] = 4 * rng.standard_normal((30, Q))
+    y = ((X - X.mean(axis=0)) @ coef + rng.gumbel(size=(N, Q))).argmax(axis=1)
+    return X, y
+
+
+def duality_gap(X, y, alpha, l1_ratio, coef, intercept):
+    """Return objective and its distance from the dual's, at a dual point that fits.
+
+    The dual point is the residual of the probabilities; its column sums, which the
+    intercepts ask to be zero, are taken off the rows in equal parts.
+    """
+    raw = X @ coef.T + intercept
+    onehot = np.eye(raw.shape[1])[y]
+    loss = (logsumexp(raw, axis=1) - raw[np.arange(len(y)), y]).mean()
+    l1, l2 = alpha * l1_ratio, alpha * (1 - l1_ratio)
+    penalty = l1 * np.abs(coef).sum() + l2 / 2 * (coef**2).sum()
+    proba = softmax(raw, axis=1)
+    proba = proba - (proba - onehot).mean(axis=0)
+    pull = (onehot - proba).T @ X / len(y)
+    factor = 1.0
+    if l2:
+        conjugate = (np.maximum(np.abs(pull) - l1, 0) ** 2).sum() / (2 * l2)
+    else:
+        factor = min(1.0, l1 / np.abs(pull).max())
+        conjugate = 0.0
+    proba = onehot + factor * (proba - onehot)
+    assert proba.min() >= 0
+    entropy = -(proba * np.log(np.maximum(proba, 1e-300))).sum(axis=1).mean()
+    return loss + penalty, loss + penalty - (entropy - conjugate)
+
+
+@pytest.mark.parametrize("layout", [np.asarray, sp.csr_array], ids=["dense", "csr"])
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.5])
+@pytest.mark.parametrize("alpha", [3e-3, 3e-4])
+def test_gap_of_all_features_is_within_tol(table, layout, l1_ratio, alpha):
+    X, y = table
+    clf = SoftmaxRegressionClassifier(
+        alpha=alpha, l1_ratio=l1_ratio, solver="svrg", tol=1e-6
+    )
+
+    clf.fit(layout(X), y)
+
+    model = clf.coef_, clf.intercept_
+    objective, gap = duality_gap(X, y, alpha, l1_ratio, *model)
+    # The residual of the model itself is a worse dual point than the solver's.
+    assert 0 <= gap <= 1e-4 * objective
+    assert 0 < np.count_nonzero(clf.coef_) < 0.2 * clf.coef_.size or l1_ratio < 1
