@@ -20,46 +20,47 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sksoftmax._arrays import NUMPY, given_to_numpy, namespace, namespace_given
-from sksoftmax._batches import (
-    FEW_ROWS,
-    SAMPLED_ROWS,
-    Moments,
-    parts,
-    training_rows,
-    with_sound_places,
-)
+from sksoftmax._arrays import NUMPY, chunks, input_namespace, input_to_numpy, namespace
 from sksoftmax._compat import (
     CallbackSupportMixin,
     Interval,
     StrOptions,
     array_namespace,
     check_first_call,
-    check_sample_weight,
     fit_context,
 )
-from sksoftmax._growth import spread_columns, spread_state
+from sksoftmax._data import make_data
 from sksoftmax._kronecker import (
-    OF_PHM,
+    PHM_ATTRIBUTES,
     KroneckerSums,
-    as_sum,
     fitted_sums,
     is_sum,
+    project_weights,
 )
 from sksoftmax._loss import cross_entropy
+from sksoftmax._moments import Moments, center_and_scale
 from sksoftmax._monitoring import Callbacks, Validation
+from sksoftmax._outliers import FEW_ROWS, SAMPLED_ROWS
 from sksoftmax._penalty import ElasticNet
-from sksoftmax._plan import Plan
-from sksoftmax._preconditioner import center_and_scale
-from sksoftmax._solver import Plateau, Problem, State
+from sksoftmax._problem import Problem
+from sksoftmax._solvers.plateau import Plateau
+from sksoftmax._solvers.state import State
+from sksoftmax._state import expand_outputs, expand_state
 from sksoftmax._targets import (
     ProbabilityTable,
-    by_rows,
     class_totals,
-    is_table,
-    likeliest,
+    is_soft_target,
+    make_targets,
+    most_probable,
     order_of_columns,
     weights_by_class,
+)
+from sksoftmax._training import Plan
+from sksoftmax._validation import (
+    check_sparse_indices,
+    check_weight_sum,
+    unit_mean_factor,
+    validate_sample_weight,
 )
 
 # Labels of these dtypes are predicted on X's device, others in NumPy.
@@ -67,8 +68,9 @@ _LABELS = "bool", "int8", "uint8", "int16", "int32", "int64", "float32", "float6
 _MIN_SHARE = 1e-3  # of a new iterate in the average of a stream
 # Standard deviations from zero to a mean from which float32 rounds a feature's part
 # of the raw predictions by more than 6e-5 of their standard deviation.
-_FAR = 1e3
-_PREDICTED_PARTS = 4  # times `part_size` numbers of X or of predictions at a time
+_LARGEST_FLOAT32_MEAN = 1e3
+# Times `matmul_chunk_size` numbers of X or of predictions at a time.
+_PREDICTION_CHUNKS = 4
 
 
 class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
@@ -522,18 +524,18 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         callbacks = Callbacks(self, X, y, sample_weight)
         with self._all_or_nothing():
             X, y = self._validate_both(X, y, reset=True)
-            warm = self.warm_start and hasattr(self, "coef_")
-            if warm:
+            is_warm = self.warm_start and hasattr(self, "coef_")
+            if is_warm:
                 self._check_namespace("fit", X)
-            if warm and self.coef_.shape[1] != X.shape[1]:
+            if is_warm and self.coef_.shape[1] != X.shape[1]:
                 raise ValueError(
                     f"X has {X.shape[1]} features, but with warm_start=True fit goes "
                     f"on from a model of {self.coef_.shape[1]}. Set warm_start=False, "
                     "or fit a clone."
                 )
-            self._take_classes(y, warm)
+            self._set_classes_from_y(y, is_warm)
             y = self._encode(y)
-            sample_weight = checked_weight(sample_weight, X)
+            sample_weight = validate_sample_weight(sample_weight, X)
             class_count = class_totals(y, sample_weight, len(self.classes_))
             class_weight = self._class_weights(class_count)
             self._check_classes(class_count * class_weight)
@@ -543,46 +545,51 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             if self._stops_early is True and X_val is None:
                 rows, held_out = self._split(rows, y, rng)
             training_weight = np.zeros_like(weight)
-            training_weight[rows] = weight[rows] * mean_one(
+            training_weight[rows] = weight[rows] * unit_mean_factor(
                 len(rows), weight[rows].sum()
             )
             dtype = namespace(X).training_dtype(X)
-            data = training_rows(X, dtype, self.fit_intercept)
-            takes_all = Plan(self).takes_all_rows(data, len(rows), len(self.classes_))
-            if takes_all and not data.xp.wide_batches:
+            data = make_data(X, dtype, self.fit_intercept)
+            is_full_batch = Plan(self).takes_all_rows(
+                data, len(rows), len(self.classes_)
+            )
+            if is_full_batch and not data.xp.wide_batches:
                 # Steps on all rows come as near the optimum as their numbers allow.
-                data = training_rows(X, data.xp.float64, self.fit_intercept)
+                data = make_data(X, data.xp.float64, self.fit_intercept)
             training_weight = data.xp.asarray(training_weight, data.dtype)
             bounded_weight = training_weight
-            if takes_all:
+            if is_full_batch:
                 moments = data.moments(training_weight)
             else:
-                bounded_weight, moments = self._measure(data, training_weight)
+                bounded_weight, moments = self._measure_moments(data, training_weight)
             self._moments = moments._asdict()
-            dtype = self._dtype(dtype, data.xp, moments)
+            dtype = self._choose_dtype(dtype, data.xp, moments)
             if dtype == data.xp.float64 != data.dtype:
-                data = training_rows(X, dtype, self.fit_intercept)
+                data = make_data(X, dtype, self.fit_intercept)
                 training_weight, bounded_weight = (
                     data.xp.astype(weight, data.dtype)
                     for weight in (training_weight, bounded_weight)
                 )
-            problem = self._problem(data, y, training_weight, bounded_weight)
+            problem = self._make_problem(data, y, training_weight, bounded_weight)
             validation = None
             if not (X_val is None and y_val is None and sample_weight_val is None):
                 given = X_val, y_val, sample_weight_val, class_weight
-                others = self._validation_rows(problem, *given)
-                validation = self._validation(problem, *others)
+                validation_rows = self._validation_rows(problem, *given)
+                validation = self._make_validation(problem, *validation_rows)
             elif held_out is not None:
-                validation = self._validation(problem, data, y, weight, held_out)
-            state = self._new_state(self._model(problem) if warm else problem.zeros())
+                validation = self._make_validation(problem, data, y, weight, held_out)
+            state = self._initial_state(
+                self._model_weights(problem) if is_warm else problem.zeros()
+            )
             epochs = Plan(self).epochs(problem, state, rows, rng)
-            self._seen = {"n_rows": len(rows), "class_count": class_count}
+            self._counts = {"n_rows": len(rows), "class_count": class_count}
 
-            def learned(model, own_rng=None):  # a copy, if training is to go on
-                own_rng = own_rng or copy.deepcopy(rng)
-                attributes = self._learned(problem, state, model, own_rng, dtype)
+            # A copy, if training is to go on.
+            def make_attributes(model, rng_copy=None):
+                rng_copy = rng_copy or copy.deepcopy(rng)
+                attributes = self._to_attributes(problem, state, model, rng_copy, dtype)
                 if self.solver == "svrg":  # its metric is for steps without noise
-                    attributes["_stream"].update(curvature=None, inverse=None)
+                    attributes["_solver_state"].update(hessian=None, inverse=None)
                 attributes["loss_curve_"] = self.loss_curve_.copy()
                 attributes["n_iter_"] = len(self.loss_curve_)
                 if validation is not None:
@@ -590,8 +597,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                     attributes["best_validation_loss_"] = min(validation.curve)
                 return attributes
 
-            model = self._run(epochs, learned, validation, callbacks)
-            vars(self).update(learned(model, rng))
+            model = self._train(epochs, make_attributes, validation, callbacks)
+            vars(self).update(make_attributes(model, rng))
             callbacks.end(dict)
         return self
 
@@ -650,55 +657,64 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         """
         with self._all_or_nothing():
             self._validate_changed_params()  # fit_context does so in a first call only
-            first = not hasattr(self, "coef_")
-            X, y = self._validate_both(X, y, reset=first)
-            if not first:
+            is_first = not hasattr(self, "coef_")
+            X, y = self._validate_both(X, y, reset=is_first)
+            if not is_first:
                 self._check_namespace("partial_fit", X)
-            self._announce(given_to_numpy(classes, "classes"), y, first)
+            self._set_classes_from_argument(
+                input_to_numpy(classes, "classes"), y, is_first
+            )
             y = self._encode(y)
-            sample_weight = checked_weight(sample_weight, X)
+            sample_weight = validate_sample_weight(sample_weight, X)
             class_count = class_totals(y, sample_weight, len(self.classes_))
             n_rows_seen = 0
-            if not first:
-                class_count += self._seen["class_count"]
-                n_rows_seen = self._seen["n_rows"]
+            if not is_first:
+                class_count += self._counts["class_count"]
+                n_rows_seen = self._counts["n_rows"]
             weight = sample_weight * weights_by_class(
                 self._class_weights(class_count), y
             )
             rows = np.flatnonzero(weight)
-            if not (len(rows) or first):
+            if not (len(rows) or is_first):
                 return self
             self._check_classes()
-            self._seen = {"n_rows": n_rows_seen + len(rows), "class_count": class_count}
-            rng = self._new_rng() if first else self._rng
-            dtype = namespace(X).training_dtype(X) if first else self.coef_.dtype
-            _check_total(weight.sum(), float(namespace(X).finfo(dtype).max))
-            data = training_rows(X, dtype, self.fit_intercept)
-            known = None if first else Moments(**self._moments)
+            self._counts = {
+                "n_rows": n_rows_seen + len(rows),
+                "class_count": class_count,
+            }
+            rng = self._new_rng() if is_first else self._rng
+            dtype = namespace(X).training_dtype(X) if is_first else self.coef_.dtype
+            check_weight_sum(weight.sum(), float(namespace(X).finfo(dtype).max))
+            data = make_data(X, dtype, self.fit_intercept)
+            known_moments = None if is_first else Moments(**self._moments)
             weight = data.xp.asarray(weight, dtype)
-            judges = known if n_rows_seen >= SAMPLED_ROWS else None
-            usual = None if first else known.usual
-            bounded_weight, moments = self._measure(data, weight, usual, judges)
-            if first and self._dtype(dtype, data.xp, moments) != dtype:
+            reference_moments = known_moments if n_rows_seen >= SAMPLED_ROWS else None
+            fill_value = None if is_first else known_moments.fill_value
+            bounded_weight, moments = self._measure_moments(
+                data, weight, fill_value, reference_moments
+            )
+            if is_first and self._choose_dtype(dtype, data.xp, moments) != dtype:
                 dtype = data.xp.float64
-                data = training_rows(X, dtype, self.fit_intercept)
+                data = make_data(X, dtype, self.fit_intercept)
                 weight, bounded_weight = (
                     data.xp.astype(w, dtype) for w in (weight, bounded_weight)
                 )
-            if not first:
+            if not is_first:
                 if self._automatic and len(rows) >= FEW_ROWS:
-                    known = known.discounted(moments)
-                moments = known.merge(moments)
+                    known_moments = known_moments.discounted(moments)
+                moments = known_moments.merge(moments)
             self._moments = moments._asdict()
-            problem = self._problem(data, y, weight, bounded_weight)
+            problem = self._make_problem(data, y, weight, bounded_weight)
             state = (
-                self._new_state(problem.zeros()) if first else self._restore(problem)
+                self._initial_state(problem.zeros())
+                if is_first
+                else self._from_attributes(problem)
             )
-            if not first:
+            if not is_first:
                 problem.penalty.sums = fitted_sums(self, problem.coef_shape)
             if len(rows):
-                Plan(self).one_pass(problem, state, rows, rng, _MIN_SHARE)
-            vars(self).update(self._learned(problem, state, state.average, rng))
+                Plan(self).run_pass(problem, state, rows, rng, _MIN_SHARE)
+            vars(self).update(self._to_attributes(problem, state, state.average, rng))
             self.n_iter_ = getattr(self, "n_iter_", 0) + 1
         return self
 
@@ -716,7 +732,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             In the dtype of `coef_`. With two classes a row's number is the log of the
             odds of the second one; positive predicts it.
         """
-        raw = self._for_each_part("decision_function", X, lambda loss, raw, y: raw)
+        raw = self._predict_in_chunks("decision_function", X, lambda loss, raw, y: raw)
         return raw[:, 0] if raw.shape[1] == 1 else raw
 
     def predict(self, X):
@@ -732,7 +748,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         y : ndarray of shape (n_samples,)
             Labels.
         """
-        indices = self._for_each_part(
+        indices = self._predict_in_chunks(
             "predict", X, lambda loss, raw, y: loss.predict(raw)
         )
         xp, dtype = namespace(indices), self.classes_.dtype
@@ -753,7 +769,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         proba : ndarray of shape (n_samples, n_classes)
             In the order of `classes_`, in the dtype of `coef_`; rows sum to one.
         """
-        return self._for_each_part(
+        return self._predict_in_chunks(
             "predict_proba", X, lambda loss, raw, y: loss.predict_proba(raw)
         )
 
@@ -770,7 +786,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         log_proba : ndarray of shape (n_samples, n_classes)
             In the order of `classes_`; finite even where the probability underflows.
         """
-        return self._for_each_part(
+        return self._predict_in_chunks(
             "predict_log_proba", X, lambda loss, raw, y: loss.predict_log_proba(raw)
         )
 
@@ -792,12 +808,12 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         score : float
             The weighted share of rows that are predicted right.
         """
-        if is_table(y):
+        if is_soft_target(y):
             check_is_fitted(self)
-            y = self.classes_[likeliest(self._encode(self._table(y)))]
-        predicted = given_to_numpy(self.predict(X), "y")
-        y = given_to_numpy(y, "y")
-        sample_weight = given_to_numpy(sample_weight, "sample_weight")
+            y = self.classes_[most_probable(self._encode(self._make_table(y)))]
+        predicted = input_to_numpy(self.predict(X), "y")
+        y = input_to_numpy(y, "y")
+        sample_weight = input_to_numpy(sample_weight, "sample_weight")
         return accuracy_score(y, predicted, sample_weight=sample_weight)
 
     def surprisal(self, X, y):
@@ -827,7 +843,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         ValueError
             If y holds a label that the model does not know.
         """
-        return self._for_each_part(
+        return self._predict_in_chunks(
             "surprisal", X, lambda loss, raw, y: loss.losses(raw, y) / math.log(2), y
         )
 
@@ -853,7 +869,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             xp = namespace(raw)
             return xp.sum(xp.entr(loss.predict_proba(raw)), axis=1) / math.log(2)
 
-        return self._for_each_part("predictive_entropy", X, entropy)
+        return self._predict_in_chunks("predictive_entropy", X, entropy)
 
     def sparsify(self):
         """Convert `coef_` to a sparse matrix, which saves memory if it holds zeros.
@@ -881,7 +897,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             The fitted estimator.
         """
         check_is_fitted(self)
-        self.coef_ = _dense(self.coef_)
+        self.coef_ = _make_dense(self.coef_)
         return self
 
     def __sklearn_tags__(self):
@@ -919,27 +935,30 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
         attributes = super().__getstate__().copy()
         attributes["_sksoftmax_version"] = __version__
-        if "_stream" in attributes:
-            attributes["_stream"] = {**attributes["_stream"], "inverse": None}
+        if "_solver_state" in attributes:
+            attributes["_solver_state"] = {
+                **attributes["_solver_state"],
+                "inverse": None,
+            }
             # In arrays and numbers: NumPy 1 does not read generators of NumPy 2.
             attributes["_rng"] = self._rng.get_state(legacy=False)
             if is_sum(self):  # the factors say it all
-                without = {"curvature": None, "velocity": None}
-                attributes["_stream"] = {**attributes["_stream"], **without}
-                attributes.update(coef_=None, _lead=None)
+                cleared = {"hessian": None, "velocity": None}
+                attributes["_solver_state"] = {**attributes["_solver_state"], **cleared}
+                attributes.update(coef_=None, _iterate_minus_average=None)
         return attributes
 
     def __sklearn_array_api_convert__(self, converter):
         """Return a copy whose arrays are converted, for scikit-learn to move it."""
         moved = copy.deepcopy(self)
-        for name in ("coef_", "intercept_", "_lead", "_stream"):
+        for name in ("coef_", "intercept_", "_iterate_minus_average", "_solver_state"):
             value = vars(moved).get(name)
             if isinstance(value, dict):
-                value = {key: _converted(v, converter) for key, v in value.items()}
+                value = {key: _convert(v, converter) for key, v in value.items()}
             elif isinstance(value, tuple):
-                value = tuple(_converted(v, converter) for v in value)
+                value = tuple(_convert(v, converter) for v in value)
             else:
-                value = _converted(value, converter)
+                value = _convert(value, converter)
             if name in vars(moved):
                 setattr(moved, name, value)
         return moved
@@ -970,7 +989,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         if vars(self).get("coef_", 0) is None:
             shape = len(self.intercept_), self.n_features_in_
             sums = KroneckerSums(len(self.phm_A_), shape, self.phm_permutation_)
-            self.coef_ = sums.joined(self.phm_A_, self.phm_S_)
+            self.coef_ = sums.join(self.phm_A_, self.phm_S_)
 
     @property
     def _automatic(self):
@@ -985,17 +1004,17 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
     @contextmanager
     def _all_or_nothing(self):
         """Put the estimator back as it was if anything is raised, an interrupt too."""
-        before = vars(self).copy()
-        generators = [self.random_state, before.get("_rng")]
+        attributes = vars(self).copy()
+        generators = [self.random_state, attributes.get("_rng")]
         generators = [g for g in generators if isinstance(g, np.random.RandomState)]
-        drawn = [generator.get_state() for generator in generators]
+        generator_states = [generator.get_state() for generator in generators]
         try:
             with np.errstate(all="ignore"):
                 yield
         except BaseException as error:
             vars(self).clear()
-            vars(self).update(before)
-            for generator, state in zip(generators, drawn, strict=True):
+            vars(self).update(attributes)
+            for generator, state in zip(generators, generator_states, strict=True):
                 generator.set_state(state)
             if isinstance(error, FloatingPointError):
                 way_out = (
@@ -1010,10 +1029,10 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
     def _validate_changed_params(self):
         """Validate the parameters if one is another object than in the last call."""
         parameters = [vars(self)[name] for name in self._parameter_constraints]
-        known = getattr(self, "_known_parameters", [])
-        if len(known) != len(parameters) or any(map(is_not, parameters, known)):
+        validated = getattr(self, "_validated_parameters", [])
+        if len(validated) != len(parameters) or any(map(is_not, parameters, validated)):
             self._validate_params()
-            self._known_parameters = parameters
+            self._validated_parameters = parameters
 
     def _validate(self, X, y="no_validation", reset=False):
         """Return X as it is, if it is rows of numbers, and y as a column of labels."""
@@ -1022,9 +1041,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                 f"X has the shape {tuple(X.shape)}, but rows of features are wanted. "
                 "Flatten images with X.reshape(n_samples, -1)."
             )
-        xp = namespace_given(X, "X")
-        X = given_to_numpy(X, "X") if xp is NUMPY else xp.without_history(X)
-        X = with_sound_places(X)
+        xp = input_namespace(X, "X")
+        X = input_to_numpy(X, "X") if xp is NUMPY else xp.detach(X)
+        X = check_sparse_indices(X)
         try:
             with np.errstate(all="ignore"):
                 return validate_data(
@@ -1050,24 +1069,24 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
     def _validate_both(self, X, y, reset):
         """Return X and y: labels, (n_samples,), or a ProbabilityTable."""
-        if not is_table(y):
-            return self._validate(X, given_to_numpy(y, "y"), reset)
-        X, table = self._validate(X, reset=reset), self._table(y, X)
+        if not is_soft_target(y):
+            return self._validate(X, input_to_numpy(y, "y"), reset)
+        X, table = self._validate(X, reset=reset), self._make_table(y, X)
         check_consistent_length(X, table.rows)
         return X, table
 
-    def _table(self, y, X=None):
+    def _make_table(self, y, X=None):
         """Return y, of several columns, as a ProbabilityTable, where X is."""
-        names, order, xp = None, None, namespace_given(y, "y")
+        names, order, xp = None, None, input_namespace(y, "y")
         if xp is NUMPY:
-            y = given_to_numpy(y, "y")
+            y = input_to_numpy(y, "y")
         if hasattr(y, "columns"):
             names, order = order_of_columns(y.columns)
         if not hasattr(y, "dtype") and not hasattr(y, "iloc"):  # nor array nor pandas
             y = np.asarray(y)
         try:  # of the kinds allowed the first is for indicators: they take enough room
             kinds = [xp.float32, xp.float64]
-            rows = check_array(xp.without_history(y), dtype=kinds, input_name="y")
+            rows = check_array(xp.detach(y), dtype=kinds, input_name="y")
         except ValueError as error:
             if "could not convert" not in str(error):
                 raise
@@ -1077,36 +1096,36 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             ) from error
         if order is not None and (order[1:] < order[:-1]).any():
             rows = rows[:, order]
-        here = xp if X is None else namespace(X)
-        if here is not xp:
-            rows = here.asarray(xp.to_numpy(rows))
+        target_xp = xp if X is None else namespace(X)
+        if target_xp is not xp:
+            rows = target_xp.asarray(xp.to_numpy(rows))
         return ProbabilityTable(rows, names)
 
-    def _take_classes(self, y, warm):
+    def _set_classes_from_y(self, y, is_warm):
         """Set `classes_` to those of y; a model to start from grows."""
         if not isinstance(y, ProbabilityTable):
             check_classification_targets(y)
             classes = np.unique(y)
-        elif warm and y.names is None and len(y.classes) == len(self.classes_):
+        elif is_warm and y.names is None and len(y.classes) == len(self.classes_):
             return
         else:
             classes = y.classes
-        if warm:
-            self._grow(classes)
+        if is_warm:
+            self._add_classes(classes)
         self.classes_ = classes
 
-    def _announce(self, classes, y, first):
+    def _set_classes_from_argument(self, classes, y, is_first):
         """Set `classes_` to the `classes` of partial_fit; a model that is there grows.
 
         Without them a first y that is a table names the classes.
         """
         table = isinstance(y, ProbabilityTable)
-        if first:
+        if is_first:
             check_first_call(self, y.classes if table and classes is None else classes)
         if classes is None or np.array_equal(classes, self.classes_):
             return
-        if not first:
-            self._grow(unique_labels(classes))
+        if not is_first:
+            self._add_classes(unique_labels(classes))
         if table and y.names is None and not np.array_equal(classes, self.classes_):
             raise ValueError(
                 f"classes={classes} are not sorted, but columns of y without names are "
@@ -1117,7 +1136,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
     def _encode(self, y):
         """Return class indices, (n_samples,), or probabilities of all `classes_`."""
         if isinstance(y, ProbabilityTable):
-            return y.over(self.classes_)
+            return y.align_to(self.classes_)
         if not np.isin(y, self.classes_).all():
             check_classification_targets(y)
             raise ValueError(
@@ -1128,43 +1147,55 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             )
         return np.searchsorted(self.classes_, y)
 
-    def _grow(self, classes):
+    def _add_classes(self, classes):
         """Give the model these classes, (n_classes,), sorted, in place of its own."""
-        known = self.classes_
-        if np.array_equal(known, classes):
+        known_classes = self.classes_
+        if np.array_equal(known_classes, classes):
             return
         if (
             len(classes) == 0
-            or isinstance(known[0], str) != isinstance(classes[0], str)
-            or not np.isin(known, classes).all()
+            or isinstance(known_classes[0], str) != isinstance(classes[0], str)
+            or not np.isin(known_classes, classes).all()
         ):
             raise ValueError(
-                f"The model knows the classes {known}, but {classes} are to take their "
+                f"The model knows the classes {known_classes}, but {classes} are to "
+                "take their "
                 "place. Classes can be added, not taken away: name the known ones too, "
                 "or start anew with a clone (or fit with warm_start=False)."
             )
-        places, n_classes = np.searchsorted(classes, known), len(classes)
+        positions, n_classes = np.searchsorted(classes, known_classes), len(classes)
 
-        def spread(array):
-            return spread_columns(array, places, n_classes)
+        def expand(array):
+            return expand_outputs(array, positions, n_classes)
 
         self.classes_ = classes
-        self.coef_, intercept = spread(_dense(self.coef_).T).T, spread(self.intercept_)
+        self.coef_, intercept = (
+            expand(_make_dense(self.coef_).T).T,
+            expand(self.intercept_),
+        )
         if self.fit_intercept:
             xp = namespace(intercept)
-            of_known, coef = (xp.to_numpy(x)[places] for x in (intercept, self.coef_))
+            known_intercept, coef = (
+                xp.to_numpy(x)[positions] for x in (intercept, self.coef_)
+            )
             # Zero but with L1, where rows of coef_ do not sum to zero.
-            usual = of_known.mean() + coef.mean(axis=0) @ self._moments["mean"]
-            usual -= math.log(self._seen["n_rows"] + 1)
-            is_new = np.isin(np.arange(n_classes), places, invert=True)
-            intercept = xp.where(xp.asarray(is_new), float(usual), intercept)
+            new_intercept = (
+                known_intercept.mean() + coef.mean(axis=0) @ self._moments["mean"]
+            )
+            new_intercept -= math.log(self._counts["n_rows"] + 1)
+            is_new = np.isin(np.arange(n_classes), positions, invert=True)
+            intercept = xp.where(xp.asarray(is_new), float(new_intercept), intercept)
         self.intercept_ = intercept
-        if self._lead is not None:
-            self._lead = tuple(map(spread, self._lead))
-        self._stream = spread_state(self._stream, self.t_, places, n_classes)
+        if self._iterate_minus_average is not None:
+            self._iterate_minus_average = tuple(
+                map(expand, self._iterate_minus_average)
+            )
+        self._solver_state = expand_state(
+            self._solver_state, self.t_, positions, n_classes
+        )
         class_count = np.zeros(n_classes)
-        class_count[places] = self._seen["class_count"]
-        self._seen = {**self._seen, "class_count": class_count}
+        class_count[positions] = self._counts["class_count"]
+        self._counts = {**self._counts, "class_count": class_count}
 
     def _class_weights(self, class_count):
         """Return the weight of each class, (n_classes,).
@@ -1230,7 +1261,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                 rows,
                 test_size=self.validation_fraction,
                 random_state=rng,
-                stratify=likeliest(y)[rows],
+                stratify=most_probable(y)[rows],
             )
         except ValueError:  # too few of a class to have some on both sides
             split = train_test_split(
@@ -1239,7 +1270,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         return np.sort(split[0]), np.sort(split[1])
 
     def _validation_rows(self, problem, X, y, sample_weight, class_weight):
-        """Return fit's validation data as `_validation` takes them.
+        """Return fit's validation data as `_make_validation` takes them.
 
         These are the rows of X, targets, weights, (n_val,), and the numbers of the rows
         that have weight; `class_weight` has the shape (n_classes,).
@@ -1260,26 +1291,26 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                     f"X_val is {namespace(X)}, X is {problem.data.xp}. Move X_val."
                 )
             y = self._encode(y)
-            weight = checked_weight(sample_weight, X)
+            weight = validate_sample_weight(sample_weight, X)
             weight = weight * weights_by_class(class_weight, y)
             if not weight.any():
                 raise ValueError("all weights are zero.")
         except ValueError as error:
             raise ValueError(f"The validation data cannot be used: {error}") from error
-        data = training_rows(X, problem.data.dtype, self.fit_intercept)
-        data.center_as(problem.data)
+        data = make_data(X, problem.data.dtype, self.fit_intercept)
+        data.copy_center(problem.data)
         return data, y, weight, np.flatnonzero(weight)
 
-    def _validation(self, problem, data, y, weight, rows):
+    def _make_validation(self, problem, data, y, weight, rows):
         """Return what watches those rows, an index array, while `problem` is solved.
 
         Of the rows of `data`, y are the targets and weight, (n_rows,), the weights.
         """
-        weight = weight * mean_one(len(rows), weight[rows].sum())
-        judge = replace(
+        weight = weight * unit_mean_factor(len(rows), weight[rows].sum())
+        validation_problem = replace(
             problem,
             data=data,
-            y=self._targets(data, y),
+            y=self._make_targets(data, y),
             sample_weight=data.xp.asarray(weight, data.dtype),
         )
         plateau = None
@@ -1287,26 +1318,26 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             plateau = Plateau(
                 self.tol or 0.0, int(self.n_iter_no_change), problem.floor
             )
-        return Validation(judge, rows, plateau)
+        return Validation(validation_problem, rows, plateau)
 
-    def _measure(self, data, weight, usual=None, known=None):
+    def _measure_moments(self, data, weight, fill_value=None, known_moments=None):
         """Return weights with outliers bounded, and the moments of the columns.
 
-        Textbook SGD bounds nothing. `known` are the moments of earlier rows.
+        Textbook SGD bounds nothing. `known_moments` are the moments of earlier rows.
         """
         if self._automatic:
-            return data.bounded_moments(weight, usual, known)
-        return weight, data.moments(weight, usual)
+            return data.bounded_moments(weight, fill_value, known_moments)
+        return weight, data.moments(weight, fill_value)
 
-    def _problem(self, data, y, weight, bounded_weight=None):
+    def _make_problem(self, data, y, weight, bounded_weight=None):
         """Return what there is to minimise over these rows; weights: as batches."""
-        center, *of_columns = center_and_scale(
+        center, *column_statistics = center_and_scale(
             Moments(**self._moments),
             self.fit_intercept,
             data.xp.numpy_dtype(data.dtype),
             may_center=self._automatic,
         )
-        data.center_at(center)
+        data.set_center(center)
         penalty = ElasticNet(
             self.alpha,
             self.l1_ratio,
@@ -1317,14 +1348,14 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         )
         loss = cross_entropy(len(self.classes_))
         if self.phm_order:
-            self._check_phm(data, (loss.n_columns, data.n_features))
-        of_columns = map(data.xp.asarray, of_columns)
-        targets = self._targets(data, y)
+            self._check_phm(data, (loss.n_outputs, data.n_features))
+        column_statistics = map(data.xp.asarray, column_statistics)
+        targets = self._make_targets(data, y)
         return Problem(
-            data, targets, weight, loss, penalty, *of_columns, bounded_weight
+            data, targets, weight, loss, penalty, *column_statistics, bounded_weight
         )
 
-    def _dtype(self, dtype, xp, moments):
+    def _choose_dtype(self, dtype, xp, moments):
         """Return the dtype of the model: that of X, or float64 for more digits.
 
         The raw prediction of a feature far from zero is a small difference of large
@@ -1333,9 +1364,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         if not self._automatic or dtype == xp.float64:
             return dtype
         variance = moments.squares / (moments.total or 1.0)
-        far = moments.mean**2 > _FAR**2 * variance
-        far &= variance > (0.01 * np.finfo(np.float32).eps * moments.mean) ** 2
-        return xp.float64 if far.any() else dtype
+        is_far = moments.mean**2 > _LARGEST_FLOAT32_MEAN**2 * variance
+        is_far &= variance > (0.01 * np.finfo(np.float32).eps * moments.mean) ** 2
+        return xp.float64 if is_far.any() else dtype
 
     def _is_as_good(self, problem, weights, rounded):
         """Return whether rounding the weights raises the objective by less than tol.
@@ -1343,9 +1374,11 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         With a smaller tol than float32 has digits for, by less than these allow.
         """
         rows = problem.data.index(np.arange(problem.data.n_samples))
-        before, after = (problem.objective(rows, w) for w in (weights, rounded))
+        objective, rounded_objective = (
+            problem.objective(rows, w) for w in (weights, rounded)
+        )
         tol = min(self.tol or 0.0, 1e-2) / 10 + 1e-6
-        return after - before <= tol * max(before, problem.floor)
+        return rounded_objective - objective <= tol * max(objective, problem.floor)
 
     def _check_phm(self, data, shape):
         """Want parameters and data with which Kronecker sums work and save weights."""
@@ -1354,7 +1387,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             KroneckerSums(int(self.phm_order), shape).n_parameters,
         )
         is_dense = data.xp is NUMPY and not sp.issparse(data.X)
-        for works, way_out in [
+        for is_met, way_out in [
             (
                 n_parameters < size,
                 f"but it saves nothing: coef_ has {size} weights, its factors would "
@@ -1364,25 +1397,29 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             (self.solver == "sgd", "but it is not convex. Use solver='sgd'."),
             (is_dense, "but it wants dense NumPy arrays. Convert X."),
         ]:
-            if not works:
+            if not is_met:
                 raise ValueError(f"phm_order={self.phm_order} was wanted, {way_out}")
 
-    def _targets(self, data, y):
+    def _make_targets(self, data, y):
         """Return what gives the targets of some rows when it is indexed with them."""
         n_classes = len(self.classes_)
-        return by_rows(y, self.label_smoothing, n_classes, data.dtype, data.xp)
+        return make_targets(y, self.label_smoothing, n_classes, data.dtype, data.xp)
 
-    def _run(self, epochs, learned, validation, callbacks):
+    def _train(self, epochs, make_attributes, validation, callbacks):
         """Train until a rule or a callback says so; return the model.
 
         `epochs` yields a solver with its model, the objective and whether that has
-        converged; `learned` makes a model attributes of a fitted estimator;
+        converged; `make_attributes` makes a model attributes of a fitted estimator;
         `validation` is None without rows to validate on.
         """
         self.loss_curve_ = []
-        for name in ("validation_loss_curve_", "best_validation_loss_", *OF_PHM):
+        for name in (
+            "validation_loss_curve_",
+            "best_validation_loss_",
+            *PHM_ATTRIBUTES,
+        ):
             vars(self).pop(name, None)
-        for solver, objective, converged in callbacks.announced(epochs, self.max_iter):
+        for solver, objective, converged in callbacks.announce(epochs, self.max_iter):
             self.loss_curve_.append(objective)
             done = converged
             line = f"epoch {len(self.loss_curve_)}: objective {objective:.6f}"
@@ -1391,18 +1428,18 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                 line += f", validation log-loss {validation.curve[-1]:.6f}"
             if self.verbose:
                 print(line)
-            stop = callbacks.end_epoch(partial(learned, solver.model))
+            stop = callbacks.end_epoch(partial(make_attributes, solver.model))
             if stop or (done and self.tol is not None):
                 break
         else:  # not `done`: with validation, a solver at its end is no failure
             if self.tol is not None and not converged:
                 self._warn_not_converged(solver.model.dtype)
-        of_zeros = math.log(len(self.classes_))
-        if not self._automatic and self.loss_curve_[-1] > of_zeros:
+        loss_at_zero = math.log(len(self.classes_))
+        if not self._automatic and self.loss_curve_[-1] > loss_at_zero:
             warnings.warn(
                 f"The objective came to {self.loss_curve_[-1]:.3g}; weights of zero "
-                f"have {of_zeros:.3g}. eta0={self.eta0} is too large for these data: "
-                "lower eta0, scale X, or use learning_rate='auto'.",
+                f"have {loss_at_zero:.3g}. eta0={self.eta0} is too large for these "
+                "data: lower eta0, scale X, or use learning_rate='auto'.",
                 ConvergenceWarning,
                 stacklevel=4,
             )
@@ -1412,27 +1449,27 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
     def _warn_not_converged(self, dtype):
         """Say what came before the stopping rule, and the way out."""
-        came_first = f"max_iter={self.max_iter} epochs were over"
+        cause = f"max_iter={self.max_iter} epochs were over"
         way_out = "Raise max_iter or tol, or pass tol=None to want just so many epochs."
         if len(self.loss_curve_) < self.max_iter:
-            came_first = f"no step lowered the objective in {dtype} any more"
+            cause = f"no step lowered the objective in {dtype} any more"
             way_out = "Raise tol, scale X, or pass X as float64."
         warnings.warn(
-            f"After {len(self.loss_curve_)} epochs {came_first}, before the stopping "
+            f"After {len(self.loss_curve_)} epochs {cause}, before the stopping "
             f"rule with tol={self.tol} was met. {way_out}",
             ConvergenceWarning,
             stacklevel=5,
         )
 
-    def _new_state(self, weights):
+    def _initial_state(self, weights):
         """Return a state at t = 0."""
         copied = namespace(weights).copy(weights) if self.average else weights
         return State(weights, copied)
 
-    def _model(self, problem):
-        """Return coef_ and intercept_ as weights, (n_weights, n_columns)."""
-        plain = problem.data.xp.without_history
-        coef, intercept = plain(_dense(self.coef_)), plain(self.intercept_)
+    def _model_weights(self, problem):
+        """Return coef_ and intercept_ as weights, (n_weights, n_outputs)."""
+        detach = problem.data.xp.detach
+        coef, intercept = detach(_make_dense(self.coef_)), detach(self.intercept_)
         return self._to_weights(problem, coef.T, intercept)
 
     def _to_weights(self, problem, coef, intercept):
@@ -1444,7 +1481,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         return weights
 
     def _from_weights(self, problem, weights):
-        """Return coef, (n_features, n_columns), and intercept of features as given."""
+        """Return coef, (n_features, n_outputs), and intercept of features as given."""
         xp = problem.data.xp
         coef = xp.copy(weights[: problem.data.n_features, :])
         if not self.fit_intercept:
@@ -1454,59 +1491,61 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             intercept = intercept - xp.sum(intercept, axis=0) / intercept.shape[0]
         return coef, intercept
 
-    def _learned(self, problem, state, model, rng, dtype=None):
+    def _to_attributes(self, problem, state, model, rng, dtype=None):
         """Return the attributes of the model, and what `partial_fit` needs to go on.
 
         The model has the `dtype`, if it is given and has digits enough, and else that
         of the problem.
         """
-        of_phm = {}
+        phm_attributes = {}
         if self.phm_order:
             order, n_features = int(self.phm_order), problem.data.n_features
-            model, of_phm = as_sum(order, problem.penalty.sums, model, n_features)
+            model, phm_attributes = project_weights(
+                order, problem.penalty.sums, model, n_features
+            )
         coef, intercept = self._from_weights(problem, model)
         if dtype is not None and dtype != coef.dtype:
             xp = problem.data.xp
             rounded = [xp.astype(a, dtype) for a in (coef, intercept)]
             if self._is_as_good(problem, model, self._to_weights(problem, *rounded)):
                 coef, intercept = rounded
-        stream = vars(state).copy()
-        del stream["weights"], stream["average"], stream["t"]
+        solver_state = vars(state).copy()
+        del solver_state["weights"], solver_state["average"], solver_state["t"]
         # How far the last iterate is ahead of the average, so that `coef_` alone says
         # where training goes on, also after someone has edited it.
-        lead = None
+        difference = None
         if state.average is not state.weights:
-            lead = self._from_weights(problem, state.weights - state.average)
+            difference = self._from_weights(problem, state.weights - state.average)
         return {
             "coef_": coef.T,
             "intercept_": intercept,
             "t_": state.t,
-            "_stream": stream,
-            "_lead": lead,
+            "_solver_state": solver_state,
+            "_iterate_minus_average": difference,
             "_rng": rng,
-            **of_phm,
+            **phm_attributes,
         }
 
-    def _restore(self, problem):
+    def _from_attributes(self, problem):
         """Return the state in which the last call left the solver."""
-        state = self._new_state(self._model(problem))
-        if self.average and self._lead is not None:
-            state.weights += self._to_weights(problem, *self._lead)
-        vars(state).update(self._stream, t=self.t_)
+        state = self._initial_state(self._model_weights(problem))
+        if self.average and self._iterate_minus_average is not None:
+            state.weights += self._to_weights(problem, *self._iterate_minus_average)
+        vars(state).update(self._solver_state, t=self.t_)
         return state
 
     def _check_namespace(self, method, X):
         """Want X, validated, where the weights of the model are."""
-        theirs, ours = namespace(X), namespace(self.coef_)
-        if theirs is not ours:
+        input_xp, model_xp = namespace(X), namespace(self.coef_)
+        if input_xp is not model_xp:
             raise ValueError(
                 f"X passed to {type(self).__name__}.{method}() must use the same "
-                f"namespace and the same device as X in fit: the model is {ours}, X "
-                f"is {theirs}. Move X, or fit the model there. (Without scikit-learn's "
-                "array_api_dispatch all X are taken as NumPy's.)"
+                f"namespace and the same device as X in fit: the model is {model_xp}, "
+                f"X is {input_xp}. Move X, or fit the model there. (Without "
+                "scikit-learn's array_api_dispatch all X are taken as NumPy's.)"
             )
 
-    def _for_each_part(self, method, X, transform, y=None):
+    def _predict_in_chunks(self, method, X, transform, y=None):
         """Return transform(loss, raw predictions, targets), a part of rows at a time.
 
         Nothing of the size of X is copied, and integers are cast a part at a time.
@@ -1519,20 +1558,20 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             X, y = self._validate_both(X, y, reset=False)
         self._check_namespace(method, X)
         xp = namespace(X)
-        coef, intercept = map(xp.without_history, (self.coef_.T, self.intercept_))
+        coef, intercept = map(xp.detach, (self.coef_.T, self.intercept_))
         n_classes = len(self.classes_)
         if y is not None:
-            y = by_rows(self._encode(y), 0.0, n_classes, coef.dtype, xp)
+            y = make_targets(self._encode(y), 0.0, n_classes, coef.dtype, xp)
         loss, product = cross_entropy(n_classes), xp.matmul
         if sp.issparse(X) or sp.issparse(coef):
             product = partial(safe_sparse_dot, dense_output=True)
         width = 4 * coef.shape[1]
         if X.dtype != coef.dtype:  # then a part of X is copied
             width = max(width, X.shape[1])
-        size = max(1, _PREDICTED_PARTS * xp.part_size // width)
+        size = max(1, _PREDICTION_CHUNKS * xp.matmul_chunk_size // width)
         largest = float(xp.finfo(coef.dtype).max) / 2  # two may be subtracted
         result = None
-        for part in parts(slice(0, X.shape[0]), size):
+        for part in chunks(slice(0, X.shape[0]), size):
             with np.errstate(all="ignore"):
                 raw = product(xp.astype(X[part, :], coef.dtype), coef)
                 raw += intercept
@@ -1547,7 +1586,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                     )
                 transformed = transform(loss, raw, None if y is None else y[part])
             if transformed.shape[0] == X.shape[0]:
-                return xp.by_row(transformed)
+                return xp.row_major(transformed)
             if result is None:
                 shape = (X.shape[0], *transformed.shape[1:])
                 result = xp.empty(shape, transformed.dtype)
@@ -1555,40 +1594,11 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         return result
 
 
-def checked_weight(sample_weight, X):
-    """Return the weights of the rows of X, a new NumPy array of float64."""
-    sample_weight = given_to_numpy(sample_weight, "sample_weight")
-    sample_weight = check_sample_weight(sample_weight, X.shape[0])
-    _check_total(sample_weight.sum(), np.finfo(float).max)
-    return sample_weight
-
-
-def _check_total(total, largest):
-    """Want weights whose sum is at most that."""
-    if not total <= largest:
-        raise ValueError(
-            f"sample_weight (times class_weight) has the sum {total:.3g}, where at "
-            f"most {largest:.1g} is wanted. Divide sample_weight by a constant."
-        )
-
-
-def mean_one(n_rows, total):
-    """Return the factor that gives so many weights of that sum the mean one."""
-    _check_total(total, np.finfo(float).max)
-    factor = n_rows / float(total)
-    if factor == math.inf:
-        raise ValueError(
-            f"sample_weight (times class_weight) has the sum {total:.3g}, which is too "
-            "small to divide by. Multiply sample_weight by a constant."
-        )
-    return factor
-
-
-def _converted(value, converter):
+def _convert(value, converter):
     """Return the value, converted if it is an array."""
     is_array = value is not None and not isinstance(value, str | Real)
     return converter(value) if is_array else value
 
 
-def _dense(coef):
+def _make_dense(coef):
     return coef.toarray() if sp.issparse(coef) else coef

@@ -15,7 +15,7 @@ largest n singular values.
 
 import numpy as np
 
-OF_PHM = ("phm_A_", "phm_S_", "phm_permutation_", "n_parameters_")
+PHM_ATTRIBUTES = ("phm_A_", "phm_S_", "phm_permutation_", "n_parameters_")
 
 
 class KroneckerSums:
@@ -43,7 +43,7 @@ class KroneckerSums:
 
     def nearest(self, coef):
         """Return the nearest sum to coef."""
-        return self.joined(*self.factors(coef))
+        return self.join(*self.factors(coef))
 
     def factors(self, coef):
         """Return A, (order, order, order), and S, (order, height, width), of that."""
@@ -60,28 +60,28 @@ class KroneckerSums:
         A[: len(root)], S[: len(root)] = root * left.T[:n], root * right[:n]
         return A.reshape(n, n, n), S.reshape(n, self._height, self._width)
 
-    def joined(self, A, S):
+    def join(self, A, S):
         """Return coef = sum_i A_i kron S_i, with its features in their own order."""
         n = self.order
-        self._filling = self._joined(A.reshape(n, n * n).T @ S.reshape(n, -1))
-        return self._cropped(self._filling)
+        self._filling = self._join_blocks(A.reshape(n, n * n).T @ S.reshape(n, -1))
+        return self._crop(self._filling)
 
     def _blocks(self, coef):
         """Return the blocks of coef as rows, (order^2, height * width)."""
         n, height, width = self.order, self._height, self._width
         padded = self._filling.astype(coef.dtype)
-        self._cropped(padded)[...] = coef
+        self._crop(padded)[...] = coef
         cut = padded[:, self.permutation].reshape(n, height, n, width)
         return cut.transpose(0, 2, 1, 3).reshape(n * n, height * width)
 
-    def _joined(self, blocks):
+    def _join_blocks(self, blocks):
         n, height, width = self.order, self._height, self._width
         cut = blocks.reshape(n, n, height, width).transpose(0, 2, 1, 3)
         padded = np.empty((n * height, n * width), blocks.dtype)
         padded[:, self.permutation] = cut.reshape(n * height, n * width)
         return padded
 
-    def _cropped(self, padded):
+    def _crop(self, padded):
         return padded[: self.shape[0], : self.shape[1]]
 
 
@@ -92,13 +92,13 @@ def better_cut(order: int, coef) -> KroneckerSums:
     to the blocks in turn: neighbours, which resemble each other in images, then have
     the same place in different blocks.
     """
-    in_rows = KroneckerSums(order, coef.shape)
-    in_turn = in_rows.permutation.reshape(-1, order).T.ravel()
-    cuts = [KroneckerSums(order, coef.shape, in_turn), in_rows]
+    contiguous = KroneckerSums(order, coef.shape)
+    interleaved = contiguous.permutation.reshape(-1, order).T.ravel()
+    cuts = [KroneckerSums(order, coef.shape, interleaved), contiguous]
     return min(cuts, key=lambda cut: np.square(coef - cut.nearest(coef)).sum())
 
 
-def as_sum(order: int, sums, weights, n_features: int):
+def project_weights(order: int, sums, weights, n_features: int):
     """Return the nearest weights that are a sum, and the attributes that tell it.
 
     `sums` are those to choose from, None to choose the better cut.
@@ -107,9 +107,9 @@ def as_sum(order: int, sums, weights, n_features: int):
     sums = sums or better_cut(order, coef)
     A, S = sums.factors(coef)
     weights = weights.copy()
-    weights[:n_features] = sums.joined(A, S).T
+    weights[:n_features] = sums.join(A, S).T
     values = A, S, sums.permutation, A.size + S.size
-    return weights, dict(zip(OF_PHM, values, strict=True))
+    return weights, dict(zip(PHM_ATTRIBUTES, values, strict=True))
 
 
 def fitted_sums(estimator, shape):
@@ -122,7 +122,7 @@ def fitted_sums(estimator, shape):
         return None
     sums = KroneckerSums(len(A), shape, estimator.phm_permutation_)
     if estimator.phm_S_.size * len(A) == sums._filling.size:  # else classes have come
-        sums.joined(A, estimator.phm_S_)
+        sums.join(A, estimator.phm_S_)
     return sums
 
 
@@ -132,4 +132,4 @@ def is_sum(estimator) -> bool:
     if A is None or not isinstance(coef, np.ndarray):
         return False
     sums = KroneckerSums(len(A), coef.shape, estimator.phm_permutation_)
-    return np.array_equal(sums.joined(A, estimator.phm_S_), coef)
+    return np.array_equal(sums.join(A, estimator.phm_S_), coef)

@@ -1,7 +1,7 @@
 """Cross-entropy as a function of the raw predictions, and of nothing else.
 
 Two classes are one column and a sigmoid, more are one column a class and a softmax.
-`cross_entropy` decides which; whoever uses the result sees arrays with `n_columns`
+`cross_entropy` decides which; whoever uses the result sees arrays with `n_outputs`
 columns and needs not ask.
 
 Targets `y` are class indices, (n_samples,), or the probabilities of all classes,
@@ -27,8 +27,8 @@ class SoftmaxCrossEntropy:
     """
 
     def __init__(self, n_classes: int) -> None:
-        self.n_columns = n_classes
-        self.loss_of_ignorance = math.log(n_classes)
+        self.n_outputs = n_classes
+        self.loss_at_zero = math.log(n_classes)
 
     def loss_gradient(self, raw_prediction, y, sample_weight):
         """Return the weighted sum of losses and its gradient; overwrites its input.
@@ -36,33 +36,33 @@ class SoftmaxCrossEntropy:
         The caller has scaled `sample_weight`, shape (n_samples,).
         """
         xp = namespace(raw_prediction)
-        raw = xp.by_column(raw_prediction)
+        raw = xp.column_major(raw_prediction)
         raw -= xp.max(raw, axis=1)[:, None]
-        raw_true = _under(xp, y, raw)
+        raw_true = _target_prediction(xp, y, raw)
         normaliser = _exponentiate(xp, raw)
         raw *= (sample_weight / normaliser)[:, None]
         if y.ndim == 1:
-            xp.add_at(raw, y, -sample_weight)
+            xp.add_to_label(raw, y, -sample_weight)
         else:
-            raw -= xp.by_column(y) * sample_weight[:, None]
+            raw -= xp.column_major(y) * sample_weight[:, None]
         return xp.weighted_sum(xp.log(normaliser) - raw_true, sample_weight), raw
 
     def losses(self, raw_prediction, y):
         """Return the loss of each row, (n_samples,); overwrites `raw_prediction`."""
         xp = namespace(raw_prediction)
-        raw = xp.by_column(raw_prediction)
+        raw = xp.column_major(raw_prediction)
         raw -= xp.max(raw, axis=1)[:, None]
-        raw_true = _under(xp, y, raw)
+        raw_true = _target_prediction(xp, y, raw)
         return xp.log(_exponentiate(xp, raw)) - raw_true
 
     def loss(self, raw_prediction, y, sample_weight):
         """Return the weighted sum of losses; overwrites `raw_prediction`."""
-        return _loss(self, raw_prediction, y, sample_weight)
+        return _weighted_loss(self, raw_prediction, y, sample_weight)
 
     def proba(self, raw_prediction):
         """Return softmax(raw_prediction); overwrites its input."""
         xp = namespace(raw_prediction)
-        raw = xp.by_column(raw_prediction)
+        raw = xp.column_major(raw_prediction)
         raw -= xp.max(raw, axis=1)[:, None]
         raw /= _exponentiate(xp, raw)[:, None]
         return raw
@@ -79,13 +79,13 @@ class SoftmaxCrossEntropy:
         """Return the logarithm of the probability of each class."""
         return namespace(raw_prediction).log_softmax(raw_prediction)
 
-    def curvature(self, proba):
+    def mean_curvature(self, proba):
         """Return each row's mean eigenvalue of the Hessian diag(p) - p p'.
 
         It has rank n_classes - 1 and the trace 1 - sum(p^2).
         """
         squares = namespace(proba).row_dots(proba, proba)
-        return (1 - squares) / (self.n_columns - 1)
+        return (1 - squares) / (self.n_outputs - 1)
 
     def hessian_product(self, proba, direction):
         """Return (diag(p) - p p') direction for each row; overwrites `direction`."""
@@ -100,9 +100,9 @@ class SoftmaxCrossEntropy:
         of a class sum to zero, as p (1 - p) does not to its last digits.
         """
         xp, width = namespace(proba), S.shape[1]
-        size = self.n_columns * width
+        size = self.n_outputs * width
         hessian = xp.zeros((size, size), S.dtype)
-        blocks = [slice(k * width, (k + 1) * width) for k in range(self.n_columns)]
+        blocks = [slice(k * width, (k + 1) * width) for k in range(self.n_outputs)]
         for k, first in enumerate(blocks):
             weighted = S * (sample_weight * proba[:, k])[:, None]
             for j, second in enumerate(blocks[:k]):
@@ -122,7 +122,7 @@ class SoftmaxCrossEntropy:
         Overwrites its input.
         """
         xp = namespace(raw_prediction)
-        new_raw, change = raw_prediction + change, xp.by_column(change)
+        new_raw, change = raw_prediction + change, xp.column_major(change)
         proba = self.proba(raw_prediction)
         change -= xp.row_dots(proba, change)[:, None]
         infeasible = ((change < -1) & (proba > 0)) | (change > LARGEST_CHANGE)
@@ -146,8 +146,8 @@ class SigmoidCrossEntropy:
     Of targets that are probabilities, the mean under them.
     """
 
-    n_columns = 1
-    loss_of_ignorance = math.log(2)
+    n_outputs = 1
+    loss_at_zero = math.log(2)
 
     def loss_gradient(self, raw_prediction, y, sample_weight):
         """Return the weighted sum of losses and its gradient; overwrites its input."""
@@ -171,12 +171,12 @@ class SigmoidCrossEntropy:
         if y.ndim == 1:
             sign = xp.astype(2 * y - 1, odds.dtype)
             return _softplus_expit(xp, odds * sign)[0]
-        of_first, of_second = (_softplus_expit(xp, m)[0] for m in (-odds, odds))
-        return y[:, 0] * of_first + y[:, 1] * of_second
+        first_losses, second_losses = (_softplus_expit(xp, m)[0] for m in (-odds, odds))
+        return y[:, 0] * first_losses + y[:, 1] * second_losses
 
     def loss(self, raw_prediction, y, sample_weight):
         """Return the weighted sum of losses."""
-        return _loss(self, raw_prediction, y, sample_weight)
+        return _weighted_loss(self, raw_prediction, y, sample_weight)
 
     def proba(self, raw_prediction):
         """Return the probability of the second class, shape (n_samples, 1)."""
@@ -204,7 +204,7 @@ class SigmoidCrossEntropy:
         margins = -raw_prediction, raw_prediction
         return -xp.concat([_softplus_expit(xp, m)[0] for m in margins], axis=1)
 
-    def curvature(self, proba):
+    def mean_curvature(self, proba):
         """Return each row's second derivative p (1 - p)."""
         return proba[:, 0] * (1 - proba[:, 0])
 
@@ -239,7 +239,7 @@ class SigmoidCrossEntropy:
         return divergence[:, 0], rest
 
 
-def _loss(loss, raw_prediction, y, sample_weight):
+def _weighted_loss(loss, raw_prediction, y, sample_weight):
     losses = loss.losses(raw_prediction, y)
     return namespace(losses).weighted_sum(losses, sample_weight)
 
@@ -253,11 +253,11 @@ def _divergence(xp, excess):
     return xp.where(excess < safe, 1.0, (1 + safe) * xp.log1p(safe) - safe)
 
 
-def _under(xp, y, raw):
+def _target_prediction(xp, y, raw):
     """Return the raw prediction of each row's class, or its mean under y's row."""
     if y.ndim == 1:
-        return xp.at(raw, y)
-    return xp.row_dots(xp.by_column(y), raw)
+        return xp.take_label(raw, y)
+    return xp.row_dots(xp.column_major(y), raw)
 
 
 def _exponentiate(xp, raw):

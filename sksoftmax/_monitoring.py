@@ -2,7 +2,8 @@
 
 import math
 
-from sksoftmax._solver import Plateau, Problem
+from sksoftmax._problem import Problem
+from sksoftmax._solvers.plateau import Plateau
 
 
 class Validation:
@@ -27,7 +28,7 @@ class Validation:
             return converged
         if improved:
             self.best_model = self._problem.data.xp.copy(model)
-        return self._plateau.reached(loss, solver.slowness)
+        return self._plateau.reached(loss, solver.steps_per_epoch)
 
 
 class Callbacks:
@@ -42,16 +43,16 @@ class Callbacks:
         if not getattr(estimator, "_skl_callbacks", None):
             return
         weight = None if sample_weight is None else {"sample_weight": sample_weight}
-        self._about = {"estimator": estimator, "X": X, "y": y, "metadata": weight}
+        self._task_data = {"estimator": estimator, "X": X, "y": y, "metadata": weight}
         self._fit = estimator._init_callback_context(max_subtasks=estimator.max_iter)
-        self._fit.call_on_fit_task_begin(**self._about)
+        self._fit.call_on_fit_task_begin(**self._task_data)
 
-    def announced(self, epochs, max_iter: int):
+    def announce(self, epochs, max_iter: int):
         """Yield at most so many of the epochs, each begun before it is computed."""
         for _ in range(max_iter):
             if self._fit is not None:
                 self._epoch = self._fit.subcontext(task_name="epoch")
-                self._epoch.call_on_fit_task_begin(**self._about)
+                self._epoch.call_on_fit_task_begin(**self._task_data)
             epoch = next(epochs, None)
             if epoch is None:
                 self.end_epoch()
@@ -70,5 +71,5 @@ class Callbacks:
         if task is None:
             return False
         return task.call_on_fit_task_end(
-            **self._about, reconstruction_attributes=fitted
+            **self._task_data, reconstruction_attributes=fitted
         )

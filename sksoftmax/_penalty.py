@@ -4,14 +4,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sksoftmax._arrays import NUMPY, namespace
-from sksoftmax._batches import pick
+from sksoftmax._arrays import NUMPY, namespace, take
 
 
 class ElasticNet:
     """alpha * ((1 - l1_ratio) / 2 * ||coef||_2^2 + l1_ratio * ||coef||_1).
 
-    For weights of shape (n_weights, n_columns). The strengths `l2` and `l1` have the
+    For weights of shape (n_weights, n_outputs). The strengths `l2` and `l1` have the
     shape (n_weights, 1): the row of the intercept has none.
     """
 
@@ -32,34 +31,36 @@ class ElasticNet:
         self.makes_zeros = bool(l1.any())
         self.sums, self._n_features = None, n_features  # KroneckerSums to stay among
 
-    def value(self, weights, rows=slice(None)):
+    def value(self, weights, active=slice(None)):
         """Return the penalty of those rows of the weights, a number on their device."""
         xp = namespace(weights)
-        of_rows = pick(self.l2, rows)[:, 0] * xp.row_dots(weights, weights) / 2
+        row_values = take(self.l2, active)[:, 0] * xp.row_dots(weights, weights) / 2
         if self.makes_zeros:
-            of_rows += pick(self.l1, rows)[:, 0] * xp.sum(xp.abs(weights), axis=1)
-        return xp.total(of_rows)
+            row_values += take(self.l1, active)[:, 0] * xp.sum(xp.abs(weights), axis=1)
+        return xp.total(row_values)
 
-    def gradient(self, weights, rows=slice(None)):
+    def gradient(self, weights, active=slice(None)):
         """Return the gradient of the smooth part at those rows of the weights."""
-        return pick(self.l2, rows) * weights
+        return take(self.l2, active) * weights
 
-    def pseudo_gradient(self, weights, grad, rows=slice(None)):
+    def pseudo_gradient(self, weights, grad, active=slice(None)):
         """Return the shortest subgradient, given the gradient of all that is smooth.
 
         It is zero at the optimum. Without l1 it is `grad` itself.
         """
         if not self.makes_zeros:
             return grad
-        xp, l1 = namespace(weights), pick(self.l1, rows)
+        xp, l1 = namespace(weights), take(self.l1, active)
         return xp.where(
             weights == 0, soft_threshold(grad, l1), grad + l1 * xp.sign(weights)
         )
 
-    def soften(self, weights, step_size: float, rows=slice(None)) -> None:
+    def soft_threshold_weights(
+        self, weights, step_size: float, active=slice(None)
+    ) -> None:
         """Take a proximal step on l1 alone in those rows of the weights, in place."""
         if self.makes_zeros:
-            weights[...] = soft_threshold(weights, step_size * pick(self.l1, rows))
+            weights[...] = soft_threshold(weights, step_size * take(self.l1, active))
 
     def constrain(self, weights) -> None:
         """Move all weights, in place, to the nearest that are allowed."""
@@ -92,30 +93,32 @@ class Shrinkage(NamedTuple):
     threshold: np.ndarray  # (n_weights, 1)
     makes_zeros: bool
 
-    def repeat(self, weights, times, columns=slice(None), drift=None) -> None:
+    def repeat(self, weights, times, active=slice(None), displacement=None) -> None:
         """Apply it so many times to the weights of those columns, in place.
 
         `times`: NumPy integers of shape (n_weights,), or (1,) for all alike. With
-        `drift`, of the shape of `weights`, the map is
+        `displacement`, of the shape of `weights`, the map is
         w <- soft(factor * w - drift, threshold).
         """
-        xp, log_factor = namespace(weights), pick(self.log_factor, columns)
+        xp, log_factor = namespace(weights), take(self.log_factor, active)
         if len(times) == 1:  # no array needs to be moved to the weights
             times = float(times[0])
         else:
             times = xp.asarray(times[:, None], weights.dtype)
         if not self.makes_zeros:
             weights *= xp.exp(times * log_factor)
-            if drift is not None:
-                weights -= drift * _geometric(xp, times, log_factor)
+            if displacement is not None:
+                weights -= displacement * _geometric(xp, times, log_factor)
             return
-        threshold = pick(self.threshold, columns)
-        if drift is None:
+        threshold = take(self.threshold, active)
+        if displacement is None:
             weights *= xp.exp(times * log_factor)
             threshold = threshold * _geometric(xp, times, log_factor)
             weights[...] = soft_threshold(weights, threshold)
         else:
-            weights[...] = _drifted(xp, weights, times, log_factor, threshold, drift)
+            weights[...] = _repeat_with_displacement(
+                xp, weights, times, log_factor, threshold, displacement
+            )
 
 
 def soft_threshold(values, threshold):
@@ -129,31 +132,33 @@ def _geometric(xp, times, log_factor):
     return xp.where(log_factor == 0, times, xp.expm1(times * log_factor) / small)
 
 
-def _drifted(xp, weights, times, log_factor, threshold, drift):
+def _repeat_with_displacement(xp, weights, times, log_factor, threshold, displacement):
     """Return weights after so many times w <- soft(factor * w - drift, threshold).
 
     Until a weight reaches zero its size falls by drift and threshold together, there it
     takes one step of another kind, and beyond it goes on against the threshold.
     """
-    sign = xp.where(weights == 0, -xp.sign(drift), xp.sign(weights))
-    size, drift = xp.abs(weights), sign * drift
-    fall = drift + threshold  # of size, in each step before zero
-    falls = fall > 0
+    sign = xp.where(weights == 0, -xp.sign(displacement), xp.sign(weights))
+    size, displacement = xp.abs(weights), sign * displacement
+    decrease = displacement + threshold  # of size, in each step before zero
+    decreases = decrease > 0
     limit = xp.where(log_factor == 0, 1.0, -xp.expm1(log_factor))
-    share = size * limit / xp.where(falls, fall, 1.0)
+    share = size * limit / xp.where(decreases, decrease, 1.0)
     steps = xp.where(
         log_factor == 0,
         share,
         xp.log1p(share) / xp.where(log_factor == 0, 1.0, -log_factor),
     )
-    first = xp.where(falls, xp.clip(xp.ceil(steps) - 1, 0.0, times), times)
-    fallen = xp.exp(first * log_factor) * size - fall * _geometric(
-        xp, first, log_factor
+    n_before_zero = xp.where(decreases, xp.clip(xp.ceil(steps) - 1, 0.0, times), times)
+    size_at_zero = xp.exp(n_before_zero * log_factor) * size - decrease * _geometric(
+        xp, n_before_zero, log_factor
     )
-    at_zero = xp.exp(log_factor) * xp.maximum(fallen, 0.0) - drift
-    beyond = xp.maximum(-soft_threshold(at_zero, threshold), 0.0)
-    rest = xp.maximum(times - first - 1, 0.0)
-    beyond = xp.exp(rest * log_factor) * beyond + xp.maximum(
-        drift - threshold, 0.0
-    ) * _geometric(xp, rest, log_factor)
-    return sign * xp.where(first < times, -beyond, fallen)
+    value_at_zero = xp.exp(log_factor) * xp.maximum(size_at_zero, 0.0) - displacement
+    size_beyond_zero = xp.maximum(-soft_threshold(value_at_zero, threshold), 0.0)
+    n_after_zero = xp.maximum(times - n_before_zero - 1, 0.0)
+    size_beyond_zero = xp.exp(
+        n_after_zero * log_factor
+    ) * size_beyond_zero + xp.maximum(displacement - threshold, 0.0) * _geometric(
+        xp, n_after_zero, log_factor
+    )
+    return sign * xp.where(n_before_zero < times, -size_beyond_zero, size_at_zero)

@@ -15,65 +15,12 @@ import math
 import numpy as np
 
 from sksoftmax import _l1_model as l1_model
-from sksoftmax._arrays import namespace
-from sksoftmax._batches import count, parts, pick
+from sksoftmax._arrays import chunks, count_rows, namespace, take
 
 _GRAM_ROWS = 2048  # rows of S at a time
 # Shares of the diagonal that are added to it for steps on all rows: Cholesky's need,
 # by the bits of a number, and that of a matrix measured on a sample of the rows.
 SMALL_DAMPING, SAMPLED_DAMPING = {64: 1e-10, 32: 1e-4}, 1e-10
-# Squared correlation of a column with the intercept from which it counts.
-_CORRELATED = 1e-3
-
-
-def center_and_scale(moments, fit_intercept: bool, dtype, may_center: bool = True):
-    """Return the columns' centers, scales, and, centered, mean squares and means.
-
-    They are NumPy's, of the shapes (n_features,), zero where a column is not centered,
-    and (n_weights, 1) thrice. The mean squares are those of the scaled columns.
-
-    A scale is the root mean square of the column's entries that are not zero. Zero is
-    the usual value, where the column has one: the background of images keeps its
-    meaning when it is not stored as zero. Of the other columns only those far from
-    zero, |mean| > 2 std, are centered, at their mean: with an intercept that changes no
-    model, but a common offset would hide all else, while centering all columns would
-    make every entry of a sparse one count. Constant columns get the scale of their
-    value.
-    """
-    mean, total = moments.mean, moments.total or 1.0
-    variance = moments.squares / total
-    center = np.where(mean**2 > 4 * variance, mean, 0.0)
-    # In a stream what was usual once may be so no longer.
-    usual = (moments.usual != 0) & (moments.unusual < total / 2)
-    center = np.where(usual, moments.usual, center)
-    center *= fit_intercept and may_center
-    constant = np.sqrt(variance) <= 4 * np.finfo(dtype).eps * np.abs(mean)
-    constant |= usual & (moments.unusual <= 1e-12 * total)
-    square = np.where(constant & (center != 0), 0, variance + (mean - center) ** 2)
-    coverage = np.where(center == moments.usual, moments.unusual / total, 1.0)
-    coverage[square == 0] = 1.0
-    scale = np.sqrt(square / np.maximum(coverage, np.finfo(dtype).tiny))
-    scale = np.where(constant & (center != 0), np.abs(mean), scale)
-    # Within these bounds the square of a scale is far from over- and underflow.
-    finfo = np.finfo(dtype)
-    smallest, largest = 1e3 * np.sqrt(finfo.tiny), 1e-3 * np.sqrt(finfo.max)
-    too_large = ~(scale <= largest)
-    if too_large.any():
-        column = int(np.argmax(too_large))
-        found = f"is {scale[column]:.2g}" if np.isfinite(scale[column]) else "overflows"
-        raise ValueError(
-            f"X holds values too large to train on in {finfo.dtype}: the root mean "
-            f"square of feature {column} {found}, where at most {largest:.1g} is "
-            "wanted. Divide the feature by a constant or scale X, for example with "
-            "StandardScaler" + (", or pass X as float64." if finfo.bits < 64 else ".")
-        )
-    scale = np.where(scale == 0, 1, np.maximum(scale, smallest))
-    offset = np.where((mean - center) ** 2 > _CORRELATED * square, mean - center, 0)
-    scale, mean_square, offset = (
-        np.append(column, np.full(int(fit_intercept), at_end))[:, None].astype(dtype)
-        for column, at_end in ((scale, 1), (square / scale**2, 1), (offset, 0))
-    )
-    return center.astype(dtype), scale, mean_square, offset
 
 
 class Gram:
@@ -83,42 +30,42 @@ class Gram:
     lazy = False  # every step moves every weight
     # Updates; the curvature changes fast at first and hardly at all later.
     refresh_times = frozenset([0] + [16 * 8**k for k in range(16)])
-    rho = 3.0  # its rows are sampled, and it is as noisy as a minibatch's gradient
+    damping = 3.0  # its rows are sampled, and it is as noisy as a minibatch's gradient
 
     def __init__(self, inverse, scale) -> None:
         self.inverse, self._scale = inverse, scale
 
     @staticmethod
-    def invert(curvature, ridge):
+    def invert(hessian, ridge):
         """Return (K + diag(ridge))^-1, shape (n_weights, n_weights)."""
-        xp = namespace(curvature)
-        return xp.inverse(xp.add_to_diagonal(curvature, ridge))
+        xp = namespace(hessian)
+        return xp.inverse(xp.add_to_diagonal(hessian, ridge))
 
     @staticmethod
-    def trace(curvature) -> float:
-        return namespace(curvature).trace(curvature)
+    def trace(hessian) -> float:
+        return namespace(hessian).trace(hessian)
 
     @classmethod
-    def build(cls, problem, curvature, is_sample: bool, columns=slice(None)):
+    def build(cls, problem, hessian, is_sample: bool, active=slice(None)):
         """Return the preconditioner for steps on all rows, which have no noise.
 
         Entries of the diagonal that the rows of a sample have missed are made up for
         from the moments of all rows.
         """
-        xp = namespace(curvature)
-        diagonal = xp.astype(xp.diagonal(curvature), xp.float64)
-        mean_square = xp.astype(problem.coverage[:, 0], xp.float64)
-        added = SMALL_DAMPING[xp.finfo(curvature.dtype).bits] * diagonal
+        xp = namespace(hessian)
+        diagonal = xp.astype(xp.diagonal(hessian), xp.float64)
+        mean_square = xp.astype(problem.mean_square[:, 0], xp.float64)
+        added = SMALL_DAMPING[xp.finfo(hessian.dtype).bits] * diagonal
         if is_sample:
             ratio = float(xp.total(diagonal)) / float(xp.total(mean_square))
             missed = xp.maximum(ratio * mean_square - diagonal, 0.0)
             added = added + missed + SAMPLED_DAMPING * diagonal
         added = xp.where(diagonal + added > 0, added, 1.0)
-        diagonal = xp.astype(xp.where(diagonal > 0, diagonal, 1.0), curvature.dtype)
-        added = xp.astype(added, curvature.dtype) + ridge(
+        diagonal = xp.astype(xp.where(diagonal > 0, diagonal, 1.0), hessian.dtype)
+        added = xp.astype(added, hessian.dtype) + ridge(
             0.0, problem.scale, problem.penalty.l2, 0.0
         )
-        matrix = xp.add_to_diagonal(curvature, added)
+        matrix = xp.add_to_diagonal(hessian, added)
         return cls(_damped_inverse(matrix, diagonal), problem.scale)
 
     @staticmethod
@@ -127,7 +74,7 @@ class Gram:
         return data.n_weights * (n_rows * (data.n_weights + 40) + data.n_weights**2)
 
     @staticmethod
-    def rows_wanted(n_weights: int) -> int:
+    def sample_size(n_weights: int) -> int:
         """Return how many rows to measure the curvature on."""
         return max(2048, 2 * n_weights)
 
@@ -135,20 +82,20 @@ class Gram:
     def measure(problem, rows, weights):
         """Return K of those rows at those weights."""
         loss, data, scale = problem.loss, problem.data, problem.scale
-        xp, scaled_weights, n_rows = data.xp, scale * weights, count(rows)
-        curvature = xp.zeros((data.n_weights, data.n_weights), data.dtype)
-        for part in parts(rows, _GRAM_ROWS):
+        xp, scaled_weights, n_rows = data.xp, scale * weights, count_rows(rows)
+        hessian = xp.zeros((data.n_weights, data.n_weights), data.dtype)
+        for part in chunks(rows, _GRAM_ROWS):
             S = data.batch(part, compact=False).scaled(scale)
-            k = loss.curvature(loss.proba(xp.matmul(S, scaled_weights)))
+            k = loss.mean_curvature(loss.proba(xp.matmul(S, scaled_weights)))
             S *= xp.sqrt(k * (problem.sample_weight[part] / n_rows))[:, None]
-            curvature += xp.matmul(S.T, S)
-        return curvature
+            hessian += xp.matmul(S.T, S)
+        return hessian
 
     def restrict(self, free, damping: float) -> None:
         """Do nothing: this one is of all weights."""
 
-    def apply(self, grad, columns=slice(None), out=None):
-        """Return the preconditioned gradient, (n_weights, n_columns).
+    def apply(self, grad, active=slice(None), out=None):
+        """Return the preconditioned gradient, (n_weights, n_outputs).
 
         `out`, which may be `grad`, is memory that may be used for it.
         """
@@ -168,7 +115,7 @@ class Diagonal:
     name = "diagonal"
     lazy = True
     refresh_times = frozenset([0] + [8 * 4**k for k in range(24)])
-    rho = 1.0
+    damping = 1.0
 
     def __init__(self, inverse, scale) -> None:
         # Tiny features that separate the classes would overflow.
@@ -177,21 +124,21 @@ class Diagonal:
         self.inverse = xp.minimum(inverse / scale**2, largest)
 
     @staticmethod
-    def invert(curvature, ridge):
+    def invert(hessian, ridge):
         """Return 1 / (K + ridge), shape (n_weights, 1)."""
-        return 1 / (curvature + ridge[:, None])
+        return 1 / (hessian + ridge[:, None])
 
     @classmethod
-    def build(cls, problem, curvature, is_sample: bool, columns=slice(None)):
+    def build(cls, problem, hessian, is_sample: bool, active=slice(None)):
         """Return the preconditioner for steps on all rows, which have no noise."""
         penalty = ridge(0.0, problem.scale, problem.penalty.l2, 0.0)
-        xp = namespace(curvature)
-        mean = float(xp.total(curvature)) / curvature.shape[0]
-        curvature = xp.where(curvature > 0, curvature, mean or 1.0)
-        return cls._of_columns(cls.invert(curvature, penalty), problem, columns)
+        xp = namespace(hessian)
+        mean = float(xp.total(hessian)) / hessian.shape[0]
+        hessian = xp.where(hessian > 0, hessian, mean or 1.0)
+        return cls._make_restricted(cls.invert(hessian, penalty), problem, active)
 
     @classmethod
-    def _of_columns(cls, inverse, problem, columns):
+    def _make_restricted(cls, inverse, problem, active):
         return cls(inverse, problem.scale)
 
     @staticmethod
@@ -200,11 +147,11 @@ class Diagonal:
         return data.n_stored / data.n_samples * n_rows
 
     @staticmethod
-    def trace(curvature) -> float:
-        return float(namespace(curvature).sum(curvature[:, 0], axis=0))
+    def trace(hessian) -> float:
+        return float(namespace(hessian).sum(hessian[:, 0], axis=0))
 
     @staticmethod
-    def rows_wanted(n_weights: int) -> int:
+    def sample_size(n_weights: int) -> int:
         """Return how many rows to measure the curvature on."""
         return 512  # for one number, the mean curvature
 
@@ -212,25 +159,25 @@ class Diagonal:
     def measure(problem, rows, weights):
         """Return the diagonal of K for those rows at those weights."""
         loss, total = problem.loss, 0.0
-        for part in parts(rows, _GRAM_ROWS):
+        for part in chunks(rows, _GRAM_ROWS):
             raw = problem.data.batch(part, compact=False).raw_prediction(weights)
-            k = loss.curvature(loss.proba(raw))
+            k = loss.mean_curvature(loss.proba(raw))
             total += float(k @ problem.sample_weight[part])
-        return problem.coverage * (total / count(rows))
+        return problem.mean_square * (total / count_rows(rows))
 
     def restrict(self, free, damping: float) -> None:
         """Do nothing: any part of a diagonal is one, and a factor no matter."""
 
-    def damper(self, columns):
+    def damping_diagonal(self, active):
         """Return the diagonal, (n_weights, 1), of those columns."""
-        return 1 / self._of(columns)
+        return 1 / self._restrict_inverse(active)
 
-    def _of(self, columns):
-        return pick(self.inverse, columns)
+    def _restrict_inverse(self, active):
+        return take(self.inverse, active)
 
-    def apply(self, grad, columns=slice(None), out=None):
+    def apply(self, grad, active=slice(None), out=None):
         """Return the preconditioned gradient of the weights in those columns."""
-        return namespace(grad).multiply(pick(self.inverse, columns), grad, out=out)
+        return namespace(grad).multiply(take(self.inverse, active), grad, out=out)
 
 
 class CenteredDiagonal(Diagonal):
@@ -243,40 +190,47 @@ class CenteredDiagonal(Diagonal):
 
     name = "centered diagonal"
 
-    def __init__(self, inverse, scale, offset, columns=slice(None)) -> None:
+    def __init__(self, inverse, scale, residual_mean, active=slice(None)) -> None:
         """Take the metric of the weights in those columns."""
         super().__init__(inverse, scale)
-        self.inverse, offset = pick(self.inverse, columns), pick(offset, columns)
-        xp = namespace(offset)
-        self._off = xp.places(xp.to_numpy(offset)[:, 0])
-        self._offset = pick(offset, self._off)
+        self.inverse, residual_mean = (
+            take(self.inverse, active),
+            take(residual_mean, active),
+        )
+        xp = namespace(residual_mean)
+        self._correlated = xp.flatnonzero(xp.to_numpy(residual_mean)[:, 0])
+        self._residual_mean = take(residual_mean, self._correlated)
 
     @classmethod
-    def _of_columns(cls, inverse, problem, columns):
-        return cls(inverse, problem.scale, problem.offset, columns)
+    def _make_restricted(cls, inverse, problem, active):
+        return cls(inverse, problem.scale, problem.residual_mean, active)
 
     @staticmethod
     def measure(problem, rows, weights):
         """Return the diagonal of K for those rows at those weights."""
-        curvature, xp = Diagonal.measure(problem, rows, weights), problem.data.xp
-        mean_square = xp.where(problem.coverage > 0, problem.coverage, 1.0)
-        variance = mean_square - (problem.offset / problem.scale) ** 2
-        return curvature * xp.maximum(variance / mean_square, 0.0)
+        hessian, xp = Diagonal.measure(problem, rows, weights), problem.data.xp
+        mean_square = xp.where(problem.mean_square > 0, problem.mean_square, 1.0)
+        variance = mean_square - (problem.residual_mean / problem.scale) ** 2
+        return hessian * xp.maximum(variance / mean_square, 0.0)
 
-    def _of(self, columns):
+    def _restrict_inverse(self, active):
         return self.inverse
 
-    def apply(self, grad, columns=slice(None), out=None):
+    def apply(self, grad, active=slice(None), out=None):
         """Return the preconditioned gradient of the weights in its columns."""
-        shift = self._offset * (pick(self.inverse, self._off) * grad[-1, :])
+        shift = self._residual_mean * (
+            take(self.inverse, self._correlated) * grad[-1, :]
+        )
         direction = namespace(grad).multiply(grad, self.inverse, out=out)
-        direction[self._off, ...] -= shift
-        direction[-1, :] -= self._offset[:, 0] @ pick(direction, self._off)
+        direction[self._correlated, ...] -= shift
+        direction[-1, :] -= self._residual_mean[:, 0] @ take(
+            direction, self._correlated
+        )
         return direction
 
 
 class Hessian:
-    """The whole Hessian, (n_columns * n_weights,) twice: for few weights.
+    """The whole Hessian, (n_outputs * n_weights,) twice: for few weights.
 
     All rows and all pairs of classes are in it. With L1 it is that of the weights that
     are free to move.
@@ -288,22 +242,22 @@ class Hessian:
 
     def __init__(self, hessian, l2, scale) -> None:
         """Take the Hessian of the loss, of the scaled columns."""
-        xp, n_columns = namespace(hessian), hessian.shape[0] // scale.shape[0]
-        scale = xp.concat([scale[:, 0]] * n_columns, axis=0)
-        penalty = xp.concat([l2[:, 0]] * n_columns, axis=0) / scale**2
+        xp, n_outputs = namespace(hessian), hessian.shape[0] // scale.shape[0]
+        scale = xp.concat([scale[:, 0]] * n_outputs, axis=0)
+        penalty = xp.concat([l2[:, 0]] * n_outputs, axis=0) / scale**2
         self._hessian = xp.add_to_diagonal(hessian, penalty)
-        self._scale, self._shape = scale, (n_columns, -1)
+        self._scale, self._shape = scale, (n_outputs, -1)
         diagonal = xp.diagonal(self._hessian)
         self._diagonal = xp.where(diagonal > 0, diagonal, 1.0)
         self._free = None
 
     @classmethod
-    def work(cls, n_weights: int, n_rows: int, n_columns: int) -> float:
+    def work(cls, n_weights: int, n_rows: int, n_outputs: int) -> float:
         """Return the multiply-adds of measuring it, infinite where it is too large."""
-        size = n_weights * n_columns
+        size = n_weights * n_outputs
         if size > cls.largest:
             return math.inf
-        return size**3 + max(size**2 * n_rows / 2, n_columns**2 * 1e5)
+        return size**3 + max(size**2 * n_rows / 2, n_outputs**2 * 1e5)
 
     def restrict(self, free, damping: float) -> None:
         """Invert it, or what is left of it where only some weights are free."""
@@ -312,9 +266,9 @@ class Hessian:
         if free is not None:
             free = xp.reshape(free.T, (-1,))
             free = np.flatnonzero(xp.to_numpy(free))
-            places = np.full(matrix.shape[0], len(free))  # the last one is a zero's
-            places[free] = np.arange(len(free))
-            self._free, self._places = xp.indices(free), xp.indices(places)
+            positions = np.full(matrix.shape[0], len(free))  # the last one is a zero's
+            positions[free] = np.arange(len(free))
+            self._free, self._positions = xp.indices(free), xp.indices(positions)
             matrix = xp.take(xp.take(matrix, self._free, axis=0), self._free, axis=1)
             diagonal = xp.take(diagonal, self._free, axis=0)
         damping += SMALL_DAMPING[xp.finfo(matrix.dtype).bits]
@@ -351,13 +305,13 @@ class Hessian:
         step = np.ascontiguousarray(step.reshape(self._shape).T)
         return xp.asarray(step, weights.dtype)
 
-    def damper(self, columns):
-        """Return the diagonal, (n_weights, n_columns)."""
+    def damping_diagonal(self, active):
+        """Return the diagonal, (n_weights, n_outputs)."""
         xp = namespace(self._hessian)
         return xp.reshape(self._diagonal * self._scale**2, self._shape).T
 
-    def apply(self, grad, columns=slice(None), out=None):
-        """Return the preconditioned gradient, (n_weights, n_columns)."""
+    def apply(self, grad, active=slice(None), out=None):
+        """Return the preconditioned gradient, (n_weights, n_outputs)."""
         xp = namespace(grad)
         vector = xp.reshape(grad.T, (-1,)) / self._scale
         if self._free is None:
@@ -365,7 +319,7 @@ class Hessian:
         else:
             product = xp.matmul(self._inverse, xp.take(vector, self._free, axis=0))
             product = xp.concat([product, xp.zeros((1,), product.dtype)], axis=0)
-            vector = xp.take(product, self._places, axis=0)
+            vector = xp.take(product, self._positions, axis=0)
         return xp.copy(xp.reshape(vector / self._scale, self._shape).T)
 
 
@@ -389,25 +343,25 @@ def _damped_inverse(matrix, diagonal):
 def largest_eigenvalue(problem, batches, weights, preconditioner, start) -> float:
     """Return the largest eigenvalue of M H_B, the larger one of several batches B.
 
-    Six power iterations from the product of `start`, (n_weights, 1) and (1, n_columns).
+    Six power iterations from the product of `start`, (n_weights, 1) and (1, n_outputs).
     The quotient <H V, M H V> / <V, H V> is read off because no rescaling of features
     changes it.
     """
     loss, xp, largest = problem.loss, problem.data.xp, 0.0
     for rows in batches:
         batch = problem.data.batch(rows, compact=preconditioner.lazy)
-        columns = batch.columns
+        active = batch.active
         sample_weight = (problem.sample_weight[rows] / rows.shape[0])[:, None]
-        proba = loss.proba(batch.raw_prediction(pick(weights, columns)))
-        V = pick(start[0], columns) * start[1]
+        proba = loss.proba(batch.raw_prediction(take(weights, active)))
+        V = take(start[0], active) * start[1]
         value = 0.0
         for _ in range(6):
-            curved = loss.hessian_product(proba, batch.raw_prediction(V))
-            curved *= sample_weight
-            HV = batch.gradient(curved)
+            grad_raw = loss.hessian_product(proba, batch.raw_prediction(V))
+            grad_raw *= sample_weight
+            HV = batch.gradient(grad_raw)
             if not preconditioner.lazy:  # else the penalty's steps are proximal
-                HV += problem.penalty.gradient(V, columns)
-            MHV = preconditioner.apply(HV, columns)
+                HV += problem.penalty.gradient(V, active)
+            MHV = preconditioner.apply(HV, active)
             norm, power = float(xp.vdot(V, HV)), float(xp.vdot(HV, MHV))
             if not (norm > 0 and power > 0):
                 break
@@ -417,14 +371,14 @@ def largest_eigenvalue(problem, batches, weights, preconditioner, start) -> floa
     return largest
 
 
-def ridge(trace: float, scale, l2, rho: float):
+def ridge(trace: float, scale, l2, damping: float):
     """Return what is added to K's diagonal, shape (n_weights,).
 
-    `rho` guards against the noise in the sampled K and in minibatch gradients; `l2`,
-    (n_weights, 1), is the penalty's own curvature.
+    `damping` guards against the noise in the sampled K and in minibatch gradients;
+    `l2`, (n_weights, 1), is the penalty's own curvature.
     """
     xp = namespace(scale)
-    noise = rho and rho * (trace / scale.shape[0] or 1.0)
+    noise = damping and damping * (trace / scale.shape[0] or 1.0)
     largest = float(xp.finfo(scale.dtype).max) ** 0.75
     penalty = xp.minimum(l2 / xp.astype(scale, xp.float64) ** 2, largest)
     return xp.astype(noise + penalty[:, 0], scale.dtype)

@@ -10,14 +10,13 @@ from numbers import Number
 import numpy as np
 from scipy.sparse import issparse
 
-from sksoftmax._arrays import namespace
-from sksoftmax._batches import parts, pick
+from sksoftmax._arrays import chunks, namespace, take
 
 # Of a row's sum, which is then made one: enough for float16, and for three decimals.
 _TOLERANCE = 2e-3
 
 
-def is_table(y) -> bool:
+def is_soft_target(y) -> bool:
     """Return whether y has several columns: (n_samples, 1) holds labels."""
     if not hasattr(y, "shape"):
         try:
@@ -40,7 +39,7 @@ class ProbabilityTable:
         """The labels that the columns stand for, sorted."""
         return np.arange(self.rows.shape[1]) if self.names is None else self.names
 
-    def over(self, classes):
+    def align_to(self, classes):
         """Return class indices if all rows are one-hot, and else the probabilities.
 
         Columns without names are those of `classes`.
@@ -57,15 +56,15 @@ class ProbabilityTable:
                 "wanted. Give a class that does not occur a column of zeros, and name "
                 "new ones in partial_fit's `classes`."
             )
-        return likeliest(self.rows) if self._one_hot else self.rows
+        return most_probable(self.rows) if self._one_hot else self.rows
 
     def _check_rows(self) -> None:
         self._one_hot, xp = True, self._xp
-        for part in _chunks(self.rows):
+        for part in _row_chunks(self.rows):
             rows = self.rows[part, :]
             totals, smallest = (
-                xp.to_numpy(of_rows)
-                for of_rows in (xp.sum(rows, axis=1), xp.min(rows, axis=1))
+                xp.to_numpy(values)
+                for values in (xp.sum(rows, axis=1), xp.min(rows, axis=1))
             )
             bad = (smallest < 0) | ~(np.abs(totals - 1) <= _TOLERANCE)
             if bad.any():
@@ -73,7 +72,7 @@ class ProbabilityTable:
                 raise ValueError(
                     f"y has {self.rows.shape[1]} columns, so its rows must be "
                     "probabilities of the classes, at least 0 and summing to one, but "
-                    f"row {part.start + i} is {_shown(rows[i, :])} with the sum "
+                    f"row {part.start + i} is {_format_row(rows[i, :])} with the sum "
                     f"{totals[i]:.6g}. Divide rows by their sums; for several labels "
                     "a sample use MultiOutputClassifier or OneVsRestClassifier."
                 )
@@ -83,10 +82,10 @@ class ProbabilityTable:
 
 def order_of_columns(names):
     """Return the labels that columns are named by, sorted, and how to sort them so."""
-    alike = all(isinstance(name, str) for name in names) or all(
+    is_uniform = all(isinstance(name, str) for name in names) or all(
         isinstance(name, Number | np.generic) and name == name for name in names
     )
-    if not alike or len(set(names)) < len(names):
+    if not is_uniform or len(set(names)) < len(names):
         raise ValueError(
             f"The columns of y are named {list(names)}, but each name is the label of "
             "a class: all strings or all numbers, none missing, and each once. Rename "
@@ -97,7 +96,7 @@ def order_of_columns(names):
     return labels[order], order
 
 
-class RowTargets:
+class SoftTargets:
     """Targets as probabilities, made a few rows at a time, perhaps smoothed.
 
     Smoothing (Szegedy et al. 2016) moves this share of each row's probability to all
@@ -111,34 +110,34 @@ class RowTargets:
     def __getitem__(self, rows):
         """Return the probabilities of those rows, (n_rows, n_classes)."""
         xp, smoothing = self._xp, self._smoothing
-        y = pick(self._y, rows)
+        y = take(self._y, rows)
         if y.ndim == 1:
             shape = y.shape[0], self._n_classes
             targets = xp.full(shape, smoothing / self._n_classes, self._dtype)
-            xp.add_at(targets, y, xp.full(y.shape, 1 - smoothing, self._dtype))
+            xp.add_to_label(targets, y, xp.full(y.shape, 1 - smoothing, self._dtype))
             return targets
-        targets = xp.by_column(xp.astype(y, self._dtype))
+        targets = xp.column_major(xp.astype(y, self._dtype))
         targets = targets * ((1 - smoothing) / xp.sum(targets, axis=1)[:, None])
         targets += smoothing / self._n_classes
         return targets
 
 
-def by_rows(y, smoothing: float, n_classes: int, dtype, xp):
+def make_targets(y, smoothing: float, n_classes: int, dtype, xp):
     """Return what gives the targets of some rows, as `xp` has them, when indexed."""
     if y.ndim == 1:
         y = xp.indices(y)
     if y.ndim == 1 and not smoothing:
         return y
-    return RowTargets(y, smoothing, n_classes, dtype)
+    return SoftTargets(y, smoothing, n_classes, dtype)
 
 
-def likeliest(y):
+def most_probable(y):
     """Return the most probable class of each row, (n_samples,) in NumPy."""
     if y.ndim == 1:
         return y
     xp = namespace(y)  # by chunks, as argmax would copy columns whole
-    rows = [xp.argmax(y[some, :], axis=1) for some in _chunks(y)]
-    return np.concatenate([xp.to_numpy(some) for some in rows])
+    rows = [xp.argmax(y[chunk, :], axis=1) for chunk in _row_chunks(y)]
+    return np.concatenate([xp.to_numpy(chunk) for chunk in rows])
 
 
 def class_totals(y, weight, n_classes: int):
@@ -147,9 +146,9 @@ def class_totals(y, weight, n_classes: int):
         return np.bincount(y, weight, minlength=n_classes)
     xp = namespace(y)
     totals = np.zeros(n_classes)
-    for some in _chunks(y):
-        rows = xp.astype(y[some, :], xp.float64)
-        totals += xp.to_numpy(xp.asarray(weight[some], xp.float64) @ rows)
+    for chunk in _row_chunks(y):
+        rows = xp.astype(y[chunk, :], xp.float64)
+        totals += xp.to_numpy(xp.asarray(weight[chunk], xp.float64) @ rows)
     return totals
 
 
@@ -162,15 +161,15 @@ def weights_by_class(per_class, y):
         return per_class[y]
     xp = namespace(y)
     per_class = xp.asarray(per_class, xp.float64)
-    rows = [xp.astype(y[some, :], xp.float64) @ per_class for some in _chunks(y)]
-    return np.concatenate([xp.to_numpy(some) for some in rows])
+    rows = [xp.astype(y[chunk, :], xp.float64) @ per_class for chunk in _row_chunks(y)]
+    return np.concatenate([xp.to_numpy(chunk) for chunk in rows])
 
 
-def _chunks(table):
+def _row_chunks(table):
     size = max(1, namespace(table).chunk_size // table.shape[1])
-    return parts(slice(0, table.shape[0]), size)
+    return chunks(slice(0, table.shape[0]), size)
 
 
-def _shown(row) -> str:
-    shown = ", ".join(f"{float(row[i]):.4g}" for i in range(min(6, row.shape[0])))
-    return f"[{shown}, ...]" if row.shape[0] > 6 else f"[{shown}]"
+def _format_row(row) -> str:
+    text = ", ".join(f"{float(row[i]):.4g}" for i in range(min(6, row.shape[0])))
+    return f"[{text}, ...]" if row.shape[0] > 6 else f"[{text}]"

@@ -90,7 +90,7 @@ class _Limit:
             self._library.clear_controlling_thread()
 
 
-def _start_anew() -> None:
+def _reset_after_fork() -> None:
     """Lift, in a fork, the limits of the parent's other threads."""
     global _lock
     _lock = threading.RLock()
@@ -103,5 +103,5 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(
         before=lambda: _lock.acquire(),
         after_in_parent=lambda: _lock.release(),
-        after_in_child=_start_anew,
+        after_in_child=_reset_after_fork,
     )

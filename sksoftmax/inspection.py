@@ -118,14 +118,14 @@ class LossCurveDisplay:
         curves = [(self.loss_curve, {**look, "gid": f"{_GROUP}-{number}"})]
         if self.validation_loss_curve is not None:
             best = int(np.argmin(self.validation_loss_curve))
-            of_validation = {
+            validation_label = {
                 "linestyle": "--",
                 "markersize": 2 * look["markersize"],
                 "markerfacecolor": "none",
                 "markevery": [best],
                 "label": f"{prefix}validation log-loss, lowest in epoch {best + 1}",
             }
-            curves.append((self.validation_loss_curve, {**look, **of_validation}))
+            curves.append((self.validation_loss_curve, {**look, **validation_label}))
         self.lines_ = [
             ax.plot(np.arange(1, len(curve) + 1), curve, **kwargs)[0]
             for curve, kwargs in curves

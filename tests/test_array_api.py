@@ -22,12 +22,15 @@ from sklearn.preprocessing import StandardScaler
 
 from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax import _arrays as arrays
-from sksoftmax._batches import training_rows
 from sksoftmax._compat import array_namespace
+from sksoftmax._data import make_data
 from sksoftmax._loss import cross_entropy
 from sksoftmax._penalty import ElasticNet
 from sksoftmax._preconditioner import Diagonal, Gram
-from sksoftmax._solver import SGD, AutomaticStep, Problem, State
+from sksoftmax._problem import Problem
+from sksoftmax._solvers.sgd import SGD
+from sksoftmax._solvers.state import State
+from sksoftmax._solvers.steps import PreconditionedStep
 
 pytestmark = [
     pytest.mark.skipif(
@@ -84,7 +87,7 @@ def dispatch():
 @pytest.fixture(autouse=True)
 def narrow_batches(monkeypatch):
     """Want the batches of a CPU on all devices, to compare with NumPy's."""
-    monkeypatch.setattr("sksoftmax._other_arrays.is_cpu", lambda device: True)
+    monkeypatch.setattr("sksoftmax._arrays.standard_arrays.is_cpu", lambda device: True)
     monkeypatch.setattr(arrays, "_KNOWN", {})
 
 
@@ -454,7 +457,7 @@ def test_many_rows_are_predicted_in_parts(to, monkeypatch):
     names = "predict", "predict_proba", "predict_log_proba", "decision_function"
     whole = [to_numpy(getattr(clf, name)(to(X))) for name in names]
 
-    monkeypatch.setattr(arrays.namespace(to(X)), "part_size", 7)
+    monkeypatch.setattr(arrays.namespace(to(X)), "matmul_chunk_size", 7)
 
     for name, expected in zip(names, whole, strict=True):
         parts = to_numpy(getattr(clf, name)(to(X)))
@@ -466,7 +469,7 @@ def test_parts_of_the_rows_add_up_to_all(to, monkeypatch):
     X, y, weight = blobs(4)
     whole = SoftmaxRegressionClassifier(tol=1e-8).fit(to(X), y, weight)
 
-    monkeypatch.setattr(arrays.namespace(to(X)), "part_size", 300)
+    monkeypatch.setattr(arrays.namespace(to(X)), "matmul_chunk_size", 300)
     monkeypatch.setattr(arrays.namespace(to(X)), "chunk_size", 300)
 
     parts = SoftmaxRegressionClassifier(tol=1e-8).fit(to(X), y, weight)
@@ -645,7 +648,9 @@ def test_it_is_tuned_in_a_pipeline():
 
 def on_a_gpu(monkeypatch):
     """Have new namespaces believe that they are not on a CPU."""
-    monkeypatch.setattr("sksoftmax._other_arrays.is_cpu", lambda device: False)
+    monkeypatch.setattr(
+        "sksoftmax._arrays.standard_arrays.is_cpu", lambda device: False
+    )
     monkeypatch.setattr(arrays, "_KNOWN", {})
 
 
@@ -669,7 +674,7 @@ def test_batches_are_larger_on_a_gpu(monkeypatch):
 def problem_on(X, y, n_classes):
     """Return a problem without anything that depends on the numbers in X."""
     xp = arrays.namespace(X)
-    data = training_rows(X, X.dtype, True)
+    data = make_data(X, X.dtype, True)
     shape = data.n_weights, 1
     return Problem(
         data,
@@ -684,9 +689,9 @@ def problem_on(X, y, n_classes):
 
 
 @NO_TORCH
-@pytest.mark.parametrize("metric", [Gram, Diagonal])
+@pytest.mark.parametrize("preconditioner_class", [Gram, Diagonal])
 @pytest.mark.parametrize("n_classes", [2, 5])
-def test_no_batch_reads_from_the_device(metric, n_classes):
+def test_no_batch_reads_from_the_device(preconditioner_class, n_classes):
     """On torch's "meta" device there are no numbers: reading one is an error."""
     import torch
 
@@ -694,19 +699,23 @@ def test_no_batch_reads_from_the_device(metric, n_classes):
     y = torch.empty((640,), dtype=torch.int64, device="meta")
     problem = problem_on(X, y, n_classes)
     weights, average = problem.zeros(), problem.zeros()
-    size = (9, 9) if metric is Gram else (9, 1)
+    size = (9, 9) if preconditioner_class is Gram else (9, 1)
     known = torch.empty(size, device="meta")
-    state = State(weights, average, metric=metric.name, curvature=known)
+    state = State(
+        weights, average, preconditioner_name=preconditioner_class.name, hessian=known
+    )
     state.ridge, state.inverse, state.step_size = known[:, 0], known, 1.0
-    step = AutomaticStep(problem, state, metric, np.random.RandomState(0))
+    step = PreconditionedStep(
+        problem, state, preconditioner_class, np.random.RandomState(0)
+    )
     state.t = 1  # the curvature was measured at 0
-    assert not step.due(state)
+    assert not step.needs_measuring(state)
     edges = np.arange(0, 641, 64)
 
     with pytest.raises((RuntimeError, NotImplementedError), match="meta"):
         SGD(problem, state, step).epoch(np.arange(640), edges)
 
-    refreshed = sum(t in metric.refresh_times for t in range(1, 11))
+    refreshed = sum(t in preconditioner_class.refresh_times for t in range(1, 11))
     assert state.t == 11 if not refreshed else state.t > 1
 
 

@@ -346,7 +346,9 @@ def test_many_rows_are_predicted_in_parts(digits, monkeypatch, layout):
     clf = SoftmaxRegressionClassifier().fit(X, y)
     whole = [getattr(clf, name)(layout(X)) for name in ("predict", "predict_proba")]
 
-    monkeypatch.setattr("sksoftmax._numpy_arrays.NumPyArrays.part_size", 16 * 100)
+    monkeypatch.setattr(
+        "sksoftmax._arrays.numpy_arrays.NumPyArrays.matmul_chunk_size", 16 * 100
+    )
 
     assert_array_equal(clf.predict(layout(X)), whole[0])
     assert_allclose(clf.predict_proba(layout(X)), whole[1], rtol=1e-12)
@@ -720,7 +722,9 @@ def test_a_failed_fit_gives_back_what_it_drew(digits):
 
 
 def test_no_progress_before_the_stopping_rule_is_said(digits, monkeypatch):
-    monkeypatch.setattr("sksoftmax._newton.Newton._wolfe_search", lambda *_: None)
+    monkeypatch.setattr(
+        "sksoftmax._solvers.newton.Newton._wolfe_search", lambda *_: None
+    )
 
     with pytest.warns(ConvergenceWarning, match=r"1 epochs no step lowered.*Raise tol"):
         SoftmaxRegressionClassifier().fit(*digits)
@@ -741,9 +745,9 @@ def test_float32_converges_to_its_own_precision(digits):
 @pytest.mark.parametrize(
     ("method", "batch_size", "within"),
     [
-        ("fit", 128, "_solver.SGD._average"),
-        ("fit", 2000, "_newton.Newton.step"),
-        ("partial_fit", 128, "_solver.SGD._average"),
+        ("fit", 128, "_solvers.sgd.SGD._average"),
+        ("fit", 2000, "_solvers.newton.Newton.step"),
+        ("partial_fit", 128, "_solvers.sgd.SGD._average"),
     ],
 )
 def test_an_interrupted_call_leaves_the_model_as_it_was(

@@ -18,9 +18,9 @@ da = pytest.importorskip("dask.array", reason="the extra dask is not installed")
 dd = pytest.importorskip("dask.dataframe", reason="the extra dask is not installed")
 pd = pytest.importorskip("pandas")
 
-from sksoftmax._blocks import Homes  # noqa: E402
-from sksoftmax._partition_tasks import added  # noqa: E402
 from sksoftmax.dask import DaskSoftmaxRegressionClassifier  # noqa: E402
+from sksoftmax.dask.placement import Placement  # noqa: E402
+from sksoftmax.dask.tasks import add_tuples  # noqa: E402
 
 ALPHA = 1e-3
 
@@ -162,13 +162,13 @@ def at_odd_addresses(value):
 
 def test_arrays_may_lie_at_odd_addresses(digits, monkeypatch):
     expected = fitted(*digits, tol=1e-3)
-    result = Homes.result
+    result = Placement.result
 
     def moved(self, task):
         value = result(self, task)
         return tuple(map(at_odd_addresses, value)) if type(value) is tuple else value
 
-    monkeypatch.setattr(Homes, "result", moved)
+    monkeypatch.setattr(Placement, "result", moved)
     X, y = delayed_blocks(*digits)
     X = [dask.delayed(at_odd_addresses)(block) for block in X]
 
@@ -249,11 +249,11 @@ def test_few_weights_take_few_passes():
 def test_sums_over_partitions_may_lack_a_place():
     row = np.ones(2)
 
-    total = added((1.0, None), (2.0, row), (), (3.0, None))
+    total = add_tuples((1.0, None), (2.0, row), (), (3.0, None))
 
     assert total[0] == 6
     assert_array_equal(total[1], row)
-    assert added((1.0, None), (2.0, None)) == (3.0, None)
+    assert add_tuples((1.0, None), (2.0, None)) == (3.0, None)
 
 
 def test_a_class_that_the_sample_misses(digits, monkeypatch, gap):

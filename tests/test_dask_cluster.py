@@ -18,10 +18,10 @@ import dask.array as da  # noqa: E402
 import dask.dataframe as dd  # noqa: E402
 import pandas as pd  # noqa: E402
 
-from sksoftmax._blocks import Blocks  # noqa: E402
-from sksoftmax._newton import Newton  # noqa: E402
-from sksoftmax._partitions import AllPartitions  # noqa: E402
+from sksoftmax._solvers.newton import Newton  # noqa: E402
 from sksoftmax.dask import DaskSoftmaxRegressionClassifier  # noqa: E402
+from sksoftmax.dask.blocks import Blocks  # noqa: E402
+from sksoftmax.dask.oracle import PartitionedOracle  # noqa: E402
 
 pytestmark = pytest.mark.slow
 
@@ -106,10 +106,10 @@ def test_tasks_are_done_where_rows_are_kept(client, kind):
     distributed.wait(distributed.futures_of(X), timeout=60)
     workers = set(client.nthreads())
 
-    homes = Blocks(X, "X").at_home(lambda homes: homes.workers)
+    placement = Blocks(X, "X").run_pinned(lambda placement: placement.workers)
 
-    assert len(homes) == 4
-    assert set(homes) <= workers
+    assert len(placement) == 4
+    assert set(placement) <= workers
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.03], ids=["between passes", "in one"])
@@ -123,7 +123,7 @@ def test_a_lost_worker_costs_time_not_the_result(client, monkeypatch, delay):
 
     def with_a_loss(self, direction):
         nonlocal n_products
-        if isinstance(self._all_rows, AllPartitions):
+        if isinstance(self._oracle, PartitionedOracle):
             n_products += 1
             if n_products == 3:
                 kill.start()
@@ -142,7 +142,7 @@ def test_a_pass_and_its_result_may_take_their_time(client, monkeypatch):
     X, y = kept_by_workers()
     clf = DaskSoftmaxRegressionClassifier(tol=1e-2, random_state=0)
     expected = clf.fit(X, y).coef_
-    monkeypatch.setattr("sksoftmax._blocks._PATIENCE", 0.02)
+    monkeypatch.setattr("sksoftmax.dask.placement._PATIENCE", 0.02)
 
     clf.fit(X, y)
 

@@ -123,11 +123,11 @@ def test_probabilities_keep_their_digits_however_small(size, dtype, n_classes):
     loss = cross_entropy(n_classes)
 
     proba = loss.predict_proba(raw.copy())
-    of_columns = loss.proba(raw.copy())
+    column_statistics = loss.proba(raw.copy())
 
-    assert proba.dtype == of_columns.dtype == dtype
+    assert proba.dtype == column_statistics.dtype == dtype
     assert_near(proba, wanted, ulps)
-    assert_near(of_columns, own_columns(wanted), own_columns(ulps))
+    assert_near(column_statistics, own_columns(wanted), own_columns(ulps))
     eps = np.finfo(dtype).eps
     assert_allclose(proba.sum(axis=1), 1, rtol=(4 + n_classes / 2) * eps)
 
@@ -215,7 +215,7 @@ def test_curvature_and_products_with_the_hessian(size, dtype, n_classes):
     # Both come from probabilities with their errors, and from differences of numbers
     # of at most 1, and 3 in the directions.
     worst = (ulps.max(axis=1) + n_classes) * 2
-    assert_near(loss.curvature(proba), curvature, 0, worst / (n_classes - 1))
+    assert_near(loss.mean_curvature(proba), curvature, 0, worst / (n_classes - 1))
     at_one = 2 * 3 * columns * worst[:, None]
     assert_near(product_with_hessian, hessian_product, 0, at_one)
 
@@ -267,7 +267,7 @@ def test_shrinking_many_times_is_a_loop_of_50_digits(dtype, times, drifts):
         )
     weights = weight.copy()
 
-    shrinkage.repeat(weights, np.array([times]), drift=drift if drifts else None)
+    shrinkage.repeat(weights, np.array([times]), displacement=drift if drifts else None)
 
     # Each product, geometric sum and difference has a few eps of the largest number
     # that goes into it: the weight as it shrinks, and all that was subtracted.

@@ -10,10 +10,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache, partial
-from importlib import import_module
 from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
+from pkgutil import resolve_name
 
 import joblib
 import numpy as np
@@ -60,20 +60,20 @@ STREAMS = [
     "dense momentum",
     "dense balanced",
 ]
-EACH_BATCH = "_solver.Problem.loss_gradient_of"
+EACH_BATCH = "_problem.Problem.loss_gradient_from_raw"
 ELSEWHERE = [
-    ("dense gram", "_solver.Problem.mean_loss"),
-    ("dense gram", "_batches.DenseRows.batch"),
-    ("sparse diagonal", "_batches.SparseRows.batch"),
-    ("sparse diagonal", "_batches.Moments.merge"),
-    ("dense gram", "_batches.Batch.gradient"),
-    ("sparse diagonal", "_solver.SGD._average"),
-    ("dense gram", "_solver.largest_eigenvalue"),
+    ("dense gram", "_problem.Problem.mean_loss"),
+    ("dense gram", "_data.DenseData.batch"),
+    ("sparse diagonal", "_data.SparseData.batch"),
+    ("sparse diagonal", "_moments.Moments.merge"),
+    ("dense gram", "_data.Batch.gradient"),
+    ("sparse diagonal", "_solvers.sgd.SGD._average"),
+    ("dense gram", "_solvers.steps.largest_eigenvalue"),
     ("dense gram", "_classifier.center_and_scale"),
-    ("dense svrg", "_svrg.AnchoredStep.descend"),
-    ("sparse full batch", "_newton.Newton.step"),
+    ("dense svrg", "_solvers.svrg.SVRGStep.descend"),
+    ("sparse full batch", "_solvers.newton.Newton.step"),
     ("dense validated", "_monitoring.Validation.watch"),
-    ("dense gram", "_classifier.SoftmaxRegressionClassifier._learned"),
+    ("dense gram", "_classifier.SoftmaxRegressionClassifier._to_attributes"),
 ]
 QUICK = {"Problem.mean_loss", "Moments.merge", "center_and_scale", "Newton.step"}
 FAILURES = [
@@ -89,7 +89,7 @@ FAILURES = [
     for error, said_as in [(MemoryError, MemoryError), (FloatingPointError, ValueError)]
     for name, within in ELSEWHERE
     # Such an epoch of SVRG is refused, and training goes on.
-    if not (within.startswith("_svrg") and error is FloatingPointError)
+    if not (within.startswith("_solvers.svrg") and error is FloatingPointError)
 ]
 NEEDS_CALLBACKS = pytest.mark.skipif(
     find_spec("sklearn.callback") is None,
@@ -201,17 +201,15 @@ class Fault:
 @contextmanager
 def faulty(name, *args):
     """Put a fault in the place of the function of that name."""
-    module, *path = name.split(".")
-    owner = import_module(f"sksoftmax.{module}")
-    for part in path[:-1]:
-        owner = getattr(owner, part)
-    function = getattr(owner, path[-1])
+    place, function_name = name.rsplit(".", 1)
+    owner = resolve_name(f"sksoftmax.{place}")
+    function = getattr(owner, function_name)
     fault = Fault(function, *args)
-    setattr(owner, path[-1], fault)
+    setattr(owner, function_name, fault)
     try:
         yield fault
     finally:
-        setattr(owner, path[-1], function)
+        setattr(owner, function_name, function)
 
 
 def fail_at_each(name, model, call, error=Interrupted, said_as=None):

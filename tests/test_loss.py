@@ -14,7 +14,7 @@ N_CLASSES = pytest.mark.parametrize("n_classes", [2, 3, 10, 70])
 def sample(n_classes, request):
     rng = np.random.RandomState(0)
     loss = cross_entropy(n_classes)
-    raw = 2 * rng.standard_normal((9, loss.n_columns))
+    raw = 2 * rng.standard_normal((9, loss.n_outputs))
     y = rng.randint(n_classes, size=9)
     weight = rng.exponential(size=9)
     if request.param == "probabilities":
@@ -29,7 +29,7 @@ def full_columns(raw):
 
 def as_table(y, loss):
     """Return a column a class for targets of either kind."""
-    return np.eye(max(2, loss.n_columns))[y] if y.ndim == 1 else y
+    return np.eye(max(2, loss.n_outputs))[y] if y.ndim == 1 else y
 
 
 @N_CLASSES
@@ -79,15 +79,15 @@ def test_hessian_product_is_the_derivative_of_the_gradient(sample):
 def test_curvature_is_the_mean_eigenvalue_of_the_hessian(sample):
     loss, raw, _, _ = sample
     proba = loss.proba(raw.copy())
-    curvature = loss.curvature(proba)
+    curvature = loss.mean_curvature(proba)
 
     for i in range(len(raw)):
-        columns = np.eye(loss.n_columns)
+        columns = np.eye(loss.n_outputs)
         hessian = [
             loss.hessian_product(proba[i : i + 1], column[None].copy())[0]
             for column in columns
         ]
-        rank = max(1, loss.n_columns - 1)
+        rank = max(1, loss.n_outputs - 1)
         assert curvature[i] == pytest.approx(np.trace(hessian) / rank)
 
 
@@ -115,8 +115,8 @@ def test_no_magnitude_overflows(sample, size, dtype):
     assert np.isfinite(loss.predict_log_proba(raw.copy())).all()
     assert grad.dtype == loss.predict_proba(raw.copy()).dtype == dtype
     # The most wrong rows teach the most: the gradient is the whole weight.
-    if size == 1e30 and loss.n_columns > 1:
-        sure = np.eye(loss.n_columns)[raw.argmax(axis=1)]
+    if size == 1e30 and loss.n_outputs > 1:
+        sure = np.eye(loss.n_outputs)[raw.argmax(axis=1)]
         wanted = weight[:, None] * (sure - as_table(y, loss))
         assert_allclose(grad, wanted, atol=1e-6)
 

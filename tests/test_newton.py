@@ -9,37 +9,43 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import expit, softmax
 
 from sksoftmax import _l1_model as l1_model
-from sksoftmax._all_rows import AllRows
-from sksoftmax._batches import training_rows
+from sksoftmax._data import make_data
 from sksoftmax._loss import SigmoidCrossEntropy, SoftmaxCrossEntropy, cross_entropy
-from sksoftmax._newton import Newton
+from sksoftmax._moments import center_and_scale
+from sksoftmax._oracle import Oracle
 from sksoftmax._penalty import ElasticNet
-from sksoftmax._preconditioner import Diagonal, Gram, Hessian, center_and_scale
-from sksoftmax._solver import Problem, State
+from sksoftmax._preconditioner import Diagonal, Gram, Hessian
+from sksoftmax._problem import Problem
+from sksoftmax._solvers.newton import Newton
+from sksoftmax._solvers.state import State
 
-METRICS = pytest.mark.parametrize("metric", [Gram, Diagonal, Hessian])
+PRECONDITIONERS = pytest.mark.parametrize(
+    "preconditioner_class", [Gram, Diagonal, Hessian]
+)
 # L1 wants a metric that can be restricted to some of the weights.
 PENALTIES = pytest.mark.parametrize(
-    ("metric", "l1_ratio"),
+    ("preconditioner_class", "l1_ratio"),
     [(Gram, 0.0), *product([Diagonal, Hessian], [0.0, 0.5, 1.0])],
 )
 
 
-def make_solver(X, y, metric, alpha=1e-3, l1_ratio=0.0, weights=None, dtype=np.float64):
-    data = training_rows(X, dtype, True)
+def make_solver(
+    X, y, preconditioner_class, alpha=1e-3, l1_ratio=0.0, weights=None, dtype=np.float64
+):
+    data = make_data(X, dtype, True)
     weight = np.ones(X.shape[0], dtype)
-    center, *of_columns = center_and_scale(data.moments(weight), True, dtype)
-    data.center_at(center)
+    center, *column_statistics = center_and_scale(data.moments(weight), True, dtype)
+    data.set_center(center)
     loss = cross_entropy(int(y.max()) + 1)
     penalty = ElasticNet(alpha, l1_ratio, X.shape[1], True, dtype)
-    problem = Problem(data, y, weight, loss, penalty, *of_columns)
+    problem = Problem(data, y, weight, loss, penalty, *column_statistics)
     weights = problem.zeros() if weights is None else weights
     # The whole Hessian takes over from another one.
-    first = Diagonal if metric is Hessian else metric
-    all_rows = AllRows(problem, np.arange(X.shape[0]), first)
-    solver = Newton(all_rows, State(weights, weights))
-    if metric is Hessian:
-        solver._metric = Hessian
+    first = Diagonal if preconditioner_class is Hessian else preconditioner_class
+    oracle = Oracle(problem, np.arange(X.shape[0]), first)
+    solver = Newton(oracle, State(weights, weights))
+    if preconditioner_class is Hessian:
+        solver._preconditioner_class = Hessian
     return solver
 
 
@@ -70,9 +76,11 @@ def optimum(datasets):
 
 @PENALTIES
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_no_step_raises_the_objective(datasets, metric, l1_ratio, dtype):
+def test_no_step_raises_the_objective(datasets, preconditioner_class, l1_ratio, dtype):
     X, y = datasets["wine"]
-    solver = make_solver(X.astype(dtype), y, metric, l1_ratio=l1_ratio, dtype=dtype)
+    solver = make_solver(
+        X.astype(dtype), y, preconditioner_class, l1_ratio=l1_ratio, dtype=dtype
+    )
 
     objectives, _ = run(solver, 30)
 
@@ -80,17 +88,17 @@ def test_no_step_raises_the_objective(datasets, metric, l1_ratio, dtype):
     assert (np.diff(objectives) <= rounding).all()
 
 
-@METRICS
-def test_at_the_optimum_the_slope_vanishes_and_it_stops(datasets, metric):
+@PRECONDITIONERS
+def test_at_the_optimum_the_slope_vanishes_and_it_stops(datasets, preconditioner_class):
     X, y = datasets["wine"]
-    solver = make_solver(X, y, metric)
+    solver = make_solver(X, y, preconditioner_class)
 
     objectives, converged = run(solver, 100)
 
     assert solver.stalled or converged
     assert len(objectives) < 60
     assert solver.gap_estimate() < 1e-14
-    assert np.abs(solver._slopes).max() < 1e-8
+    assert np.abs(solver._pseudo_gradient).max() < 1e-8
 
 
 @PENALTIES
@@ -99,9 +107,9 @@ def test_at_the_optimum_the_slope_vanishes_and_it_stops(datasets, metric):
     "name", ["wine", pytest.param("digits", marks=pytest.mark.slow)]
 )
 def test_the_gap_at_the_stop_is_at_most_tol(
-    datasets, optimum, metric, l1_ratio, tol, name
+    datasets, optimum, preconditioner_class, l1_ratio, tol, name
 ):
-    solver = make_solver(*datasets[name], metric, 1e-3, l1_ratio)
+    solver = make_solver(*datasets[name], preconditioner_class, 1e-3, l1_ratio)
 
     objectives, converged = run(solver, 300, tol)
 
@@ -113,13 +121,13 @@ def test_the_gap_at_the_stop_is_at_most_tol(
 @pytest.mark.parametrize("name", ["iris", "wine", "breast_cancer"])
 @pytest.mark.parametrize("alpha", [1e-4, 1e-1])
 def test_the_bound_of_the_gap_is_never_below_the_gap(
-    datasets, optimum, metric, l1_ratio, name, alpha
+    datasets, optimum, preconditioner_class, l1_ratio, name, alpha
 ):
     best = optimum(name, alpha, l1_ratio)
     rounding = 1e-10 * best
 
     for tol in (1e-2, 1e-4, 1e-6):  # the tolerance decides where it is looked for
-        solver = make_solver(*datasets[name], metric, alpha, l1_ratio)
+        solver = make_solver(*datasets[name], preconditioner_class, alpha, l1_ratio)
         for _, objective, converged in solver.iterate_to_gap(tol):
             assert solver.gap_bound >= objective - best - rounding
             if converged:
@@ -211,7 +219,7 @@ def numerical_hessian(loss, X, weights, y, sample_weight, shift=1e-5):
 def test_the_hessian_is_that_of_finite_differences(n_classes):
     rng = np.random.RandomState(n_classes)
     loss = cross_entropy(n_classes)
-    X, weights = rng.standard_normal((30, 4)), rng.standard_normal((4, loss.n_columns))
+    X, weights = rng.standard_normal((30, 4)), rng.standard_normal((4, loss.n_outputs))
     y, sample_weight = rng.randint(n_classes, size=30), rng.exponential(size=30)
 
     hessian = loss.hessian(loss.proba(X @ weights), X, sample_weight)
@@ -225,7 +233,7 @@ def test_products_with_the_hessian_are_those_of_the_matrix(n_classes):
     rng = np.random.RandomState(n_classes)
     loss = cross_entropy(n_classes)
     X = rng.standard_normal((30, 4))
-    weights, direction = rng.standard_normal((2, 4, loss.n_columns))
+    weights, direction = rng.standard_normal((2, 4, loss.n_outputs))
     sample_weight = rng.exponential(size=30)
     proba = loss.proba(X @ weights)
 
@@ -283,8 +291,8 @@ def direct_divergences(n_classes, raw, change):
 def test_the_linearization_error_is_the_divergence(n_classes, size, sureness):
     rng = np.random.RandomState(n_classes)
     loss = cross_entropy(n_classes)
-    raw = sureness * rng.standard_normal((200, loss.n_columns))
-    change = size * rng.standard_normal((200, loss.n_columns))
+    raw = sureness * rng.standard_normal((200, loss.n_outputs))
+    change = size * rng.standard_normal((200, loss.n_outputs))
     expected, _, new, linear = direct_divergences(n_classes, raw, change)
     feasible = np.isfinite(expected)
 
@@ -293,7 +301,7 @@ def test_the_linearization_error_is_the_divergence(n_classes, size, sureness):
     assert_allclose(errors[feasible], expected[feasible], rtol=1e-5, atol=1e-17)
     assert (errors[~feasible] == 0).all()
     assert (rest[feasible] == 0).all()
-    difference = (new - linear)[:, -loss.n_columns :]
+    difference = (new - linear)[:, -loss.n_outputs :]
     if feasible.any() or size > 1:
         assert_allclose(
             rest[~feasible].astype(float),
@@ -308,7 +316,7 @@ def test_the_linearization_error_is_the_divergence(n_classes, size, sureness):
 def test_the_linearization_error_of_any_change_is_finite(loss, dtype):
     rng = np.random.RandomState(0)
     sizes = 10.0 ** rng.uniform(-40, 30, (2, 300, 1))
-    raw, change = sizes * rng.standard_normal((2, 300, loss.n_columns))
+    raw, change = sizes * rng.standard_normal((2, 300, loss.n_outputs))
     raw = np.clip(raw, -1e30, 1e30)
 
     errors, rest = loss.linearization_error(raw.astype(dtype), change.astype(dtype))

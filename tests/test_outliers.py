@@ -6,15 +6,15 @@ import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sksoftmax import SoftmaxRegressionClassifier
-from sksoftmax._batches import training_rows
-from sksoftmax._preconditioner import center_and_scale
+from sksoftmax._data import make_data
+from sksoftmax._moments import center_and_scale
 
 ROW = 7
 
 
 def bounded(X, weight=None, known=None):
     weight = np.ones(X.shape[0], X.dtype) if weight is None else weight
-    return training_rows(X, X.dtype, True).bounded_moments(weight, known=known)
+    return make_data(X, X.dtype, True).bounded_moments(weight, known=known)
 
 
 def normal_rows(n_rows=600, n_features=20, factor=1.0, seed=0):
@@ -32,7 +32,7 @@ def test_rows_that_are_no_outliers_keep_their_weights(layout, dtype):
     found, moments = bounded(X, weight)
 
     assert_array_equal(found, weight)
-    plain = training_rows(X, dtype, True).moments(weight)
+    plain = make_data(X, dtype, True).moments(weight)
     for one, other in zip(moments, plain, strict=True):
         assert_array_equal(one, other)
 
@@ -136,7 +136,7 @@ def test_a_bad_chunk_is_forgotten_by_the_next_call():
 def test_rows_of_any_library_are_bounded_alike():
     torch = pytest.importorskip("torch")
     X = normal_rows(factor=1e4)
-    data = training_rows(torch.asarray(X), torch.float64, True)
+    data = make_data(torch.asarray(X), torch.float64, True)
 
     weight, moments = data.bounded_moments(torch.ones(600, dtype=torch.float64))
 

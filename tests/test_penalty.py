@@ -160,7 +160,7 @@ def test_many_steps_against_a_drift_are_as_many_steps(kind, alpha, l1_ratio):
         moved = np.sign(moved) * np.maximum(np.abs(moved) - threshold, 0)
         one_by_one = np.where(t < times[:, None], moved, one_by_one)
 
-    getattr(penalty, kind)(step_size).repeat(weights, times, drift=drift)
+    getattr(penalty, kind)(step_size).repeat(weights, times, displacement=drift)
 
     assert_allclose(weights, one_by_one, rtol=1e-12, atol=1e-12)
     assert_array_equal(weights == 0, one_by_one == 0)

@@ -7,30 +7,30 @@ import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sksoftmax._batches import Moments, training_rows
+from sksoftmax._data import make_data
 from sksoftmax._loss import cross_entropy
+from sksoftmax._moments import Moments, center_and_scale
 from sksoftmax._penalty import ElasticNet
 from sksoftmax._preconditioner import (
     CenteredDiagonal,
     Diagonal,
     Gram,
-    center_and_scale,
     largest_eigenvalue,
     ridge,
 )
-from sksoftmax._solver import Problem
+from sksoftmax._problem import Problem
 
 ALPHA = 0.05
 
 
 def make_problem(X, y, weight, n_classes, fit_intercept=True):
-    data = training_rows(X, np.float64, fit_intercept)
+    data = make_data(X, np.float64, fit_intercept)
     moments = data.moments(weight)
-    center, *of_columns = center_and_scale(moments, fit_intercept, np.float64)
-    data.center_at(center)
+    center, *column_statistics = center_and_scale(moments, fit_intercept, np.float64)
+    data.set_center(center)
     penalty = ElasticNet(ALPHA, 0.0, X.shape[1], fit_intercept, np.float64)
     loss = cross_entropy(n_classes)
-    return Problem(data, y, weight, loss, penalty, *of_columns)
+    return Problem(data, y, weight, loss, penalty, *column_statistics)
 
 
 @pytest.fixture(params=[2, 4], ids=["two classes", "four classes"])
@@ -51,28 +51,28 @@ def scaled_rows(problem):
 
 def weights_of(problem):
     rng = np.random.RandomState(1)
-    return 0.3 * rng.standard_normal((7, problem.loss.n_columns)) / problem.scale
+    return 0.3 * rng.standard_normal((7, problem.loss.n_outputs)) / problem.scale
 
 
 def full_hessian(problem, weights):
     """Return the Hessian of the objective in weights.ravel(), and the metric's K."""
-    S, loss, q = scaled_rows(problem), problem.loss, problem.loss.n_columns
+    S, loss, q = scaled_rows(problem), problem.loss, problem.loss.n_outputs
     proba = loss.proba(S @ (weights * problem.scale))
     hessian = np.kron(np.diag(problem.penalty.l2[:, 0]), np.eye(q))
     rows = S * problem.scale[:, 0]
     for row, p, s in zip(rows, proba, problem.sample_weight, strict=True):
         columns = [loss.hessian_product(p[None], e[None].copy())[0] for e in np.eye(q)]
         hessian += s / len(rows) * np.kron(np.outer(row, row), np.array(columns))
-    k = loss.curvature(proba) * problem.sample_weight / len(rows)
+    k = loss.mean_curvature(proba) * problem.sample_weight / len(rows)
     return hessian, (S * k[:, None]).T @ S
 
 
 def test_gram_measures_the_weighted_gram_matrix(problem):
     weights = weights_of(problem)
 
-    curvature = Gram.measure(problem, np.arange(50), weights)
+    hessian = Gram.measure(problem, np.arange(50), weights)
 
-    assert_allclose(curvature, full_hessian(problem, weights)[1], atol=1e-13)
+    assert_allclose(hessian, full_hessian(problem, weights)[1], atol=1e-13)
 
 
 def test_gram_applies_the_inverse(problem):
@@ -110,33 +110,33 @@ def test_an_indefinite_matrix_is_refused():
 def test_diagonal_has_the_mean_curvature_times_the_mean_squares(problem):
     weights, weight = weights_of(problem), problem.sample_weight
     S = scaled_rows(problem)
-    k = problem.loss.curvature(problem.loss.proba(S @ (weights * problem.scale)))
+    k = problem.loss.mean_curvature(problem.loss.proba(S @ (weights * problem.scale)))
 
-    curvature = Diagonal.measure(problem, np.arange(50), weights)
+    hessian = Diagonal.measure(problem, np.arange(50), weights)
 
     mean_square = weight @ S**2 / weight.sum()
-    assert_allclose(curvature[:, 0], mean_square * (k @ weight) / 50, rtol=1e-10)
+    assert_allclose(hessian[:, 0], mean_square * (k @ weight) / 50, rtol=1e-10)
 
 
 def test_the_centered_diagonal_has_the_variances_for_mean_squares(problem):
     X = problem.data.X + np.array([1, -0.5, 0, 0.5, 0.25, 0])
     problem = make_problem(X, problem.y, problem.sample_weight, 4)
-    weights = np.zeros((7, problem.loss.n_columns))
+    weights = np.zeros((7, problem.loss.n_outputs))
 
-    curvature = CenteredDiagonal.measure(problem, np.arange(50), weights)
+    hessian = CenteredDiagonal.measure(problem, np.arange(50), weights)
 
-    assert (problem.offset[[0, 1, 3, 4]] != 0).all()
+    assert (problem.residual_mean[[0, 1, 3, 4]] != 0).all()
     weight = problem.sample_weight / problem.sample_weight.sum()
     S = scaled_rows(problem)
-    wanted = weight @ S**2 - (problem.offset / problem.scale)[:, 0] ** 2
-    shifted = problem.offset[:, 0] != 0
+    wanted = weight @ S**2 - (problem.residual_mean / problem.scale)[:, 0] ** 2
+    shifted = problem.residual_mean[:, 0] != 0
     assert_allclose(wanted[shifted], weight @ (S - weight @ S)[:, shifted] ** 2)
-    k = problem.loss.curvature(np.full((1, 4), 0.25))[0]
-    assert_allclose(curvature[:, 0], wanted * k * problem.sample_weight.mean())
+    k = problem.loss.mean_curvature(np.full((1, 4), 0.25))[0]
+    assert_allclose(hessian[:, 0], wanted * k * problem.sample_weight.mean())
 
 
 def test_curvature_is_measured_on_rows_enough():
-    assert [Gram.rows_wanted(n) for n in (3, 1024, 3000)] == [2048, 2048, 6000]
+    assert [Gram.sample_size(n) for n in (3, 1024, 3000)] == [2048, 2048, 6000]
 
 
 def test_diagonal_of_sparse_rows_equals_that_of_dense_rows():
@@ -153,12 +153,18 @@ def test_diagonal_of_sparse_rows_equals_that_of_dense_rows():
     assert_allclose(dense, sparse, rtol=1e-12)
 
 
-@pytest.mark.parametrize("metric", [Gram, Diagonal])
-def test_largest_eigenvalue_is_that_of_the_preconditioned_hessian(problem, metric):
+@pytest.mark.parametrize("preconditioner_class", [Gram, Diagonal])
+def test_largest_eigenvalue_is_that_of_the_preconditioned_hessian(
+    problem, preconditioner_class
+):
     weights, rows = weights_of(problem), np.arange(50)
-    K = metric.measure(problem, rows, weights)
-    diagonal = ridge(metric.trace(K), problem.scale, problem.penalty.l2, 1.0)
-    preconditioner = metric(metric.invert(K, diagonal), problem.scale)
+    K = preconditioner_class.measure(problem, rows, weights)
+    diagonal = ridge(
+        preconditioner_class.trace(K), problem.scale, problem.penalty.l2, 1.0
+    )
+    preconditioner = preconditioner_class(
+        preconditioner_class.invert(K, diagonal), problem.scale
+    )
     q = weights.shape[1]
     starts = [
         (rng.standard_normal((7, 1)) / problem.scale, rng.standard_normal((1, q)))
@@ -170,7 +176,7 @@ def test_largest_eigenvalue_is_that_of_the_preconditioned_hessian(problem, metri
         for start in starts
     ]
 
-    if metric.lazy:  # its steps on the penalty are proximal
+    if preconditioner_class.lazy:  # its steps on the penalty are proximal
         nothing = ElasticNet(0.0, 0.0, 6, True, np.float64)
         problem = replace(problem, penalty=nothing)
     hessian, _ = full_hessian(problem, weights)
@@ -186,31 +192,31 @@ def test_largest_eigenvalue_takes_the_larger_of_two_batches(problem):
     weights, rows = weights_of(problem), np.arange(50)
     K = Gram.measure(problem, rows, weights)
     inverse = Gram.invert(K, np.ones(7))
-    metric = Gram(inverse, problem.scale)
+    preconditioner = Gram(inverse, problem.scale)
     start = 1 / problem.scale, np.ones((1, weights.shape[1]))
     halves = [rows[:25], rows[25:]]
 
     values = [
-        largest_eigenvalue(problem, batches, weights, metric, start)
+        largest_eigenvalue(problem, batches, weights, preconditioner, start)
         for batches in ([halves[0]], [halves[1]], halves)
     ]
 
     assert values[2] == max(values[:2])
 
 
-def moments(mean, variance, unusual=10.0, usual=0.0):
-    values = mean, variance * 10, usual, unusual
+def moments(mean, variance, non_fill_weight=10.0, fill_value=0.0):
+    values = mean, variance * 10, fill_value, non_fill_weight
     return Moments(10.0, *(np.array([value], float) for value in values))
 
 
-@pytest.mark.parametrize("usual", [0.0, -0.25, 1e3])
-def test_scale_is_the_root_mean_square_of_what_differs_from_the_usual_value(usual):
+@pytest.mark.parametrize("fill_value", [0.0, -0.25, 1e3])
+def test_scale_is_the_root_mean_square_of_what_differs_from_the_usual_value(fill_value):
     # Two tenths of the entries are 3 more than the rest.
     center, scale, mean_square, _ = center_and_scale(
-        moments(usual + 0.6, 9 * 0.2 - 0.36, 2.0, usual), True, np.float64
+        moments(fill_value + 0.6, 9 * 0.2 - 0.36, 2.0, fill_value), True, np.float64
     )
 
-    assert_array_equal(center, [usual])
+    assert_array_equal(center, [fill_value])
     assert scale[0, 0] == pytest.approx(3.0)
     assert scale[1, 0] == mean_square[1, 0] == 1
     assert mean_square[0, 0] == pytest.approx(0.2)
@@ -246,7 +252,7 @@ def test_constant_columns_do_not_blow_up_rounding(value):
 def test_constant_columns_have_no_scale_from_rounding():
     # Of the squares of sparse rows, rounding is left where there is no variance.
     center, scale, mean_square, _ = center_and_scale(
-        moments(1e5, 1e-6, unusual=0.0, usual=1e5), True, np.float64
+        moments(1e5, 1e-6, non_fill_weight=0.0, fill_value=1e5), True, np.float64
     )
 
     assert_array_equal(center, [1e5])
@@ -261,8 +267,24 @@ def test_constant_columns_have_no_scale_from_rounding():
         ({"mean": -1.0, "variance": 4.0}, -1.0),
         ({"mean": 0.01, "variance": 4.0}, 0.0),
         ({"mean": 30.0, "variance": 4.0}, 0.0),
-        ({"mean": 1000.6, "variance": 1.44, "unusual": 2.0, "usual": 1e3}, 0.6),
-        ({"mean": 1000.001, "variance": 1.44, "unusual": 2.0, "usual": 1e3}, 0.0),
+        (
+            {
+                "mean": 1000.6,
+                "variance": 1.44,
+                "non_fill_weight": 2.0,
+                "fill_value": 1e3,
+            },
+            0.6,
+        ),
+        (
+            {
+                "mean": 1000.001,
+                "variance": 1.44,
+                "non_fill_weight": 2.0,
+                "fill_value": 1e3,
+            },
+            0.0,
+        ),
     ],
     ids=["above", "below", "hardly", "centered", "off the usual", "on the usual"],
 )
@@ -274,7 +296,7 @@ def test_offsets_are_of_columns_that_correlate_with_the_intercept(of_column, exp
 
 def test_what_is_usual_no_longer_is_no_center():
     center, scale, *_ = center_and_scale(
-        moments(1.0, 4.0, unusual=8.0, usual=30.0), True, np.float64
+        moments(1.0, 4.0, non_fill_weight=8.0, fill_value=30.0), True, np.float64
     )
 
     assert_array_equal(center, [0.0])

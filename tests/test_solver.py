@@ -6,20 +6,20 @@ import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sksoftmax import SoftmaxRegressionClassifier
-from sksoftmax._arrays import NUMPY
-from sksoftmax._batches import spread, training_rows
+from sksoftmax._arrays import NUMPY, evenly_spaced
+from sksoftmax._data import make_data
 from sksoftmax._loss import cross_entropy
+from sksoftmax._moments import center_and_scale
 from sksoftmax._penalty import ElasticNet
-from sksoftmax._preconditioner import Gram, center_and_scale
-from sksoftmax._solver import (
-    SGD,
-    AutomaticStep,
-    Plateau,
-    Problem,
-    State,
-    batch_edges,
-    constant,
-    inverse_scaling,
+from sksoftmax._preconditioner import Gram
+from sksoftmax._problem import Problem
+from sksoftmax._solvers.plateau import Plateau
+from sksoftmax._solvers.sgd import SGD, batch_edges
+from sksoftmax._solvers.state import State
+from sksoftmax._solvers.steps import (
+    PreconditionedStep,
+    constant_schedule,
+    inverse_scaling_schedule,
 )
 
 
@@ -80,21 +80,21 @@ def test_batch_edges(n_rows, batch_size, even, edges):
 def test_spread_takes_rows_evenly():
     rows = np.arange(100, 200)
 
-    assert_array_equal(spread(rows, 4), [100, 125, 150, 175])
-    assert_array_equal(spread(rows, 4, shift=0.5), [112, 137, 162, 187])
-    assert_array_equal(spread(rows, 1000), rows)
+    assert_array_equal(evenly_spaced(rows, 4), [100, 125, 150, 175])
+    assert_array_equal(evenly_spaced(rows, 4, shift=0.5), [112, 137, 162, 187])
+    assert_array_equal(evenly_spaced(rows, 1000), rows)
 
 
 def test_schedules_count_from_one():
-    assert [constant(0.3)(t) for t in (1, 7)] == [0.3, 0.3]
-    assert [inverse_scaling(0.3, 0.5)(t) for t in (1, 4)] == [0.3, 0.15]
+    assert [constant_schedule(0.3)(t) for t in (1, 7)] == [0.3, 0.3]
+    assert [inverse_scaling_schedule(0.3, 0.5)(t) for t in (1, 4)] == [0.3, 0.15]
 
 
 def test_work_and_floor_follow_from_the_sizes():
     X, nothing = np.zeros((20, 7)), [None] * 7
     nothing[2] = cross_entropy(3)
 
-    problem = Problem(training_rows(X, np.float64, True), *nothing)
+    problem = Problem(make_data(X, np.float64, True), *nothing)
 
     assert problem.multiply_adds(11) == 11 * 7 * 3
     assert problem.floor == pytest.approx(np.log(3) / 1000)
@@ -119,7 +119,7 @@ def test_where_batches_touch_few_weights_averaging_is_rare(
 
     clf.partial_fit(X, y, classes=[0, 1, 2])
 
-    assert clf._stream["n_averages"] == n_averages
+    assert clf._solver_state["n_averages"] == n_averages
     assert clf.t_ == 960 // batch_size
 
 
@@ -129,7 +129,7 @@ def test_dense_batches_are_averaged_each(sparse_rows):
 
     clf.partial_fit(X.toarray(), y, classes=[0, 1, 2])
 
-    assert clf._stream["n_averages"] == clf.t_ == 16
+    assert clf._solver_state["n_averages"] == clf.t_ == 16
 
 
 def test_averaging_a_row_of_weights_at_a_time_changes_nothing(sparse_rows, monkeypatch):
@@ -162,10 +162,12 @@ def test_momentum_lasts_from_call_to_call(sparse_rows):
 def problem():
     rng = np.random.RandomState(0)
     X, weight = rng.standard_normal((40, 3)), np.ones(40)
-    data = training_rows(X, np.float64, True)
-    of_columns = center_and_scale(data.moments(weight), True, np.float64)[1:]
+    data = make_data(X, np.float64, True)
+    column_statistics = center_and_scale(data.moments(weight), True, np.float64)[1:]
     penalty, loss = ElasticNet(0.1, 0.0, 3, True, np.float64), cross_entropy(4)
-    return Problem(data, rng.randint(4, size=40), weight, loss, penalty, *of_columns)
+    return Problem(
+        data, rng.randint(4, size=40), weight, loss, penalty, *column_statistics
+    )
 
 
 @pytest.mark.parametrize(
@@ -173,16 +175,16 @@ def problem():
 )
 def test_in_a_stream_earlier_curvature_counts_for_its_rows(problem, n_known, n_kept):
     weights, known = problem.zeros(), 2 * np.eye(4)
-    state = State(weights, weights, 1, metric="gram", curvature=known)
-    state.curvature_rows, state.ridge = n_known, np.ones(4)
-    step = AutomaticStep(problem, state, Gram, np.random.RandomState(0))
+    state = State(weights, weights, 1, preconditioner_name="gram", hessian=known)
+    state.hessian_rows, state.ridge = n_known, np.ones(4)
+    step = PreconditionedStep(problem, state, Gram, np.random.RandomState(0))
 
     step.measure(state, np.arange(40), 40)
 
     new = Gram.measure(problem, np.arange(40), weights)
     mixed = (n_kept * known + 40 * new) / (n_kept + 40)
-    assert_allclose(state.curvature, mixed, rtol=1e-12, atol=1e-15)
-    assert state.curvature_rows == n_kept + 40
+    assert_allclose(state.hessian, mixed, rtol=1e-12, atol=1e-15)
+    assert state.hessian_rows == n_kept + 40
 
 
 @pytest.fixture
@@ -195,7 +197,7 @@ def orders(problem):
 
     taken, weights = [], problem.zeros()
     state, rng = State(weights, weights), np.random.RandomState(0)
-    step = AutomaticStep(problem, state, Gram, rng)
+    step = PreconditionedStep(problem, state, Gram, rng)
 
     def orders(edges, n_epochs):
         solver, plateau = Recorder(problem, state, step), Plateau(0.0, 1, 0.0)

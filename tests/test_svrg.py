@@ -9,13 +9,16 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_digits
 
 from sksoftmax import SoftmaxRegressionClassifier
-from sksoftmax._batches import training_rows
+from sksoftmax._data import make_data
 from sksoftmax._loss import cross_entropy
-from sksoftmax._newton import Newton
+from sksoftmax._moments import center_and_scale
 from sksoftmax._penalty import ElasticNet
-from sksoftmax._preconditioner import Diagonal, Gram, center_and_scale
-from sksoftmax._solver import Problem, State, batch_edges
-from sksoftmax._svrg import AnchoredStep
+from sksoftmax._preconditioner import Diagonal, Gram
+from sksoftmax._problem import Problem
+from sksoftmax._solvers.newton import Newton
+from sksoftmax._solvers.sgd import batch_edges
+from sksoftmax._solvers.state import State
+from sksoftmax._solvers.svrg import SVRGStep
 
 LAYOUT = pytest.mark.parametrize(
     "layout", [np.asarray, sp.csr_array], ids=["dense", "csr"]
@@ -28,13 +31,15 @@ def make_problem(X, y, n_classes):
     rows = rows[: len(rows) // 32 * 32]  # batches of the same size
     X, y = X[rows], y[rows]
     weight = np.linspace(0.5, 1.5, len(y))
-    data = training_rows(X, np.dtype(np.float64), True)
-    center, *of_columns = center_and_scale(
+    data = make_data(X, np.dtype(np.float64), True)
+    center, *column_statistics = center_and_scale(
         data.moments(weight), True, data.dtype, may_center=True
     )
-    data.center_at(center)
+    data.set_center(center)
     penalty = ElasticNet(1e-2, 0.0, X.shape[1], True, np.float64)
-    return Problem(data, y, weight, cross_entropy(n_classes), penalty, *of_columns)
+    return Problem(
+        data, y, weight, cross_entropy(n_classes), penalty, *column_statistics
+    )
 
 
 def full_gradient(problem, weights):
@@ -49,17 +54,17 @@ def test_over_an_epoch_the_mean_gradient_is_that_of_all_rows(digits, layout, n_c
     X, y = digits
     problem = make_problem(layout(X), y, n_classes)
     rng = np.random.RandomState(0)
-    weights, anchor = rng.standard_normal((2, *problem.zeros().shape))
+    weights, snapshot = rng.standard_normal((2, *problem.zeros().shape))
     order = rng.permutation(problem.data.n_samples)
     edges = batch_edges(len(order), 32, even=True)
-    at_anchor = full_gradient(problem, anchor)
+    gradient_at_snapshot = full_gradient(problem, snapshot)
 
     gradients = []
     for start, stop in pairwise(edges):
         rows = order[start:stop]
         batch = problem.data.batch(rows, compact=False)
-        _, change = problem.loss_gradient(batch, weights, rows, len(rows), anchor)
-        gradients.append(change + at_anchor)
+        _, change = problem.loss_gradient(batch, weights, rows, len(rows), snapshot)
+        gradients.append(change + gradient_at_snapshot)
 
     wanted = full_gradient(problem, weights)
     assert_allclose(np.mean(gradients, axis=0), wanted, rtol=0, atol=1e-12)
@@ -80,51 +85,53 @@ def test_at_the_anchor_every_batch_has_the_full_gradient(digits, layout, n_class
     assert_array_equal(change, np.zeros_like(weights))
 
 
-@pytest.mark.parametrize("metric", [Gram, Diagonal])
+@pytest.mark.parametrize("preconditioner_class", [Gram, Diagonal])
 @LAYOUT
-def test_a_step_at_the_anchor_is_one_along_the_full_gradient(digits, layout, metric):
+def test_a_step_at_the_anchor_is_one_along_the_full_gradient(
+    digits, layout, preconditioner_class
+):
     X, y = digits
     problem = make_problem(layout(X), y, 10)
     rng = np.random.RandomState(0)
     state = State(problem.zeros(), problem.zeros())
-    step = AnchoredStep(problem, state, metric, rng, rho=0.1)
+    step = SVRGStep(problem, state, preconditioner_class, rng, damping=0.1)
     rows = np.arange(problem.data.n_samples)
     step.measure(state, rows, 32)
-    anchor = rng.standard_normal(problem.zeros().shape) * 0.1
-    grad = full_gradient(problem, anchor)
-    step.cast_anchor(anchor, grad)
+    snapshot = rng.standard_normal(problem.zeros().shape) * 0.1
+    grad = full_gradient(problem, snapshot)
+    step.set_snapshot(snapshot, grad)
 
     ends = []
     for _ in range(2):
-        some = rng.permutation(rows)[:32]
-        batch = problem.data.batch(some, compact=False)
-        weights = anchor.copy()
-        loss, change = problem.loss_gradient(batch, weights, some, 32, anchor)
-        step.descend(weights, change, loss, batch.columns)
+        sample = rng.permutation(rows)[:32]
+        batch = problem.data.batch(sample, compact=False)
+        weights = snapshot.copy()
+        loss, change = problem.loss_gradient(batch, weights, sample, 32, snapshot)
+        step.descend(weights, change, loss, batch.active)
         ends.append(weights)
 
     assert_array_equal(ends[0], ends[1])
-    downhill = grad + problem.penalty.gradient(anchor)
-    assert np.vdot(ends[0] - anchor, downhill) < 0
-    before, after = (problem.objective(rows, w) for w in (anchor, ends[0]))
+    downhill = grad + problem.penalty.gradient(snapshot)
+    assert np.vdot(ends[0] - snapshot, downhill) < 0
+    before, after = (problem.objective(rows, w) for w in (snapshot, ends[0]))
     assert after < before
 
 
 def test_a_refused_epoch_halves_the_steps_once(monkeypatch):
     X, y = load_digits(return_X_y=True)
-    consider, shorten = Newton.accept_if_lower, AnchoredStep.shorten
+    accept_if_lower, shorten = Newton.accept_if_lower, SVRGStep.shorten
     verdicts, factors = iter([False]), []
     monkeypatch.setattr(
         Newton,
         "accept_if_lower",
-        lambda *args: next(verdicts, True) and consider(*args),
+        lambda *args: next(verdicts, True) and accept_if_lower(*args),
     )
 
     def spy(step, factor):
         factors.append(factor)
         shorten(step, factor)
 
-    monkeypatch.setattr(AnchoredStep, "shorten", spy)
+    monkeypatch.setattr(SVRGStep, "shorten", spy)
     clf = SoftmaxRegressionClassifier(
         solver="svrg", batch_size=64, max_iter=12, tol=None, random_state=0
     )

@@ -8,12 +8,13 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.random import sample_without_replacement
 from sklearn.utils.validation import check_is_fitted
 
-from sksoftmax._batches import training_rows
-from sksoftmax._classifier import SoftmaxRegressionClassifier, mean_one
+from sksoftmax._classifier import SoftmaxRegressionClassifier
 from sksoftmax._compat import fit_context
+from sksoftmax._data import make_data
 from sksoftmax._monitoring import Callbacks
-from sksoftmax._newton import Newton
-from sksoftmax._plan import Plan
+from sksoftmax._solvers.newton import Newton
+from sksoftmax._training import Plan
+from sksoftmax._validation import unit_mean_factor
 
 __all__ = ["DaskSoftmaxRegressionClassifier"]
 
@@ -166,8 +167,8 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
 
     @property
     def _parameter_constraints(self):
-        theirs = SoftmaxRegressionClassifier._parameter_constraints
-        return {name: theirs[name] for name in self.get_params()}
+        constraints = SoftmaxRegressionClassifier._parameter_constraints
+        return {name: constraints[name] for name in self.get_params()}
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None):
@@ -200,72 +201,78 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         ImportError
             If Dask cannot be imported.
         """
-        local = self._plain()
+        local = self._make_local()
         with local._all_or_nothing():
-            rows, dtype, row_size = self._look(local, X, y, sample_weight)
+            rows, dtype, row_size = self._summarize(local, X, y, sample_weight)
             rng = local._new_rng()
-            start = self._start(local, rows, row_size, rng)
-            local.coef_, local.intercept_, usual = start
-            moments = rows.moments(usual, dtype, local.fit_intercept)
+            start = self._fit_sample(local, rows, row_size, rng)
+            local.coef_, local.intercept_, fill_value = start
+            moments = rows.moments(fill_value, dtype, local.fit_intercept)
             local._moments = moments._asdict()
-            nothing = np.empty((0, local.n_features_in_), dtype)
-            data = training_rows(nothing, dtype, local.fit_intercept)
-            dtype = local._dtype(dtype, data.xp, moments)
-            data = training_rows(nothing, dtype, local.fit_intercept)
-            problem = local._problem(data, np.empty(0, np.intp), np.empty(0, dtype))
-            state = local._new_state(local._model(problem))
-            all_rows = rows.of_problem(problem, Plan(local).metric(problem))
-            epochs = _epochs(Newton(all_rows, state), problem, local.tol or 0.0)
-            learned = partial(local._learned, problem, state, rng=rng)
-            model = local._run(epochs, learned, None, Callbacks(local, X, y, None))
-            vars(local).update(learned(model), n_iter_=len(local.loss_curve_))
+            empty_rows = np.empty((0, local.n_features_in_), dtype)
+            data = make_data(empty_rows, dtype, local.fit_intercept)
+            dtype = local._choose_dtype(dtype, data.xp, moments)
+            data = make_data(empty_rows, dtype, local.fit_intercept)
+            problem = local._make_problem(
+                data, np.empty(0, np.intp), np.empty(0, dtype)
+            )
+            state = local._initial_state(local._model_weights(problem))
+            oracle = rows.make_oracle(
+                problem, Plan(local).choose_preconditioner(problem)
+            )
+            epochs = _epochs(Newton(oracle, state), problem, local.tol or 0.0)
+            attributes = partial(local._to_attributes, problem, state, rng=rng)
+            model = local._train(epochs, attributes, None, Callbacks(local, X, y, None))
+            vars(local).update(attributes(model), n_iter_=len(local.loss_curve_))
             # The metric was for steps without noise.
-            local._stream.update(curvature=None, inverse=None)
+            local._solver_state.update(hessian=None, inverse=None)
         vars(self).pop("feature_names_in_", None)
         parameters = local.get_params()
-        learned = {k: v for k, v in vars(local).items() if k not in parameters}
-        vars(self).update(learned, n_passes_=rows.n_passes)
+        attributes = {k: v for k, v in vars(local).items() if k not in parameters}
+        vars(self).update(attributes, n_passes_=rows.n_passes)
         return self
 
-    def _look(self, local, X, y, sample_weight):
+    def _summarize(self, local, X, y, sample_weight):
         """Return the rows with weight, the dtype to train in and the length of a row.
 
         `local` learns the features, the classes and how often they are seen.
         """
-        partitions = _partitions().Partitions(X, y, sample_weight)
-        found = partitions.look()
-        holding = [here for here in found if here is not None]
-        local.n_features_in_ = holding[0].n_features
-        if holding[0].feature_names:
-            local.feature_names_in_ = np.array(holding[0].feature_names, object)
-        local.classes_ = np.unique(np.concatenate([here.labels for here in holding]))
+        partitions = _import_oracle().Partitions(X, y, sample_weight)
+        summaries = partitions.summarize()
+        nonempty = [summary for summary in summaries if summary is not None]
+        local.n_features_in_ = nonempty[0].n_features
+        if nonempty[0].feature_names:
+            local.feature_names_in_ = np.array(nonempty[0].feature_names, object)
+        local.classes_ = np.unique(
+            np.concatenate([summary.labels for summary in nonempty])
+        )
         class_count, rows_count = np.zeros((2, len(local.classes_)))
-        for here in holding:
-            places = np.searchsorted(local.classes_, here.labels)
-            class_count[places] += here.totals
-            rows_count[places] += here.n_rows
+        for summary in nonempty:
+            positions = np.searchsorted(local.classes_, summary.labels)
+            class_count[positions] += summary.totals
+            rows_count[positions] += summary.n_rows
         class_weight = local._class_weights(class_count)
         local._check_classes(class_count * class_weight)
         n_rows = int(rows_count @ (class_weight > 0))
-        local._seen = {"n_rows": n_rows, "class_count": class_count}
-        per_class = class_weight * mean_one(n_rows, class_count @ class_weight)
-        dtype = np.result_type(*(here.dtype for here in holding))
-        row_size = sum(here.n_stored for here in holding) / sum(
-            here.n_samples for here in holding
+        local._counts = {"n_rows": n_rows, "class_count": class_count}
+        per_class = class_weight * unit_mean_factor(n_rows, class_count @ class_weight)
+        dtype = np.result_type(*(summary.dtype for summary in nonempty))
+        row_size = sum(summary.n_stored for summary in nonempty) / sum(
+            summary.n_samples for summary in nonempty
         )
-        rows = partitions.with_targets(
-            found, local.classes_, per_class, local.label_smoothing, dtype
+        rows = partitions.attach_targets(
+            summaries, local.classes_, per_class, local.label_smoothing, dtype
         )
         return rows, dtype, max(1, row_size)
 
-    def _start(self, local, rows, row_size, rng):
+    def _fit_sample(self, local, rows, row_size, rng):
         """Return coef and intercept of a model of a sample, and its usual values."""
         n_rows = max(1024, int(_SAMPLED_NUMBERS / row_size))
         n_rows = min(n_rows, _SAMPLED_ROWS, rows.n_rows)
         sampled = sample_without_replacement(rows.n_rows, n_rows, random_state=rng)
         n_weights, n_classes = local.n_features_in_ + 1, len(local.classes_)
         message = max(
-            n_weights * max(n_weights, n_classes), _partitions().SMALL_MESSAGE
+            n_weights * max(n_weights, n_classes), _import_oracle().SMALL_MESSAGE
         )
         X, y, weight = rows.sample(np.sort(sampled), int(message / row_size))
         shared = "alpha", "l1_ratio", "fit_intercept", "preconditioner"
@@ -277,8 +284,8 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
             zeros = np.zeros((n_classes if n_classes > 2 else 1, X.shape[1]))
             return zeros, zeros[:, 0], np.zeros(X.shape[1])
         model.fit(X, y, weight)
-        model._grow(np.arange(n_classes))
-        return model.coef_, model.intercept_, model._moments["usual"]
+        model._add_classes(np.arange(n_classes))
+        return model.coef_, model.intercept_, model._moments["fill_value"]
 
     def predict(self, X):
         """Return the most probable class of each row, lazily.
@@ -293,7 +300,7 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         y : dask array of shape (n_samples,)
             Labels, in partitions as those of X.
         """
-        return self._each_block("predict", X)
+        return self._map_blocks("predict", X)
 
     def predict_proba(self, X):
         """Return the probability of each class, lazily.
@@ -308,7 +315,7 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         proba : dask array of shape (n_samples, n_classes)
             Rows that sum to one; columns in the order of `classes_`.
         """
-        return self._each_block("predict_proba", X)
+        return self._map_blocks("predict_proba", X)
 
     def predict_log_proba(self, X):
         """Return the logarithm of the probability of each class, lazily.
@@ -323,7 +330,7 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         log_proba : dask array of shape (n_samples, n_classes)
             Columns in the order of `classes_`.
         """
-        return self._each_block("predict_log_proba", X)
+        return self._map_blocks("predict_log_proba", X)
 
     def decision_function(self, X):
         """Return the raw predictions, X W' + c, lazily.
@@ -338,7 +345,7 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         raw_prediction : dask array of shape (n_samples,) or (n_samples, n_classes)
             With two classes a number a row, the log of the odds of the second one.
         """
-        return self._each_block("decision_function", X)
+        return self._map_blocks("decision_function", X)
 
     def score(self, X, y, sample_weight=None):
         """Return the share of the rows, by weight, whose class is predicted.
@@ -358,7 +365,7 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
             Computed, not lazy.
         """
         model = self.to_local()
-        return _partitions().Partitions(X, y, sample_weight).accuracy(model)
+        return _import_oracle().Partitions(X, y, sample_weight).accuracy(model)
 
     def to_local(self):
         """Return the model as a classifier for one machine.
@@ -370,24 +377,24 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
             learned is a copy. `partial_fit` goes on from there.
         """
         check_is_fitted(self)
-        model, parameters = self._plain(), self.get_params()
-        learned = {k: v for k, v in vars(self).items() if k not in parameters}
-        del learned["n_passes_"]
-        vars(model).update(copy.deepcopy(learned))
+        model, parameters = self._make_local(), self.get_params()
+        attributes = {k: v for k, v in vars(self).items() if k not in parameters}
+        del attributes["n_passes_"]
+        vars(model).update(copy.deepcopy(attributes))
         return model
 
-    def _plain(self):
+    def _make_local(self):
         return SoftmaxRegressionClassifier(solver="svrg", **self.get_params())
 
-    def _each_block(self, method, X):
+    def _map_blocks(self, method, X):
         model, n_classes = self.to_local(), len(self.classes_)
         width = (n_classes,)
         if method == "decision_function" and n_classes == 2:
             width = ()
-        nothing = np.empty((0, *width), self.coef_.dtype)
+        empty_result = np.empty((0, *width), self.coef_.dtype)
         if method == "predict":
-            nothing = self.classes_[:0]
-        return _partitions().Partitions(X).mapped(model, method, nothing)
+            empty_result = self.classes_[:0]
+        return _import_oracle().Partitions(X).map_blocks(model, method, empty_result)
 
 
 def _epochs(newton: Newton, problem, tol: float):
@@ -404,13 +411,13 @@ def _epochs(newton: Newton, problem, tol: float):
         yield solver, objective, converged or newton.gap_is_within(tol)
 
 
-def _partitions():
+def _import_oracle():
     """Return the module that needs Dask."""
     try:
-        from sksoftmax import _partitions
+        from sksoftmax.dask import oracle
     except ImportError as error:
         raise ImportError(
             f"DaskSoftmaxRegressionClassifier needs Dask, and importing it failed: "
             f'{error}. Install it with: python -m pip install "sksoftmax[dask]"'
         ) from error
-    return _partitions
+    return oracle

@@ -1,23 +1,28 @@
 """All rows as one batch: the sums over them that a full step needs."""
 
-from sksoftmax._batches import parts, pick, spread
+from sksoftmax._arrays import chunks, evenly_spaced, take
 from sksoftmax._preconditioner import Hessian
-from sksoftmax._solver import Problem
+from sksoftmax._problem import Problem
 from sksoftmax._threads import threads_for
 
 # Multiply-adds from which a product gets all BLAS threads. Measured: at 8 million two
 # threads take 0.6 of the time of one; here little else happens between products.
-LARGE_PRODUCT = 4e6
+LARGE_PASS_PRODUCT = 4e6
 
 
-class AllRows:
+class Oracle:
     """The rows of a problem, read a part at a time.
 
-    Nothing of the size (n_rows, n_columns) is held, unless all rows are one part.
+    Nothing of the size (n_rows, n_outputs) is held, unless all rows are one part.
     """
 
     def __init__(
-        self, problem: Problem, rows, metric, n_rows: int = 0, features=None
+        self,
+        problem: Problem,
+        rows,
+        preconditioner_class,
+        n_rows: int = 0,
+        features=None,
     ) -> None:
         """Take row numbers, in NumPy, and the metric in which steps are taken.
 
@@ -25,27 +30,33 @@ class AllRows:
         theirs is returned, and the gradient in all columns. With `features`, sorted
         and in NumPy, the weights of all others are zero and stay so.
         """
-        self.problem, self.metric, data = problem, metric, problem.data
+        self.problem, self.preconditioner_class, data = (
+            problem,
+            preconditioner_class,
+            problem.data,
+        )
         self.n_rows, self._row_numbers = n_rows or len(rows), rows
-        sample = spread(rows, metric.rows_wanted(data.n_weights))
+        sample = evenly_spaced(rows, preconditioner_class.sample_size(data.n_weights))
         self.n_measured = len(sample)  # rows, for the curvature
         # Multiply-adds, of a product with one column and of the Hessian.
         self.product_work = data.product_work * len(rows) / data.n_samples
         self._sample = data.index(sample)
         self._last = self._expanded = None  # see _raw_prediction
-        self._part_rows = min(len(rows), data.part_rows(problem.loss.n_columns))
+        self._chunk_rows = min(
+            len(rows), data.matmul_chunk_rows(problem.loss.n_outputs)
+        )
         self._batch, n_weights = None, data.n_weights
         if features is not None:
-            self._part_rows = len(rows)
-            self._batch = data.batch_of_features(data.index(rows), features)
+            self._chunk_rows = len(rows)
+            self._batch = data.make_feature_batch(data.index(rows), features)
             self.product_work *= self._batch.n_stored / max(1, data.n_stored)
             n_weights += len(features) - data.n_features
-        elif len(rows) <= self._part_rows:
-            compact = metric.lazy and not n_rows
+        elif len(rows) <= self._chunk_rows:
+            compact = preconditioner_class.lazy and not n_rows
             self._batch = data.full_batch(data.index(rows), compact)
-        self.columns = slice(None) if self._batch is None else self._batch.columns
-        n_columns = problem.loss.n_columns
-        self.hessian_work = Hessian.work(n_weights, self.n_rows, n_columns)
+        self.active = slice(None) if self._batch is None else self._batch.active
+        n_outputs = problem.loss.n_outputs
+        self.hessian_work = Hessian.work(n_weights, self.n_rows, n_outputs)
         is_all = len(rows) == data.n_samples
         self._rows = slice(0, len(rows)) if is_all else data.index(rows)
         if self.n_measured == len(rows):
@@ -56,17 +67,17 @@ class AllRows:
         """Whether the rows are few enough to be taken together."""
         return self._batch is not None
 
-    def of_features(self, features):
+    def select_features(self, features):
         """Return the same rows, with these features alone."""
-        rows, metric = self._row_numbers, self.metric
-        return AllRows(self.problem, rows, metric, features=features)
+        rows, preconditioner_class = self._row_numbers, self.preconditioner_class
+        return Oracle(self.problem, rows, preconditioner_class, features=features)
 
     def loss_gradient(self, weights):
-        """Return the loss and its gradient at these weights, those of `columns`."""
+        """Return the loss and its gradient at these weights, those of `active`."""
         problem, total, grad = self.problem, 0.0, None
         for rows, batch in self._batches():
             raw = self._raw_prediction(batch, weights)
-            loss, part = problem.loss_gradient_of(batch, raw, rows, self.n_rows)
+            loss, part = problem.loss_gradient_from_raw(batch, raw, rows, self.n_rows)
             total += loss
             grad = part if grad is None else _add(grad, part)
         return total, grad
@@ -74,15 +85,15 @@ class AllRows:
     def hessian_product(self, weights, direction):
         """Return the Hessian of the loss at these weights times a direction.
 
-        The second is the mean curvature of each raw prediction, (n_columns,).
+        The second is the mean curvature of each raw prediction, (n_outputs,).
         """
-        problem, product, curvature = self.problem, None, 0.0
+        problem, product, mean_curvature = self.problem, None, 0.0
         for rows, batch in self._batches():
             _, _, proba, part_curvature = self._expand(rows, batch, weights)
             part = problem.hessian_product(batch, proba, direction, rows, self.n_rows)
             product = part if product is None else _add(product, part)
-            curvature = curvature + part_curvature
-        return product, curvature
+            mean_curvature = mean_curvature + part_curvature
+        return product, mean_curvature
 
     def _expand(self, rows, batch, weights):
         """Return weights, their raw predictions, probabilities and mean curvature."""
@@ -92,7 +103,7 @@ class AllRows:
         raw = self._raw_prediction(batch, weights)
         kept = None if self._batch is None else xp.copy(raw)
         proba = problem.loss.proba(raw)
-        share = pick(problem.sample_weight, rows) / self.n_rows
+        share = take(problem.sample_weight, rows) / self.n_rows
         expanded = weights, kept, proba, xp.matmul(share, proba * (1 - proba))
         if self._batch is not None:
             self._expanded = expanded
@@ -101,7 +112,7 @@ class AllRows:
     def hessian(self, weights):
         """Return the Hessian of the loss at these weights, all of it.
 
-        Its shape is (n_columns * n_weights,) twice, of the scaled columns.
+        Its shape is (n_outputs * n_weights,) twice, of the scaled columns.
         """
         problem, xp = self.problem, self.problem.data.xp
         total = None
@@ -109,7 +120,7 @@ class AllRows:
             proba = self._expand(rows, batch, weights)[2]
             S = batch.scaled(problem.scale)
             share = problem.loss.hessian(
-                proba, S, pick(problem.sample_weight, rows) / self.n_rows
+                proba, S, take(problem.sample_weight, rows) / self.n_rows
             )
             total = share if total is None else _add(total, share)
         return xp.asarray(total)
@@ -126,7 +137,7 @@ class AllRows:
             raw = self._raw_prediction(batch, weights)
             change = self._raw_prediction(batch, new_weights)
             change -= raw
-            sample_weight = pick(problem.sample_weight, rows) / self.n_rows
+            sample_weight = take(problem.sample_weight, rows) / self.n_rows
             errors, rest = problem.loss.linearization_error(raw, change)
             total += float(xp.weighted_sum(errors, sample_weight))
             if xp.any(rest):
@@ -135,13 +146,13 @@ class AllRows:
         return total, correction
 
     def _batches(self):
-        for rows in parts(self._rows, self._part_rows):
+        for rows in chunks(self._rows, self._chunk_rows):
             yield rows, self._batch or self.problem.data.batch(rows, compact=False)
 
     def _raw_prediction(self, batch, weights):
         """Return the raw predictions, a new array.
 
-        Those of one batch are kept, (n_rows, n_columns), for the last weights that were
+        Those of one batch are kept, (n_rows, n_outputs), for the last weights that were
         asked for, and with their probabilities for those of the last Hessian.
         """
         if self._batch is None:
@@ -153,19 +164,19 @@ class AllRows:
             self._last = weights, batch.raw_prediction(weights)
         return copy(self._last[1])
 
-    def curvature(self, metric, weights):
+    def sampled_hessian(self, preconditioner_class, weights):
         """Return that of the loss in the metric, measured on a sample of the rows."""
-        return metric.measure(self.problem, self._sample, weights)
+        return preconditioner_class.measure(self.problem, self._sample, weights)
 
-    def curvature_work(self, metric) -> float:
+    def sampled_hessian_work(self, preconditioner_class) -> float:
         """Return the multiply-adds of that."""
-        return metric.work(self.problem.data, self.n_measured)
+        return preconditioner_class.work(self.problem.data, self.n_measured)
 
     def threads(self):
         """Return the context in which all this is done."""
-        multiply_adds = self.problem.multiply_adds(self._part_rows)
+        multiply_adds = self.problem.multiply_adds(self._chunk_rows)
         pools = self.problem.data.xp.thread_pools
-        return threads_for(multiply_adds, LARGE_PRODUCT, pools)
+        return threads_for(multiply_adds, LARGE_PASS_PRODUCT, pools)
 
 
 def _add(total, term):

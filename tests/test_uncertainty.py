@@ -84,7 +84,9 @@ def test_many_rows_are_judged_in_parts(fitted, monkeypatch, layout):
     table = clf.predict_proba(X)
     whole = clf.surprisal(X, labels), clf.surprisal(X, table), clf.predictive_entropy(X)
 
-    monkeypatch.setattr("sksoftmax._numpy_arrays.NumPyArrays.part_size", 7 * 10)
+    monkeypatch.setattr(
+        "sksoftmax._arrays.numpy_arrays.NumPyArrays.matmul_chunk_size", 7 * 10
+    )
 
     in_parts = clf.surprisal(X, labels), clf.surprisal(X, table)
     assert_allclose(in_parts, whole[:2], rtol=1e-9)

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sksoftmax import SoftmaxRegressionClassifier
-from sksoftmax._growth import spread_state
+from sksoftmax._state import expand_state
 
 TEXTBOOK = {"learning_rate": "constant", "average": False}
 SETTINGS = {
@@ -141,19 +141,19 @@ def test_what_is_known_of_the_curvature(n_known, n_classes, of_step, of_curvatur
     columns = 1 if n_known == 2 else n_known
     state = {
         "step_size": 4.0,
-        "curvature": np.full((3, 3), 8.0),
+        "hessian": np.full((3, 3), 8.0),
         "ridge": np.full(3, 2.0),
         "velocity": np.ones((3, columns)),
         "n_averages": 9,
-        "measured_from": 0,
+        "refresh_origin": 0,
         "inverse": np.eye(3),
     }
 
-    grown = spread_state(state, 20, np.arange(n_known), n_classes)
+    grown = expand_state(state, 20, np.arange(n_known), n_classes)
 
     # Two classes: p (1 - p) for one column is 2 p (1 - p) for two.
     assert grown["step_size"] == 4 * of_step
-    assert_array_equal(grown["curvature"], 8 * of_curvature * np.ones((3, 3)))
+    assert_array_equal(grown["hessian"], 8 * of_curvature * np.ones((3, 3)))
     assert_array_equal(grown["ridge"], 2 * of_curvature * np.ones(3))
     assert grown["velocity"].shape == (3, n_classes)
     assert grown["inverse"] is None

@@ -5,10 +5,10 @@ import numpy as np
 from sksoftmax._arrays import namespace
 
 
-def spread_columns(array, places, n_classes: int):
-    """Return the columns of an array, (..., n_columns), at their places among more.
+def expand_outputs(array, positions, n_classes: int):
+    """Return the columns of an array, (..., n_outputs), at their places among more.
 
-    `places`, (n_known,), are those of the known classes among n_classes; the columns
+    `positions`, (n_known,), are those of the known classes among n_classes; the columns
     of new ones are zero. The one column of two classes, the difference of their
     predictions, is split in halves. Works for whatever is linear in the weights.
     """
@@ -16,12 +16,12 @@ def spread_columns(array, places, n_classes: int):
     if array.shape[-1] == 1:
         array = xp.concat([-array / 2, array / 2], axis=-1)
     known, source = np.zeros(n_classes, bool), np.zeros(n_classes, np.intp)
-    known[places], source[places] = True, np.arange(len(places))
+    known[positions], source[positions] = True, np.arange(len(positions))
     grown = xp.take(array, xp.indices(source), axis=-1)
     return xp.where(xp.asarray(known), grown, 0.0)
 
 
-def spread_state(state: dict, t: int, places, n_classes: int) -> dict:
+def expand_state(state: dict, t: int, positions, n_classes: int) -> dict:
     """Return what the solver knows (see State), for more classes, after t updates.
 
     New classes are improbable at first. So the Hessian of each row keeps its
@@ -34,14 +34,14 @@ def spread_state(state: dict, t: int, places, n_classes: int) -> dict:
     after a stream of nine: log-loss .44 after 2000 rows, 1.15 with the old average; .62
     where the curvature is measured at once, while the new class hardly counts.
     """
-    state = {**state, "inverse": None, "measured_from": t - 1, "n_averages": 0}
-    if state["curvature"] is not None:
-        n_known = len(places)
+    state = {**state, "inverse": None, "refresh_origin": t - 1, "n_averages": 0}
+    if state["hessian"] is not None:
+        n_known = len(positions)
         share = (n_known - 1) / (n_classes - 1)
         state["step_size"] *= share
         mean_eigenvalue = 2 * share if n_known == 2 else share
-        state["curvature"] = state["curvature"] * mean_eigenvalue
+        state["hessian"] = state["hessian"] * mean_eigenvalue
         state["ridge"] = state["ridge"] * mean_eigenvalue
     if state["velocity"] is not None:
-        state["velocity"] = spread_columns(state["velocity"], places, n_classes)
+        state["velocity"] = expand_outputs(state["velocity"], positions, n_classes)
     return state

@@ -1,12 +1,12 @@
 """The functions for arrays of other libraries than NumPy, each on one device.
 
-What they do is described in _numpy_arrays.py.
+What they do is described in _arrays/numpy_arrays.py.
 """
 
 import numpy as np
 
+from sksoftmax._arrays.numpy_arrays import NOT_DEFINITE, NUMPY, SHORT
 from sksoftmax._compat import convert_to_numpy
-from sksoftmax._numpy_arrays import NOT_DEFINITE, NUMPY, SHORT
 
 
 class StandardArrays:
@@ -28,9 +28,12 @@ class StandardArrays:
         # product takes longer than the product.
         self.wide_batches, self.thread_pools = not is_cpu(device), ()
         if self.wide_batches:
-            self.chunk_size = self.part_size = 2**26
+            self.chunk_size = self.matmul_chunk_size = 2**26
         else:
-            self.chunk_size, self.part_size = NUMPY.chunk_size, NUMPY.part_size
+            self.chunk_size, self.matmul_chunk_size = (
+                NUMPY.chunk_size,
+                NUMPY.matmul_chunk_size,
+            )
 
     def __getattr__(self, name):
         return getattr(self._xp, name)
@@ -59,7 +62,7 @@ class StandardArrays:
     def to_numpy(self, array):
         return convert_to_numpy(array, self._xp)
 
-    def without_history(self, X):
+    def detach(self, X):
         return X
 
     def numpy_dtype(self, dtype) -> np.dtype:
@@ -93,17 +96,17 @@ class StandardArrays:
     def astype(self, array, dtype):
         return self._xp.astype(array, dtype, copy=False)
 
-    def by_column(self, array):
+    def column_major(self, array):
         return array
 
-    def by_row(self, array):
+    def row_major(self, array):
         return array
 
     def exp(self, array, out=None):
-        return _into(out, self._xp.exp(array))
+        return _write_out(out, self._xp.exp(array))
 
     def minimum(self, array, bound, out=None):
-        return _into(out, self._xp.where(array > bound, bound, array))
+        return _write_out(out, self._xp.where(array > bound, bound, array))
 
     def maximum(self, array, bound):
         return self._xp.where(array < bound, bound, array)
@@ -112,13 +115,13 @@ class StandardArrays:
         return self.minimum(self.maximum(array, smallest), largest)
 
     def divide(self, a, b, out=None):
-        return _into(out, a / b)
+        return _write_out(out, a / b)
 
     def multiply(self, a, b, out=None):
-        return _into(out, a * b)
+        return _write_out(out, a * b)
 
     def subtract(self, a, b, out=None):
-        return _into(out, a - b)
+        return _write_out(out, a - b)
 
     def expit(self, array):
         return 1 / (1 + self._xp.exp(-array))
@@ -127,16 +130,16 @@ class StandardArrays:
         safe = self._xp.where(array > 0, array, 1.0)
         return -safe * self._xp.log(safe)
 
-    def places(self, vector):
+    def flatnonzero(self, vector):
         return slice(0, vector.shape[0] if vector.any() else 0)
 
-    def differs(self, X, common):
-        return self._xp.astype(common != X, X.dtype)
+    def not_equal(self, X, value):
+        return self._xp.astype(value != X, X.dtype)
 
     def take_rows(self, X, rows, dtype, out):
         return self.astype(self._xp.take(X, rows, axis=0), dtype)
 
-    def product_with_room(self, left, right, n_rows: int):
+    def matmul_into_rows(self, left, right, n_rows: int):
         product = self.empty((n_rows, right.shape[1]), right.dtype)
         product[: left.shape[0], :] = left @ right
         return product
@@ -153,21 +156,21 @@ class StandardArrays:
     def total(self, values):
         return self._xp.sum(values, dtype=self.float64)
 
-    def capped(self, step_size, slope, loss, dtype):
+    def polyak_step_size(self, step_size, slope, loss, dtype):
         xp = self._xp
         step_size = xp.where(slope * step_size > loss, loss / slope, step_size)
         return xp.astype(step_size, dtype)
 
-    def at(self, array, columns):
-        rows = self._xp.arange(array.shape[0], dtype=columns.dtype, device=self._device)
-        return array[rows, columns]
+    def take_label(self, array, labels):
+        rows = self._xp.arange(array.shape[0], dtype=labels.dtype, device=self._device)
+        return array[rows, labels]
 
-    def add_at(self, array, columns, values) -> None:
-        all_columns = self._xp.arange(
-            array.shape[1], dtype=columns.dtype, device=self._device
+    def add_to_label(self, array, labels, values) -> None:
+        all_labels = self._xp.arange(
+            array.shape[1], dtype=labels.dtype, device=self._device
         )
-        here = columns[:, None] == all_columns[None, :]
-        array += self._xp.where(here, values[:, None], 0.0)
+        mask = labels[:, None] == all_labels[None, :]
+        array += self._xp.where(mask, values[:, None], 0.0)
 
     def log_softmax(self, array):
         xp = self._xp
@@ -192,129 +195,12 @@ class StandardArrays:
         return (inverse + inverse.T) / 2
 
 
-class TorchArrays(StandardArrays):
-    """The same for PyTorch, where it is quicker in another way."""
-
-    def __init__(self, xp, device) -> None:
-        super().__init__(xp, device)
-        import torch
-
-        self._torch = torch
-        self.accepted_dtypes += torch.float16, torch.bfloat16
-
-    def to_numpy(self, array):
-        array = array.detach().cpu().resolve_neg()
-        if array.dtype == self._torch.bfloat16:  # which NumPy does not have
-            array = array.float()
-        return array.numpy()
-
-    def without_history(self, X):
-        return X.detach()
-
-    def copy(self, array):
-        return array.clone()
-
-    def by_column(self, array):
-        return array.T.contiguous().T if array.shape[1] < 64 else array
-
-    def by_row(self, array):
-        return array.contiguous()
-
-    def exp(self, array, out=None):
-        return self._torch.exp(array, out=out)
-
-    def divide(self, a, b, out=None):
-        return self._torch.div(a, b, out=out)
-
-    def multiply(self, a, b, out=None):
-        return self._torch.mul(a, b, out=out)
-
-    def subtract(self, a, b, out=None):
-        return self._torch.sub(a, b, out=out)
-
-    def differs(self, X, common):
-        return (X - common).sign_().square_()  # truth values take four times as long
-
-    def expit(self, array):
-        return self._torch.special.expit(array)
-
-    def entr(self, array):
-        return self._torch.special.entr(array)
-
-    def log_softmax(self, array):
-        return self._torch.log_softmax(array, dim=1)
-
-    def at(self, array, columns):
-        return array.gather(1, columns[:, None])[:, 0]
-
-    def add_at(self, array, columns, values) -> None:
-        array.scatter_add_(1, columns[:, None], values[:, None])
-
-    def inverse(self, matrix):
-        factor, info = self._torch.linalg.cholesky_ex(matrix)
-        if int(info):
-            raise FloatingPointError(NOT_DEFINITE)
-        return self._torch.cholesky_inverse(factor)
-
-
-class TorchOnCPU(TorchArrays):
-    """PyTorch on a CPU: NumPy does what takes longest, on the same memory.
-
-    One library has all threads. Measured: PyTorch's own products with ten columns take
-    three times as long, its exp ten times; and on several threads everything a hundred
-    times as long where another program keeps a core busy.
-    """
-
-    def __init__(self, xp, device) -> None:
-        super().__init__(xp, device)
-        self.thread_pools = (self._torch,)
-
-    def take_rows(self, X, rows, dtype, out):
-        if X.dtype == dtype:
-            NUMPY.take_rows(X.numpy(), rows.numpy(), out.numpy().dtype, out.numpy())
-            return out
-        return self._torch.index_select(X, 0, rows).to(dtype)
-
-    def exp(self, array, out=None):
-        if out is None:
-            return self._torch.from_numpy(np.exp(array.numpy()))
-        np.exp(array.numpy(), out=out.numpy())
-        return out
-
-    def log(self, array):
-        return self._torch.from_numpy(np.log(array.numpy()))
-
-    def sum(self, array, axis):
-        total = np.add.reduce(array.numpy(), axis=axis)
-        return self._torch.from_numpy(np.asarray(total))
-
-    def max(self, array, axis):
-        largest = np.maximum.reduce(array.numpy(), axis=axis)
-        return self._torch.from_numpy(np.asarray(largest))
-
-    def by_column(self, array):
-        return self._torch.from_numpy(NUMPY.by_column(array.numpy()))
-
-    def take(self, array, indices, axis):
-        return self._torch.from_numpy(array.numpy().take(indices.numpy(), axis))
-
-    def matmul(self, left, right):
-        return self._torch.from_numpy(left.numpy() @ right.numpy())
-
-    def inverse(self, matrix):
-        return self._torch.from_numpy(NUMPY.inverse(matrix.numpy()))
-
-    def product_with_room(self, left, right, n_rows: int):
-        product = NUMPY.product_with_room(left.numpy(), right.numpy(), n_rows)
-        return self._torch.from_numpy(product)
-
-
 def is_cpu(device) -> bool:
     """Return whether arrays there are in the memory of the computer."""
     return "cpu" in str(device).lower()
 
 
-def _into(out, result):
+def _write_out(out, result):
     if out is None:
         return result
     out[...] = result

@@ -9,10 +9,10 @@ import math
 
 import numpy as np
 
-from sksoftmax._batches import parts, pick
+from sksoftmax._arrays import chunks, take
 from sksoftmax._penalty import soft_threshold
 from sksoftmax._preconditioner import CenteredDiagonal, Diagonal, Gram, Hessian
-from sksoftmax._solver import State
+from sksoftmax._solvers.state import State
 
 # Conjugate gradients stop when k products with the Hessian, each with the gain of the
 # last one, would lower the model by less than this share of what was gained so far
@@ -26,18 +26,18 @@ SAFETY = 1000.0
 FIRST_DAMPING = 1e-3
 LEAST_DAMPING = 1e-15  # with the whole Hessian; else the first one
 # Times the gap wanted: after a larger fall of the objective it is not looked for.
-FAR = 20.0
+LARGEST_FALL = 20.0
 # Times the gap wanted: a bound that the penalty gives and that more products with the
 # Hessian will not bring down to it.
-HOPELESS = 1e4
+HOPELESS_BOUND = 1e4
 # Share of <G, M G> that is left after products with the Hessian, if M is its inverse.
-SOLVED = 1e-5
+SOLVED_SHARE = 1e-5
 MAX_ACTIVE_SETS = 100  # in a step with L1
 MAX_PRODUCTS = 250  # with the Hessian, in a step
 # Steps that together gain next to nothing of the gap wanted, after which to give up.
 IDLE_STEPS = 30
 # Steps after minibatches that together have to gain the gap wanted.
-FAR_STEPS = 5
+PLATEAU_STEPS = 5
 MAX_TRIALS = 40  # of a line search
 # A step makes scaled weights no more than so many times as large, or the square of it.
 LARGEST_GROWTH = 10.0
@@ -47,67 +47,70 @@ WOLFE, STRONG_WOLFE, MANY_PRODUCTS = 0.35, 0.25, 4
 # Multiply-adds in the time that the calls of a pass take.
 PASS_OVERHEAD = 5e5
 # A product with one column reads as much memory as one with this many.
-FEWEST_COLUMNS = 8
+FEWEST_OUTPUTS = 8
 
 
 class Newton:
     """Newton steps from conjugate gradients in the preconditioner's metric.
 
-    Objective, gradient and products with the Hessian come from `all_rows`, wherever the
+    Objective, gradient and products with the Hessian come from `oracle`, wherever the
     rows are.
     """
 
     # Where a validation loss is watched, as many steps count as one epoch.
-    slowness = 5
+    steps_per_epoch = 5
 
-    def __init__(self, all_rows, state: State, max_passes: int = 8) -> None:
+    def __init__(self, oracle, state: State, max_passes: int = 8) -> None:
         """Start from the model in `state` and leave it the model and t.
 
-        `all_rows` is AllRows, or what has its attributes and methods. A step with L1
+        `oracle` is Oracle, or what has its attributes and methods. A step with L1
         takes about `max_passes` over the rows at most.
         """
-        problem, data = all_rows.problem, all_rows.problem.data
-        self._problem, self._all_rows, self._state = problem, all_rows, state
-        self._metric, weights = all_rows.metric, state.average
-        if self._metric is Diagonal and data.n_weights > data.n_features:
-            self._metric = CenteredDiagonal
-        self._xp, self._columns = data.xp, all_rows.columns
+        problem, data = oracle.problem, oracle.problem.data
+        self._problem, self._oracle, self._state = problem, oracle, state
+        self._preconditioner_class, weights = oracle.preconditioner_class, state.average
+        if self._preconditioner_class is Diagonal and data.n_weights > data.n_features:
+            self._preconditioner_class = CenteredDiagonal
+        self._xp, self._active = data.xp, oracle.active
         # The penalty alone decides where there is no data, and its minimum is zero.
         state.weights = self._xp.where(problem.penalty.penalised, 0.0, weights)
         state.average = state.weights
-        self._weights = self._xp.copy(pick(weights, self._columns))
-        self._l2 = pick(problem.penalty.l2, self._columns)
-        self._l1 = pick(problem.penalty.l1, self._columns)
-        self._varies = pick(problem.coverage, self._columns) > 0
+        self._weights = self._xp.copy(take(weights, self._active))
+        self._l2 = take(problem.penalty.l2, self._active)
+        self._l1 = take(problem.penalty.l1, self._active)
+        self._varies = take(problem.mean_square, self._active) > 0
         self._makes_zeros = problem.penalty.makes_zeros
         self._preconditioner, self._work, self._total_work = None, math.inf, 0.0
-        self._hessian_work = all_rows.hessian_work
+        self._hessian_work = oracle.hessian_work
         self._damping = FIRST_DAMPING if problem.penalty.makes_zeros else 0.0
         self._tol, self._patience = 0.0, math.inf
-        self._on_plateau = self._as_modelled = False
+        self._is_on_plateau = self._is_as_modelled = False
         self.stalled, self._first_decrement = False, math.inf
         self._n_products, self._max_passes = 0, max_passes
         self._intercept_curvature = self._xp.zeros((weights.shape[1],), data.dtype)
-        self._threads = all_rows.threads
+        self._threads = oracle.threads
         with self._threads():
             self.objective, self._grad = self._evaluate(self._weights)
-            if self.objective > problem.loss.loss_of_ignorance:
+            if self.objective > problem.loss.loss_at_zero:
                 # Zeros are a better start than these, which may be far away.
                 self._weights = self._xp.zeros(self._weights.shape, data.dtype)
                 self.objective, self._grad = self._evaluate(self._weights)
-        self._slopes, self.gap_bound = self._pseudo_gradient(), self.objective
+        self._pseudo_gradient, self.gap_bound = (
+            self._compute_pseudo_gradient(),
+            self.objective,
+        )
         self._objectives = [self.objective]
         self.last_step = self._weights, self._weights  # before it and after
 
     @property
     def model(self):
-        """The weights that it has come to, (n_weights, n_columns)."""
+        """The weights that it has come to, (n_weights, n_outputs)."""
         self.save()
         return self._state.weights
 
     def save(self) -> None:
         """Write the weights that it has come to to the state."""
-        self._state.weights[self._columns, ...] = self._weights
+        self._state.weights[self._active, ...] = self._weights
         self._state.average = self._state.weights
 
     def iterate_to_gap(self, tol: float):
@@ -132,33 +135,35 @@ class Newton:
         self._tol = tol
         self._patience = math.inf if self._makes_zeros else patience
         for _ in self._steps():
-            wanted = max(tol, math.sqrt(self._eps)) if self.stalled else tol
-            converged = self._on_plateau or self.gap_is_within(wanted)
-            n_steps = 2 if self._makes_zeros else FAR_STEPS
+            required_tol = max(tol, math.sqrt(self._eps)) if self.stalled else tol
+            converged = self._is_on_plateau or self.gap_is_within(required_tol)
+            n_steps = 2 if self._makes_zeros else PLATEAU_STEPS
             if len(self._objectives) > n_steps + 1:
                 fall = self._objectives[-1 - n_steps] - self.objective
-                converged |= self._as_modelled and fall <= self._gap_at(tol)
+                converged |= self._is_as_modelled and fall <= self._allowed_gap(tol)
             yield self, self.objective, converged
 
     def gap_is_within(self, tol: float) -> bool:
         """Return whether the gap is at most tol times the objective (or its floor)."""
-        return self.gap_bound <= self._gap_at(tol)
+        return self.gap_bound <= self._allowed_gap(tol)
 
     def gap_estimate(self) -> float:
         """Return ten times <G, M G>: a guess of the gap, with no pass over the rows."""
         self.prepare()
         self._preconditioner.restrict(None, 0.0)
-        return 10 * float(self._xp.vdot(self._slopes, self._apply(self._slopes)))
+        return 10 * float(
+            self._xp.vdot(self._pseudo_gradient, self._apply(self._pseudo_gradient))
+        )
 
     def gradient_of_loss(self):
-        """Return the gradient of the loss alone, (n_weights, n_columns)."""
+        """Return the gradient of the loss alone, (n_weights, n_outputs)."""
         grad = self._problem.zeros()
-        grad[self._columns, ...] = self._grad - self._l2 * self._weights
+        grad[self._active, ...] = self._grad - self._l2 * self._weights
         return grad
 
     def accept_if_lower(self, weights) -> bool:
         """Go on from these weights, if the objective is lower there."""
-        weights = pick(weights, self._columns)
+        weights = take(weights, self._active)
         with self._threads():
             objective, grad = self._evaluate(weights)
             if not objective < self.objective:
@@ -166,7 +171,7 @@ class Newton:
             self._accept(objective, self._xp.copy(weights), grad)
         return True
 
-    def features_to_move(self):
+    def rank_features(self):
         """Return the features that have weights, and those that miss theirs by most.
 
         That is by the gain that a step in the weight of one class promises. Both are
@@ -174,18 +179,20 @@ class Newton:
         """
         self.prepare()
         xp, n_features = self._xp, self._problem.data.n_features
-        gains = self._slopes**2 / self._preconditioner.damper(self._columns)
+        gains = self._pseudo_gradient**2 / self._preconditioner.damping_diagonal(
+            self._active
+        )
         gains = xp.to_numpy(xp.max(gains, axis=1))
-        in_use = xp.to_numpy(xp.any(self._weights != 0, axis=1))
+        has_weight = xp.to_numpy(xp.any(self._weights != 0, axis=1))
         features = np.arange(self._problem.data.n_weights)
-        if not isinstance(self._columns, slice):
-            features = xp.to_numpy(self._columns)
+        if not isinstance(self._active, slice):
+            features = xp.to_numpy(self._active)
         is_feature = features < n_features
-        missing = np.flatnonzero(is_feature & ~in_use & (gains > 0))
+        missing = np.flatnonzero(is_feature & ~has_weight & (gains > 0))
         missing = missing[np.argsort(-gains[missing], kind="stable")]
-        return features[is_feature & in_use], features[missing]
+        return features[is_feature & has_weight], features[missing]
 
-    def take_over(self, other: "Newton", tol: float) -> None:
+    def adopt(self, other: "Newton", tol: float) -> None:
         """Go on from the model of another one, whose steps moved fewer features.
 
         A bound of the gap is looked for that is within tol.
@@ -193,42 +200,46 @@ class Newton:
         self._tol, problem = tol, self._problem
         expanded = problem.zeros(), problem.zeros()
         for all_weights, weights in zip(expanded, other.last_step, strict=True):
-            all_weights[other._columns, ...] = weights
-        before, after = (pick(weights, self._columns) for weights in expanded)
+            all_weights[other._active, ...] = weights
+        old_weights, new_weights = (take(weights, self._active) for weights in expanded)
         with self._threads():
             self._intercept_curvature = other._intercept_curvature
-            objective, grad = self._evaluate(after)
-            self._accept(objective, after, grad)
-            bound = self._penalty_bound(after, grad)[0]
+            objective, grad = self._evaluate(new_weights)
+            self._accept(objective, new_weights, grad)
+            bound = self._penalty_bound(new_weights, grad)[0]
             self.gap_bound = min(self.gap_bound, bound)
             if other.gap_is_within(tol) and not self.gap_is_within(tol):
-                self._weights = before
-                model_grad = self._evaluate(before)[1]
-                self._damper = 0.0  # of other steps
-                model_grad = model_grad + self._hessian_product(after - before)
-                self._weights = after
-                bound = self._bound_of_gap(before, after, model_grad)
+                self._weights = old_weights
+                model_grad = self._evaluate(old_weights)[1]
+                self._damping_diagonal = 0.0  # of other steps
+                model_grad = model_grad + self._hessian_product(
+                    new_weights - old_weights
+                )
+                self._weights = new_weights
+                bound = self._bound_of_gap(old_weights, new_weights, model_grad)
                 self.gap_bound = min(self.gap_bound, bound)
 
     def prepare(self) -> None:
         """Measure the preconditioner, if products since then have cost as much."""
-        all_rows, problem = self._all_rows, self._problem
-        one_column = problem.loss.n_columns == 1
-        is_sample = all_rows.n_measured < all_rows.n_rows
-        self._is_exact = self._metric is Hessian or (
-            self._metric is Gram and one_column and not is_sample
+        oracle, problem = self._oracle, self._problem
+        one_output = problem.loss.n_outputs == 1
+        is_sample = oracle.n_measured < oracle.n_rows
+        self._is_exact = self._preconditioner_class is Hessian or (
+            self._preconditioner_class is Gram and one_output and not is_sample
         )
-        if self._metric is Hessian:
-            hessian = all_rows.hessian(self._weights)
-            scale = pick(problem.scale, self._columns)
+        if self._preconditioner_class is Hessian:
+            hessian = oracle.hessian(self._weights)
+            scale = take(problem.scale, self._active)
             self._preconditioner = Hessian(hessian, self._l2, scale)
             return
-        if self._work < all_rows.curvature_work(self._metric):
+        if self._work < oracle.sampled_hessian_work(self._preconditioner_class):
             return
         with self._threads():
-            curvature = all_rows.curvature(self._metric, self.model)
-        self._preconditioner = self._metric.build(
-            problem, curvature, is_sample, self._columns
+            sampled_hessian = oracle.sampled_hessian(
+                self._preconditioner_class, self.model
+            )
+        self._preconditioner = self._preconditioner_class.build(
+            problem, sampled_hessian, is_sample, self._active
         )
         self._work = 0.0
 
@@ -238,46 +249,53 @@ class Newton:
         self._state.t += 1
         self._state.n_averages += 1
         direction, model_grad, n_products, gain = self._minimise_model()
-        direction = self._shortened(direction)
-        slope = float(self._xp.vdot(self._slopes, direction))
+        direction = self._shorten(direction)
+        slope = float(self._xp.vdot(self._pseudo_gradient, direction))
         wolfe = WOLFE if n_products < MANY_PRODUCTS else STRONG_WOLFE
         search = self._armijo_search if self._makes_zeros else self._wolfe_search
-        found = search(direction, slope, wolfe)
-        before = self._weights
-        if found is None:
+        trial = search(direction, slope, wolfe)
+        old_weights = self._weights
+        if trial is None:
             if self._makes_zeros:
                 self._damping = max(64 * self._damping, 1e-4)
             self.stalled = not 0 < self._damping < 1e4
-            after = before + direction
+            new_weights = old_weights + direction
             self._objectives.append(self.objective)
-            bound = 2 * gain + self._bound_of_gap(before, after, model_grad)
+            bound = 2 * gain + self._bound_of_gap(old_weights, new_weights, model_grad)
             bound = min(bound, self._bound_by_rounding(model_grad, gain))
             self.gap_bound = min(self.gap_bound, bound)
-            self._on_plateau = False
+            self._is_on_plateau = False
             return
-        step_size, objective, weights, grad = found
+        step_size, objective, weights, grad = trial
         fall = self.objective - objective
-        self.last_step = before, weights
+        self.last_step = old_weights, weights
         self._accept(objective, weights, grad)
-        as_modelled = step_size == 1 and gain / 2 < fall < 1.5 * gain
-        self._on_plateau, self._as_modelled = self._is_idle and as_modelled, as_modelled
-        if not as_modelled:
+        is_as_modelled = step_size == 1 and gain / 2 < fall < 1.5 * gain
+        self._is_on_plateau, self._is_as_modelled = (
+            self._is_idle and is_as_modelled,
+            is_as_modelled,
+        )
+        if not is_as_modelled:
             self._patience = math.inf
-        if step_size == 1 and fall <= FAR * self._gap_at(self._tol):
-            bound = self._bound_of_gap(before, self._weights, model_grad)
+        if step_size == 1 and fall <= LARGEST_FALL * self._allowed_gap(self._tol):
+            bound = self._bound_of_gap(old_weights, self._weights, model_grad)
             self.gap_bound = min(self.gap_bound, bound)
         if self._makes_zeros:
-            good = (step_size >= 1) and fall > gain / 4
-            self._damping *= 1 / 8 if good else 8
-            least = LEAST_DAMPING if self._metric is Hessian else FIRST_DAMPING
+            is_good = (step_size >= 1) and fall > gain / 4
+            self._damping *= 1 / 8 if is_good else 8
+            least = (
+                LEAST_DAMPING
+                if self._preconditioner_class is Hessian
+                else FIRST_DAMPING
+            )
             self._damping = max(self._damping, least)
 
-    def _shortened(self, direction):
+    def _shorten(self, direction):
         """Return it, or what is left where it makes weights too many times as large.
 
         Where all rows are saturated a model without curvature promises too much.
         """
-        xp, scale = self._xp, pick(self._problem.scale, self._columns)
+        xp, scale = self._xp, take(self._problem.scale, self._active)
         size, limit = (
             float(xp.max(xp.max(xp.abs(scale * weights), axis=0), axis=0))
             for weights in (direction, self._weights)
@@ -291,17 +309,19 @@ class Newton:
                 self.step()
             if len(self._objectives) > IDLE_STEPS:
                 fall = self._objectives[-1 - IDLE_STEPS] - self.objective
-                self.stalled |= self._tol > 0 and fall <= 1e-4 * self._gap_at(self._tol)
+                self.stalled |= self._tol > 0 and fall <= 1e-4 * self._allowed_gap(
+                    self._tol
+                )
             if not math.isfinite(self.objective):
                 raise FloatingPointError(f"the objective became {self.objective}")
             yield
 
-    def _gap_at(self, tol: float) -> float:
+    def _allowed_gap(self, tol: float) -> float:
         return tol * max(self.objective, self._problem.floor)
 
     def _accept(self, objective: float, weights, grad) -> None:
         self.objective, self._weights, self._grad = objective, weights, grad
-        self._slopes = self._pseudo_gradient()
+        self._pseudo_gradient = self._compute_pseudo_gradient()
         self._objectives.append(objective)
         self.gap_bound = objective  # as neither loss nor penalty is ever negative
 
@@ -312,19 +332,21 @@ class Newton:
         the gradient of the smooth part of the model there, the number of products with
         the Hessian, and by how much the model is lower.
         """
-        xp, slopes = self._xp, self._slopes
-        direction = xp.zeros(slopes.shape, slopes.dtype)
-        products = xp.zeros(slopes.shape, slopes.dtype)
+        xp, pseudo_gradient = self._xp, self._pseudo_gradient
+        direction = xp.zeros(pseudo_gradient.shape, pseudo_gradient.dtype)
+        products = xp.zeros(pseudo_gradient.shape, pseudo_gradient.dtype)
         self._n_products, self._is_idle = 0, False
         if not self._makes_zeros:
             self._preconditioner.restrict(None, 0.0)
-            self._conjugate_gradients(slopes, direction, products)
-            value = xp.vdot(slopes, direction) + xp.vdot(direction, products) / 2
+            self._conjugate_gradients(pseudo_gradient, direction, products)
+            value = (
+                xp.vdot(pseudo_gradient, direction) + xp.vdot(direction, products) / 2
+            )
         else:
             direction, products = self._settle_signs(direction, products)
             value = self._model_value(direction, products)
             # What keeps steps short is no part of the objective.
-            products = products - self._damper * direction
+            products = products - self._damping_diagonal * direction
         return direction, self._grad + products, self._n_products, -float(value)
 
     def _settle_signs(self, direction, products):
@@ -336,10 +358,10 @@ class Newton:
         model.
         """
         xp, weights, l1 = self._xp, self._weights, self._l1
-        diagonal = self._preconditioner.damper(self._columns)
-        self._damper = self._damping * diagonal
-        value, length, target = 0.0, 1.0, self._gap_at(self._tol)
-        if self._metric is Hessian:
+        diagonal = self._preconditioner.damping_diagonal(self._active)
+        self._damping_diagonal = self._damping * diagonal
+        value, length, target = 0.0, 1.0, self._allowed_gap(self._tol)
+        if self._preconditioner_class is Hessian:
             solution = self._preconditioner.minimise_l1_model(
                 weights, self._grad, l1, self._damping, 1e-6 * target
             )
@@ -349,48 +371,53 @@ class Newton:
                 self._preconditioner.restrict(self._free, self._damping)
                 return solution, change
         for attempt in range(MAX_ACTIVE_SETS):
-            before = value
+            old_value = value
             for _ in range(2):
                 direction, products, length = self._proximal_step(
                     direction, products, diagonal, length
                 )
             value = self._model_value(direction, products)
-            there = weights + direction
-            signs = xp.where(l1 > 0, xp.sign(there), 0.0)
+            moved_weights = weights + direction
+            signs = xp.where(l1 > 0, xp.sign(moved_weights), 0.0)
             free = (signs != 0) | (l1 == 0)
             self._free = free
             if attempt % 8 == 0:  # in between few weights change
                 self._preconditioner.restrict(free, self._damping)
-            to, change = xp.copy(direction), xp.copy(products)
-            slopes = self._grad + l1 * signs
-            moving = xp.astype(free, slopes.dtype)
-            self._conjugate_gradients(slopes, to, change, moving, -value)
-            step, change = to - direction, change - products
-            stays = False
+            minimiser, change = xp.copy(direction), xp.copy(products)
+            pseudo_gradient = self._grad + l1 * signs
+            moving = xp.astype(free, pseudo_gradient.dtype)
+            self._conjugate_gradients(
+                pseudo_gradient, minimiser, change, moving, -value
+            )
+            step, change = minimiser - direction, change - products
+            is_settled = False
             for share in (1.0, 0.5, 0.1):
                 new, new_products = direction + share * step, products + share * change
-                leaves = (weights + new) * signs < 0
-                crosses = bool(xp.any(leaves))
-                if crosses:
-                    back = xp.where(leaves, -weights - new, 0.0)
-                    new = new + back
-                    new_products = new_products + self._hessian_product(back)
+                changes_sign = (weights + new) * signs < 0
+                any_changes = bool(xp.any(changes_sign))
+                if any_changes:
+                    return_step = xp.where(changes_sign, -weights - new, 0.0)
+                    new = new + return_step
+                    new_products = new_products + self._hessian_product(return_step)
                 new_value = self._model_value(new, new_products)
                 if new_value <= value:
                     direction, products, value = new, new_products, new_value
-                    stays = share == 1 and not crosses
+                    is_settled = share == 1 and not any_changes
                     break
             if self._is_idle:
                 break
-            if stays:
+            if is_settled:
                 grad = self._grad + products
-                held = xp.where(free, 0.0, xp.abs(grad) - l1 * (1 + 1e-6))
-                if not xp.any(held > 0):
+                excess = xp.where(free, 0.0, xp.abs(grad) - l1 * (1 + 1e-6))
+                if not xp.any(excess > 0):
                     break
-            enough = 1e-4 if -value <= 1.5 * target else 0.02
-            if before - value <= enough * -value:
+            least_share = 1e-4 if -value <= 1.5 * target else 0.02
+            if old_value - value <= least_share * -value:
                 break
-            if self._metric is not Hessian and self._n_products > self._max_passes:
+            if (
+                self._preconditioner_class is not Hessian
+                and self._n_products > self._max_passes
+            ):
                 break
         return direction, products
 
@@ -399,14 +426,14 @@ class Newton:
 
         It is as long as the model's curvature along it allows.
         """
-        xp, l1, there = self._xp, self._l1, self._weights + direction
+        xp, l1, start = self._xp, self._l1, self._weights + direction
         grad = (self._grad + products) / diagonal
         while True:
-            moved = there - length * grad
-            moved = xp.where(
-                l1 > 0, soft_threshold(moved, length * l1 / diagonal), moved
+            new_weights = start - length * grad
+            new_weights = xp.where(
+                l1 > 0, soft_threshold(new_weights, length * l1 / diagonal), new_weights
             )
-            step = moved - there
+            step = new_weights - start
             change = self._hessian_product(step)
             curvature = float(xp.vdot(step, change))
             size = float(xp.vdot(step, diagonal * step))
@@ -424,16 +451,16 @@ class Newton:
         return float(self._xp.total(self._l1 * self._xp.abs(weights)))
 
     def _conjugate_gradients(
-        self, slopes, direction, products, free=None, gain: float = 0.0
+        self, pseudo_gradient, direction, products, free=None, gain: float = 0.0
     ) -> float:
         """Lower the model along the free weights, from a direction on, in place.
 
-        `slopes` is the gradient of the model at zero, `products` the Hessian times the
-        direction, `gain` by how much the model has been lowered so far; what it is
-        afterwards is returned. `free` is 1 for weights that may move, else 0.
+        `pseudo_gradient` is the gradient of the model at zero, `products` the Hessian
+        times the direction, `gain` by how much the model has been lowered so far; what
+        it is afterwards is returned. `free` is 1 for weights that may move, else 0.
         """
-        vdot, target, n_idle = self._xp.vdot, self._gap_at(self._tol), 0
-        residual = -(slopes + products)
+        vdot, target, n_idle = self._xp.vdot, self._allowed_gap(self._tol), 0
+        residual = -(pseudo_gradient + products)
         if free is not None:
             residual *= free
         conjugate = self._apply(residual, free)
@@ -453,9 +480,9 @@ class Newton:
             share = power / curvature
             direction += share * conjugate
             products += share * product
-            lately = share * power / 2
-            gain += lately
-            if not lately > 0:
+            last_gain = share * power / 2
+            gain += last_gain
+            if not last_gain > 0:
                 return gain
             if self._total_work > 2 * self._hessian_work and self._use_hessian():
                 return gain
@@ -463,7 +490,7 @@ class Newton:
                 return gain
             residual -= share * (product if free is None else product * free)
             preconditioned = self._apply(residual, free)
-            before, power = power, float(vdot(residual, preconditioned))
+            old_power, power = power, float(vdot(residual, preconditioned))
             expected = share * power / 2  # of the next product
             n_idle = n_idle + 1 if expected <= target else 0
             self._is_idle = n_idle >= self._patience
@@ -473,15 +500,18 @@ class Newton:
             if gain <= 0.5 * target:  # perhaps the last step: can that be shown?
                 weights, grad = self._weights + direction, self._grad + products
                 bound = self._penalty_bound(weights, grad)[0]
-                bound = min(bound, self._metric_bound(weights, grad, bound))
+                bound = min(bound, self._decrement_bound(weights, grad, bound))
                 if bound <= target / 2:
                     return gain
-                if limit <= (1e-6 if bound < HOPELESS * target else FORCING) * gain:
+                if (
+                    limit
+                    <= (1e-6 if bound < HOPELESS_BOUND * target else FORCING) * gain
+                ):
                     self._use_hessian()
                     return gain
             elif limit <= FORCING * gain:
                 return gain
-            conjugate *= power / before
+            conjugate *= power / old_power
             conjugate += preconditioned
         return gain
 
@@ -489,25 +519,25 @@ class Newton:
         """Return whether the next step begins to take the whole Hessian."""
         if self._is_exact or math.isinf(self._hessian_work):
             return False
-        self._metric = Hessian
+        self._preconditioner_class = Hessian
         return True
 
     def _hessian_product(self, direction):
         problem = self._problem
-        n_columns = max(problem.loss.n_columns, FEWEST_COLUMNS)
+        n_outputs = max(problem.loss.n_outputs, FEWEST_OUTPUTS)
         self._n_products += 1
         # On small data the number of rows decides nothing: weights are copies of rows.
-        work = max(PASS_OVERHEAD, 2 * self._all_rows.product_work * n_columns)
+        work = max(PASS_OVERHEAD, 2 * self._oracle.product_work * n_outputs)
         self._work += work
         self._total_work += work
-        product, curvature = self._all_rows.hessian_product(self._weights, direction)
+        product, curvature = self._oracle.hessian_product(self._weights, direction)
         self._intercept_curvature = curvature
         product += self._l2 * direction
         if self._makes_zeros:
-            product += self._damper * direction
+            product += self._damping_diagonal * direction
         return product
 
-    def _bound_of_gap(self, before, after, model_grad) -> float:
+    def _bound_of_gap(self, old_weights, new_weights, model_grad) -> float:
         """Return how far the objective is above the optimum at most.
 
         By Fenchel duality. The probabilities p' = p + (diag(p) - p p') dz, which the
@@ -516,17 +546,17 @@ class Newton:
         penalty and its conjugate make of the gradient of the model. Rows for which p'
         are no probabilities have p_new instead.
         """
-        strong, factor = self._penalty_bound(after, model_grad)
-        by_metric = self._metric_bound(after, model_grad, strong)
-        target = self._gap_at(self._tol)
-        if min(strong, by_metric) > target:
+        strong, factor = self._penalty_bound(new_weights, model_grad)
+        decrement_bound = self._decrement_bound(new_weights, model_grad, strong)
+        target = self._allowed_gap(self._tol)
+        if min(strong, decrement_bound) > target:
             return math.inf  # without another pass
-        error, correction = self._all_rows.linearization_error(before, after)
+        error, correction = self._oracle.linearization_error(old_weights, new_weights)
         if correction is not None:
             model_grad = model_grad + correction
-            strong, factor = self._penalty_bound(after, model_grad)
-            by_metric = math.inf  # it was that of these rows before the step
-        return min(strong + factor * error, by_metric + 2 * error)
+            strong, factor = self._penalty_bound(new_weights, model_grad)
+            decrement_bound = math.inf  # it was that of these rows before the step
+        return min(strong + factor * error, decrement_bound + 2 * error)
 
     def _intercept_bound(self, grad) -> float:
         """Return a bound for what the intercept's gradient hides, an empirical one.
@@ -548,53 +578,62 @@ class Newton:
             if not self._is_exact:
                 return math.inf
             self._preconditioner.restrict(self._free, LEAST_DAMPING)
-            return 1e3 * SAFETY * (abs(gain) + sum(self._decrements(self._slopes)))
-        before, after = (
+            return (
+                1e3
+                * SAFETY
+                * (abs(gain) + sum(self._decrements(self._pseudo_gradient)))
+            )
+        old_decrement, new_decrement = (
             float(self._xp.vdot(grad, self._apply(grad)))
-            for grad in (self._slopes, model_grad)
+            for grad in (self._pseudo_gradient, model_grad)
         )
         rounding = 1e3 * self._eps * self.objective
         if not self._problem.penalty.alpha and gain > rounding:
             return math.inf  # that is no rounding: the objective is not as modelled
-        if before <= rounding:
-            return 1e3 * SAFETY * before
-        if not self._problem.penalty.alpha and after > 1e-2 * before:
+        if old_decrement <= rounding:
+            return 1e3 * SAFETY * old_decrement
+        if not self._problem.penalty.alpha and new_decrement > 1e-2 * old_decrement:
             return math.inf  # the model was not minimised
-        return 1e3 * SAFETY * max(before, abs(gain))
+        return 1e3 * SAFETY * max(old_decrement, abs(gain))
 
-    def _metric_bound(self, weights, grad, by_penalty: float) -> float:
+    def _decrement_bound(self, weights, grad, by_penalty: float) -> float:
         """Return what the metric says of the gradient of the model, many times.
 
         <W - W*, r> is at most the product of their norms in the Hessian and in its
         inverse, for which the preconditioner stands in. With L1 it does so only where
         the bound by the penalty has no meaning: weights held at zero are not in it.
         """
-        target, objectives = self._gap_at(self._tol), self._objectives
-        if self._makes_zeros and by_penalty <= FAR * FAR * target:
+        target, objectives = self._allowed_gap(self._tol), self._objectives
+        if self._makes_zeros and by_penalty <= LARGEST_FALL * LARGEST_FALL * target:
             return math.inf
-        before = objectives[-1 - len(objectives) // 3]
+        old_objective = objectives[-1 - len(objectives) // 3]
         damped = self._damping > LEAST_DAMPING  # which would hide flat directions
-        if damped or not self._is_exact or before - self.objective > target:
+        if damped or not self._is_exact or old_objective - self.objective > target:
             return math.inf
         if len(objectives) < 3 or objectives[-2] - objectives[-1] > 1e-4 * target:
             return math.inf
-        slopes = self._problem.penalty.pseudo_gradient(weights, grad, self._columns)
-        decrement, held = self._decrements(slopes)
-        if not decrement <= SOLVED * self._first_decrement:
+        pseudo_gradient = self._problem.penalty.pseudo_gradient(
+            weights, grad, self._active
+        )
+        decrement, outside_part = self._decrements(pseudo_gradient)
+        if not decrement <= SOLVED_SHARE * self._first_decrement:
             return math.inf  # for one product with the Hessian it was no inverse
-        return 1e3 * SAFETY * (decrement + held)
+        return 1e3 * SAFETY * (decrement + outside_part)
 
-    def _decrements(self, slopes):
+    def _decrements(self, pseudo_gradient):
         """Return <G, M G>, and with L1 what the weights held at zero add to it.
 
         The inverse is then of the others alone.
         """
-        decrement, held = float(self._xp.vdot(slopes, self._apply(slopes))), 0.0
+        decrement, excess = (
+            float(self._xp.vdot(pseudo_gradient, self._apply(pseudo_gradient))),
+            0.0,
+        )
         if self._makes_zeros:
-            outside = self._xp.where(self._free, 0.0, slopes)
-            diagonal = self._preconditioner.damper(self._columns)
-            held = float(self._xp.total(outside**2 / diagonal))
-        return decrement, held
+            outside = self._xp.where(self._free, 0.0, pseudo_gradient)
+            diagonal = self._preconditioner.damping_diagonal(self._active)
+            excess = float(self._xp.total(outside**2 / diagonal))
+        return decrement, excess
 
     def _penalty_bound(self, weights, grad):
         """Return what the penalised weights add to a bound of the gap, and a factor.
@@ -626,7 +665,7 @@ class Newton:
         largest = float(xp.max(xp.max(xp.abs(pull), axis=0), axis=0))
         factor = min(1.0, penalty.alpha / largest) if largest > 0 else 1.0
         share = l1 * xp.abs(weights) - factor * pull * weights
-        penalty_value = float(penalty.value(weights, self._columns))
+        penalty_value = float(penalty.value(weights, self._active))
         loss = max(self.objective - penalty_value, 0.0)
         return bound + float(xp.total(share)) + (1 - factor) * loss, factor
 
@@ -667,12 +706,12 @@ class Newton:
 
     def _armijo_search(self, direction, slope: float, wolfe: float):
         """Return the same with L1, whose slope leaps wherever a weight is zero."""
-        xp, before, rounding = self._xp, self._weights, self._rounding
-        norm = self._l1_norm(before)
+        xp, old_weights, rounding = self._xp, self._weights, self._rounding
+        norm = self._l1_norm(old_weights)
         linear = float(xp.vdot(self._grad, direction))
         step_size, best = 1.0, None
         for _ in range(MAX_TRIALS):
-            weights = before + step_size * direction
+            weights = old_weights + step_size * direction
             objective, grad = self._evaluate(weights)
             expected = step_size * linear + self._l1_norm(weights) - norm
             if objective <= self.objective + min(0.0, 1e-4 * expected) + rounding:
@@ -701,22 +740,22 @@ class Newton:
     def _eps(self) -> float:
         return float(self._xp.finfo(self._weights.dtype).eps)
 
-    def _pseudo_gradient(self):
+    def _compute_pseudo_gradient(self):
         penalty = self._problem.penalty
-        return penalty.pseudo_gradient(self._weights, self._grad, self._columns)
+        return penalty.pseudo_gradient(self._weights, self._grad, self._active)
 
     def _evaluate(self, weights):
         """Return objective and smooth part's gradient, in one pass over the rows."""
-        penalty, columns = self._problem.penalty, self._columns
-        objective, grad = self._all_rows.loss_gradient(weights)
-        objective += penalty.value(weights, columns)
+        penalty, active = self._problem.penalty, self._active
+        objective, grad = self._oracle.loss_gradient(weights)
+        objective += penalty.value(weights, active)
         size = self._xp.chunk_size // weights.shape[1]
-        for some in parts(slice(0, grad.shape[0]), size + 1):
-            here = grad[some, :]
-            here += self._l2[some, :] * weights[some, :]
+        for chunk in chunks(slice(0, grad.shape[0]), size + 1):
+            grad_chunk = grad[chunk, :]
+            grad_chunk += self._l2[chunk, :] * weights[chunk, :]
         return float(objective), grad
 
     def _apply(self, grad, free=None):
         """Return the preconditioned gradient, of the free weights if not of all."""
-        preconditioned = self._preconditioner.apply(grad, self._columns)
+        preconditioned = self._preconditioner.apply(grad, self._active)
         return preconditioned if free is None else preconditioned * free

@@ -22,7 +22,7 @@ class NumPyArrays:
 
     # Numbers: enough to keep NumPy busy, few enough to stay in a core's cache.
     chunk_size = 2**18
-    part_size = 2**20  # the same for matrix products
+    matmul_chunk_size = 2**20  # the same for matrix products
     wide_batches = False  # whether a batch has to be large to be worth its overhead
     thread_pools = ()  # other than BLAS's, see threads_for
 
@@ -81,7 +81,7 @@ class NumPyArrays:
         return array
 
     @staticmethod
-    def without_history(X):
+    def detach(X):
         """Return X without what a library for derivatives remembers of it."""
         return X
 
@@ -111,7 +111,7 @@ class NumPyArrays:
         return array.astype(dtype, copy=False)
 
     @staticmethod
-    def by_column(array):
+    def column_major(array):
         """Lay few columns out one after the other.
 
         Reductions over ten classes are then loops over whole columns instead of one
@@ -120,12 +120,12 @@ class NumPyArrays:
         return np.asfortranarray(array) if array.shape[1] < 64 else array
 
     @staticmethod
-    def by_row(array):
+    def row_major(array):
         """Lay rows out one after the other."""
         return np.ascontiguousarray(array)
 
     @staticmethod
-    def places(vector):
+    def flatnonzero(vector):
         """Return what picks the entries of a NumPy vector that are not zero.
 
         It may pick others too where they are many, and none if all are zero.
@@ -133,9 +133,9 @@ class NumPyArrays:
         return np.flatnonzero(vector)
 
     @staticmethod
-    def differs(X, common):
-        """Return 1 where X is not `common`, else 0, in the dtype of X."""
-        return (common != X).astype(X.dtype)
+    def not_equal(X, value):
+        """Return 1 where X is not `value`, else 0, in the dtype of X."""
+        return (value != X).astype(X.dtype)
 
     @staticmethod
     def take_rows(X, rows, dtype, out):
@@ -146,7 +146,7 @@ class NumPyArrays:
         return out
 
     @staticmethod
-    def product_with_room(left, right, n_rows: int):
+    def matmul_into_rows(left, right, n_rows: int):
         """Return left @ right with n_rows rows, those below it not filled."""
         product = np.empty((n_rows, right.shape[1]), right.dtype)
         np.matmul(left, right, out=product[: left.shape[0]])
@@ -173,19 +173,19 @@ class NumPyArrays:
         return values.sum(dtype=np.float64)
 
     @staticmethod
-    def capped(step_size: float, slope, loss, dtype):
+    def polyak_step_size(step_size: float, slope, loss, dtype):
         """Return the step size, or loss / slope where it is the smaller one."""
         return float(loss / slope) if slope * step_size > loss else step_size
 
     @staticmethod
-    def at(array, columns):
+    def take_label(array, labels):
         """Return the value in one column of each row."""
-        return array[np.arange(len(columns)), columns]
+        return array[np.arange(len(labels)), labels]
 
     @staticmethod
-    def add_at(array, columns, values) -> None:
+    def add_to_label(array, labels, values) -> None:
         """Add a value in one column of each row."""
-        array[np.arange(len(columns)), columns] += values
+        array[np.arange(len(labels)), labels] += values
 
     @staticmethod
     def log_softmax(array):

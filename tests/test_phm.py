@@ -28,7 +28,7 @@ def random_sum(order, shape, interleaved, seed=0):
         rng.standard_normal((order,) * 3),
         rng.standard_normal((order, height, width)),
     )
-    return sums, sums.joined(A, S), A, S
+    return sums, sums.join(A, S), A, S
 
 
 def kronecker(clf):
@@ -49,7 +49,7 @@ def test_a_sum_is_its_own_nearest(order, interleaved, shape):
 
     assert near.shape == shape
     assert_allclose(near, coef, atol=1e-12)
-    assert_allclose(sums.joined(*sums.factors(coef)), coef, atol=1e-12)
+    assert_allclose(sums.join(*sums.factors(coef)), coef, atol=1e-12)
 
 
 def test_the_nearest_sum_is_a_stationary_point():
@@ -63,11 +63,11 @@ def test_the_nearest_sum_is_a_stationary_point():
     for k in np.ndindex(A.shape):
         change = np.zeros_like(A)
         change[k] = 1
-        assert abs((residual * sums.joined(change, S)).sum()) < 1e-12
+        assert abs((residual * sums.join(change, S)).sum()) < 1e-12
     for k in np.ndindex(S.shape):
         change = np.zeros_like(S)
         change[k] = 1
-        assert abs((residual * sums.joined(A, change)).sum()) < 1e-12
+        assert abs((residual * sums.join(A, change)).sum()) < 1e-12
 
 
 @pytest.mark.parametrize("interleaved", [True, False])
@@ -191,7 +191,7 @@ def test_wide_rows_take_the_diagonal_metric(split):
 
     clf.fit(np.tile(X, 40), y)
 
-    assert clf._stream["metric"] == "diagonal"
+    assert clf._solver_state["preconditioner_name"] == "diagonal"
     assert_allclose(clf.coef_, kronecker(clf), atol=1e-13)
     assert clf.score(np.tile(X, 40), y) > 0.9
 

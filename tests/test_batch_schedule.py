@@ -8,14 +8,14 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from sksoftmax import SoftmaxRegressionClassifier
-from sksoftmax._newton import Newton
+from sksoftmax._solvers.newton import Newton
 
 
 @pytest.fixture(autouse=True)
 def no_data_are_small(monkeypatch):
     """Keep all data from being one batch from the start."""
-    for rows in ("DenseRows", "SparseRows"):
-        monkeypatch.setattr(f"sksoftmax._batches.{rows}.full_batch_work", 0)
+    for rows in ("DenseData", "SparseData"):
+        monkeypatch.setattr(f"sksoftmax._data.{rows}.full_batch_work", 0)
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def test_the_same_seed_gives_the_same_bits(blobs):
 def test_an_epoch_of_minibatches_may_be_a_part_of_many_rows(
     blobs, monkeypatch, shuffle, n_updates
 ):
-    monkeypatch.setattr("sksoftmax._plan._MINIBATCH_ROWS", 1000)
+    monkeypatch.setattr("sksoftmax._training._MINIBATCH_ROWS", 1000)
     clf = SoftmaxRegressionClassifier(max_iter=1, tol=None, shuffle=shuffle)
 
     assert clf.fit(*blobs).t_ == n_updates  # of 500 rows
@@ -154,7 +154,9 @@ def test_a_stream_goes_on_from_the_passes(blobs, objective):
 def test_parts_of_the_rows_add_up_to_all(blobs, monkeypatch, kind):
     X, y = kind(blobs[0]), blobs[1]
     whole = SoftmaxRegressionClassifier(random_state=0).fit(X, y)
-    monkeypatch.setattr("sksoftmax._numpy_arrays.NumPyArrays.part_size", 30 * 700)
+    monkeypatch.setattr(
+        "sksoftmax._arrays.numpy_arrays.NumPyArrays.matmul_chunk_size", 30 * 700
+    )
 
     parts = SoftmaxRegressionClassifier(random_state=0).fit(X, y)
 

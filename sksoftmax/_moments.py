@@ -1,0 +1,124 @@
+"""Moments of the columns, and the centers and scales that follow."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sksoftmax._outliers import COMMON_SHARE, OUTLIER_SIZE
+
+# Squared correlation of a column with the intercept from which it counts.
+_CORRELATED = 1e-3
+
+
+class Moments(NamedTuple):
+    """Weighted statistics of the columns of some rows, in NumPy and float64."""
+
+    total: float  # sum of the sample weights
+    mean: np.ndarray  # (n_features,)
+    squares: np.ndarray  # (n_features,), sum of weight * (x - mean)^2
+    fill_value: np.ndarray  # (n_features,), the value that most entries share, or zero
+    # (n_features,), sum of the weights of all other entries.
+    non_fill_weight: np.ndarray
+
+    def merge(self, other: "Moments") -> "Moments":
+        """Return the moments of both sets of rows (Chan, Golub and LeVeque 1983).
+
+        They share their usual values.
+        """
+        total = self.total + other.total
+        if total == 0:
+            return self
+        shift = other.mean - self.mean
+        return Moments(
+            total,
+            self.mean + shift * (other.total / total),
+            self.squares
+            + other.squares
+            + shift**2 * (self.total * (other.total / total)),
+            self.fill_value,
+            self.non_fill_weight + other.non_fill_weight,
+        )
+
+    def discounted(self, newer: "Moments") -> "Moments":
+        """Return these moments, of less weight if most columns have become small.
+
+        Where the median column had a mean square over OUTLIER_SIZE^2 times that in
+        newer rows, their weight is divided by this ratio: what a bad chunk has left in
+        a scale is gone after one call.
+        """
+        is_common = newer.non_fill_weight >= COMMON_SHARE * newer.total
+        earlier, current = (
+            (moments.squares / (moments.total or 1) + moments.mean**2)[is_common]
+            for moments in (self, newer)
+        )
+        ratios = earlier[current > 0] / current[current > 0]
+        ratio = np.median(ratios) if len(ratios) else 1.0
+        if not OUTLIER_SIZE**2 < ratio < np.inf:
+            return self
+        return self._replace(
+            total=self.total / ratio,
+            squares=self.squares / ratio,
+            non_fill_weight=self.non_fill_weight / ratio,
+        )
+
+
+def center_and_scale(moments, fit_intercept: bool, dtype, may_center: bool = True):
+    """Return the columns' centers, scales, and, centered, mean squares and means.
+
+    They are NumPy's, of the shapes (n_features,), zero where a column is not centered,
+    and (n_weights, 1) thrice. The mean squares are those of the scaled columns.
+
+    A scale is the root mean square of the column's entries that are not zero. Zero is
+    the usual value, where the column has one: the background of images keeps its
+    meaning when it is not stored as zero. Of the other columns only those far from
+    zero, |mean| > 2 std, are centered, at their mean: with an intercept that changes no
+    model, but a common offset would hide all else, while centering all columns would
+    make every entry of a sparse one count. Constant columns get the scale of their
+    value.
+    """
+    mean, total = moments.mean, moments.total or 1.0
+    variance = moments.squares / total
+    center = np.where(mean**2 > 4 * variance, mean, 0.0)
+    # In a stream what was usual once may be so no longer.
+    has_fill_value = (moments.fill_value != 0) & (moments.non_fill_weight < total / 2)
+    center = np.where(has_fill_value, moments.fill_value, center)
+    center *= fit_intercept and may_center
+    constant = np.sqrt(variance) <= 4 * np.finfo(dtype).eps * np.abs(mean)
+    constant |= has_fill_value & (moments.non_fill_weight <= 1e-12 * total)
+    square = np.where(constant & (center != 0), 0, variance + (mean - center) ** 2)
+    nonzero_share = np.where(
+        center == moments.fill_value, moments.non_fill_weight / total, 1.0
+    )
+    nonzero_share[square == 0] = 1.0
+    scale = np.sqrt(square / np.maximum(nonzero_share, np.finfo(dtype).tiny))
+    scale = np.where(constant & (center != 0), np.abs(mean), scale)
+    # Within these bounds the square of a scale is far from over- and underflow.
+    finfo = np.finfo(dtype)
+    smallest, largest = 1e3 * np.sqrt(finfo.tiny), 1e-3 * np.sqrt(finfo.max)
+    too_large = ~(scale <= largest)
+    if too_large.any():
+        column = int(np.argmax(too_large))
+        received = (
+            f"is {scale[column]:.2g}" if np.isfinite(scale[column]) else "overflows"
+        )
+        raise ValueError(
+            f"X holds values too large to train on in {finfo.dtype}: the root mean "
+            f"square of feature {column} {received}, where at most {largest:.1g} is "
+            "wanted. Divide the feature by a constant or scale X, for example with "
+            "StandardScaler" + (", or pass X as float64." if finfo.bits < 64 else ".")
+        )
+    scale = np.where(scale == 0, 1, np.maximum(scale, smallest))
+    residual_mean = np.where(
+        (mean - center) ** 2 > _CORRELATED * square, mean - center, 0
+    )
+    scale, mean_square, residual_mean = (
+        np.append(column, np.full(int(fit_intercept), intercept_value))[:, None].astype(
+            dtype
+        )
+        for column, intercept_value in (
+            (scale, 1),
+            (square / scale**2, 1),
+            (residual_mean, 0),
+        )
+    )
+    return center.astype(dtype), scale, mean_square, residual_mean

@@ -1,0 +1,96 @@
+"""What is minimised: data, targets, weights, loss, penalty, scaling."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sksoftmax._arrays import chunks, take
+from sksoftmax._threads import threads_for
+
+# Multiply-adds from which a product gets all BLAS threads. Measured: at 4 million one
+# thread is twice as fast as two; at 26 million they are alike; at 80 two are faster.
+LARGE_BATCH_PRODUCT = 3e7
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is minimised: the mean loss of weighted rows plus a penalty.
+
+    All arrays are of the namespace and on the device of the data.
+    """
+
+    data: Any  # DenseData or SparseData
+    y: Any  # indexed with rows: their targets, as the loss takes them
+    sample_weight: Any  # (n_samples,), of mean 1 in fit
+    loss: Any
+    penalty: Any
+    scale: Any  # (n_weights, 1), of the columns
+    mean_square: Any  # (n_weights, 1), mean squares of the scaled columns
+    residual_mean: Any  # (n_weights, 1), means of the columns as they are centered
+    bounded_weight: Any = None  # sample_weight, of outliers less: for minibatches
+
+    def bound_outliers(self) -> "Problem":
+        """Return the problem in which outliers have their bounded weights."""
+        return replace(self, sample_weight=self.bounded_weight)
+
+    def zeros(self):
+        """Return weights to start from, (n_weights, n_outputs)."""
+        shape = self.data.n_weights, self.loss.n_outputs
+        return self.data.xp.zeros(shape, self.data.dtype)
+
+    @property
+    def coef_shape(self):
+        """The shape of coef, (n_outputs, n_features)."""
+        return self.loss.n_outputs, self.data.n_features
+
+    def multiply_adds(self, batch_size: int) -> float:
+        """Return the size of the BLAS products that a batch takes."""
+        data, n_outputs = self.data, self.loss.n_outputs
+        return data.blas_share * batch_size * data.n_features * n_outputs
+
+    @property
+    def floor(self) -> float:
+        """An objective below which relative improvements do not count."""
+        return 1e-3 * self.loss.loss_at_zero
+
+    def loss_gradient(self, batch, weights, rows, n_rows: int, snapshot=None):
+        """Return a batch's share of the mean loss of n_rows rows, and its gradient.
+
+        The loss is a number on the device. With `snapshot`, other weights, the gradient
+        is less the one at those.
+        """
+        raw = batch.raw_prediction(weights)
+        if snapshot is not None:
+            snapshot = batch.raw_prediction(snapshot)
+        return self.loss_gradient_from_raw(batch, raw, rows, n_rows, snapshot)
+
+    def loss_gradient_from_raw(self, batch, raw, rows, n_rows: int, snapshot=None):
+        """Return the same from raw predictions, which are overwritten."""
+        y, sample_weight = self.y[rows], take(self.sample_weight, rows) / n_rows
+        value, grad_raw = self.loss.loss_gradient(raw, y, sample_weight)
+        if snapshot is not None:
+            grad_raw -= self.loss.loss_gradient(snapshot, y, sample_weight)[1]
+        return value, batch.gradient(grad_raw)
+
+    def hessian_product(self, batch, proba, direction, rows, n_rows: int):
+        """Return a batch's share of the Hessian of the mean loss times a direction.
+
+        `proba` are the probabilities at the weights, (n_rows, n_outputs).
+        """
+        grad_raw = self.data.xp.column_major(batch.raw_prediction(direction))
+        grad_raw = self.loss.hessian_product(proba, grad_raw)
+        grad_raw *= (take(self.sample_weight, rows) / n_rows)[:, None]
+        return batch.gradient(grad_raw)
+
+    def mean_loss(self, rows, weights) -> float:
+        """Return the weighted mean loss of those rows, an index array."""
+        total, xp = 0.0, self.data.xp
+        multiply_adds = self.multiply_adds(min(4096, rows.shape[0]))
+        with threads_for(multiply_adds, LARGE_BATCH_PRODUCT, xp.thread_pools):
+            for part in chunks(rows, 4096):
+                raw = self.data.batch(part, compact=False).raw_prediction(weights)
+                total += self.loss.loss(raw, self.y[part], self.sample_weight[part])
+        return float(total / xp.total(self.sample_weight[rows]))
+
+    def objective(self, rows, weights) -> float:
+        """Return the mean loss of those rows plus the penalty."""
+        return self.mean_loss(rows, weights) + float(self.penalty.value(weights))

@@ -1,0 +1,1 @@
+"""The solvers, one a file: each sees a Problem, none the estimator."""

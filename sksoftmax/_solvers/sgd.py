@@ -1,0 +1,153 @@
+"""Minibatch SGD: the loop over batches, its averages and epochs."""
+
+import math
+
+import numpy as np
+
+from sksoftmax._arrays import chunks, evenly_spaced, put_rows, take
+from sksoftmax._problem import LARGE_BATCH_PRODUCT, Problem
+from sksoftmax._solvers.plateau import Plateau
+from sksoftmax._solvers.state import State
+from sksoftmax._threads import threads_for
+
+MONITORED_ROWS = 2048
+# Where averaging touches weights that the batch did not, it is done every so many
+# batches, and at least so many times an epoch.
+LAZY_BATCHES, LAZY_AVERAGES = 24, 4
+
+
+class SGD:
+    """Minibatch SGD with averaged iterates."""
+
+    steps_per_epoch = 1  # epochs that count as one where a validation loss is watched
+
+    def __init__(self, problem: Problem, state: State, step, min_share=0.0) -> None:
+        """Go on from `state`; to an average an update adds at least `min_share`."""
+        self._start = self._averaged_at = state.t
+        self._problem, self.state, self._step = problem, state, step
+        self._min_share = min_share
+        self._is_averaging = state.average is not state.weights
+        # How many updates after the start the weights last took their share of the
+        # penalty; one number if together.
+        n_counts = 1 if problem.data.is_dense else problem.data.n_weights
+        self._last_update = np.zeros(n_counts, np.int64) if step.lazy else None
+
+    def epochs(self, rows, edges, rng, shuffle: bool, plateau: Plateau):
+        """Yield itself, objective and whether that has converged after each epoch."""
+        monitored = self._problem.data.index(evenly_spaced(rows, MONITORED_ROWS))
+        if self._problem.data.xp.any(self.state.average):  # a warm start
+            # It has to be improved upon.
+            plateau.reached(self._problem.objective(monitored, self.state.average))
+        order = rows[:0]
+        while True:
+            if len(order) < edges[-1]:
+                order = rng.permutation(rows) if shuffle else rows
+            epoch, order = np.split(order, edges[-1:])
+            self.epoch(epoch, edges)
+            objective = self._problem.objective(monitored, self.model)
+            if not math.isfinite(objective):
+                raise FloatingPointError(f"the objective became {objective}")
+            yield self, objective, plateau.reached(objective)
+
+    @property
+    def model(self):
+        """The weights to keep, (n_weights, n_outputs)."""
+        return self.state.average
+
+    def epoch(self, order, edges) -> None:
+        """Make one pass over the rows in `order`, cut into batches at `edges`.
+
+        Both are NumPy's. No number is read from the device but where the curvature is
+        measured, and at the end.
+        """
+        multiply_adds = self._problem.multiply_adds(np.diff(edges).max())
+        pools = self._problem.data.xp.thread_pools
+        with threads_for(multiply_adds, LARGE_BATCH_PRODUCT, pools):
+            self._epoch(order, edges)
+
+    def _epoch(self, order, edges) -> None:
+        problem, state, xp = self._problem, self.state, self._problem.data.xp
+        n_batches, largest = len(edges) - 1, int(np.diff(edges).max())
+        index, edges, sum_of_losses = problem.data.index(order), edges.tolist(), 0.0
+        n_averages = n_batches
+        if self._step.lazy:
+            n_averages = max(n_batches // LAZY_BATCHES, min(n_batches, LAZY_AVERAGES))
+        for k in range(n_batches):
+            if self._step.needs_measuring(state):
+                self._catch_up_all()  # a new metric must not shrink for old steps
+                self._step.measure(state, order, largest)
+            rows = index[edges[k] : edges[k + 1]]
+            batch = problem.data.batch(rows, compact=self._step.lazy)
+            weights = self._catch_up(batch.active)
+            snapshot = None
+            if self._step.snapshot is not None:
+                snapshot = take(self._step.snapshot, batch.active)
+            n_rows = edges[k + 1] - edges[k]
+            loss, grad = problem.loss_gradient(batch, weights, rows, n_rows, snapshot)
+            sum_of_losses = sum_of_losses + loss
+            state.t += 1
+            self._step.descend(weights, grad, loss, batch.active)
+            if self._last_update is not None:
+                self._last_update[batch.active] = self._elapsed - self._step.n_deferred
+            if not isinstance(batch.active, slice):
+                put_rows(state.weights, batch.active, weights)
+            if self._is_averaging and (k + 1) * n_averages // n_batches > (
+                k * n_averages // n_batches
+            ):
+                self._average()
+        self._catch_up_all()
+        if self._is_averaging and problem.penalty.makes_zeros:
+            state.average[state.weights == 0] = 0  # an average hardly ever is
+        if self._is_averaging:
+            problem.penalty.constrain(state.average)
+        if not math.isfinite(sum_of_losses):
+            raise FloatingPointError("the loss became infinite")
+        if not xp.all(xp.isfinite(state.average)):
+            raise FloatingPointError("the weights became infinite")
+
+    def _average(self) -> None:
+        state = self.state
+        self._catch_up_all()
+        state.n_averages += 1
+        kept = (1 - self._min_share) ** (state.t - self._averaged_at)
+        share = max(min(1.0, 8 / (state.n_averages + 7)), 1 - kept)
+        self._averaged_at = state.t
+        chunk_size = self._problem.data.xp.chunk_size
+        size = max(1, chunk_size // state.weights.shape[1])
+        for part in chunks(slice(0, state.weights.shape[0]), size):
+            average = state.average[part, :]
+            change = state.weights[part, :] - average
+            change *= share
+            average += change
+
+    def _catch_up(self, active):
+        """Return the weights of those columns, a view or a copy, up to date."""
+        weights = take(self.state.weights, active)
+        if self._last_update is not None:
+            missed = self._elapsed - self._last_update[active]
+            if missed.any():
+                displacement = self._step.snapshot_step
+                if displacement is not None:
+                    displacement = take(displacement, active)
+                self._step.shrinkage.repeat(weights, missed, active, displacement)
+        return weights
+
+    def _catch_up_all(self) -> None:
+        self._catch_up(slice(None))
+        if self._last_update is not None:
+            self._last_update[:] = self._elapsed
+
+    @property
+    def _elapsed(self) -> int:
+        return self.state.t - self._start
+
+
+def batch_edges(n_rows: int, batch_size: int, even: bool):
+    """Return where to cut so many rows into batches of at most batch_size rows.
+
+    `even` spreads the remainder over all batches; else the last one is short.
+    """
+    n_batches = -(-n_rows // batch_size)
+    if even:
+        return np.arange(n_batches + 1) * n_rows // n_batches
+    return np.minimum(np.arange(n_batches + 1) * batch_size, n_rows)

@@ -1,0 +1,50 @@
+"""The delayed blocks of rows of Dask collections."""
+
+import math
+
+import dask.array as da
+from dask.delayed import delayed
+from distributed import futures_of
+
+from sksoftmax.dask.placement import Placement, WorkerLost, _find_keys
+
+
+class Blocks:
+    """The delayed blocks of a collection, in their order."""
+
+    def __init__(self, rows, name: str) -> None:
+        """Take a dask array or data frame, or a list of delayed blocks."""
+        if isinstance(rows, da.Array):
+            if rows.ndim > 1:
+                rows = rows.rechunk({axis: -1 for axis in range(1, rows.ndim)})
+            blocks, self.lengths = rows.to_delayed().ravel().tolist(), rows.chunks[0]
+        elif hasattr(rows, "to_delayed"):
+            blocks = rows.to_delayed()
+        elif isinstance(rows, list | tuple) and all(hasattr(b, "key") for b in rows):
+            blocks = [delayed(block) for block in rows]  # futures too
+        else:
+            blocks = []
+        if not len(blocks):
+            raise TypeError(
+                f"{name} is {type(rows).__name__}, but a dask array or data frame, or "
+                "a list of delayed partitions, is wanted. For data in memory use "
+                "SoftmaxRegressionClassifier, or cut them with dask.array.from_array."
+            )
+        self.delayed = list(blocks)
+        if not isinstance(rows, da.Array):
+            self.lengths = (math.nan,) * len(self)
+        self._futures = futures_of(rows)
+        self._needed_keys = [set()] * len(self)
+        if self._futures:
+            self._needed_keys = [_find_keys(block) for block in self.delayed]
+
+    def __len__(self) -> int:
+        return len(self.delayed)
+
+    def run_pinned(self, work):
+        """Return work(homes), begun anew where a worker is lost on the way."""
+        while True:
+            try:
+                return work(Placement(self._futures, self._needed_keys))
+            except WorkerLost:
+                continue
