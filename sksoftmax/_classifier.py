@@ -14,19 +14,24 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning, InconsistentVersionWarning
 from sklearn.metrics import accuracy_score
-from sklearn.model_selection import train_test_split
-from sklearn.utils import check_array, check_consistent_length, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.extmath import safe_sparse_dot
-from sklearn.utils.multiclass import check_classification_targets, unique_labels
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from sksoftmax._arrays import NUMPY, chunks, input_namespace, input_to_numpy, namespace
+from sksoftmax._arrays import NUMPY, chunks, input_to_numpy, namespace
+from sksoftmax._classes import (
+    check_class_totals,
+    check_classes,
+    check_new_classes,
+    encode,
+    find_classes,
+    validate_classes,
+)
 from sksoftmax._compat import (
     CallbackSupportMixin,
     Interval,
     StrOptions,
     array_namespace,
-    check_first_call,
     fit_context,
 )
 from sksoftmax._data import make_data
@@ -47,20 +52,21 @@ from sksoftmax._solvers.plateau import Plateau
 from sksoftmax._solvers.state import State
 from sksoftmax._state import expand_outputs, expand_state
 from sksoftmax._targets import (
-    ProbabilityTable,
-    class_totals,
     is_soft_target,
     make_targets,
     most_probable,
-    order_of_columns,
-    weights_by_class,
 )
 from sksoftmax._training import Plan
 from sksoftmax._validation import (
-    check_sparse_indices,
+    check_namespace,
+    check_warm_start,
     check_weight_sum,
     unit_mean_factor,
-    validate_sample_weight,
+    validate_features,
+    validate_held_out_rows,
+    validate_probabilities,
+    validate_rows,
+    weigh_rows,
 )
 
 # Labels of these dtypes are predicted on X's device, others in NumPy.
@@ -523,40 +529,27 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         # the estimator to tear the callbacks down.
         callbacks = Callbacks(self, X, y, sample_weight)
         with self._all_or_nothing():
-            X, y = self._validate_both(X, y, reset=True)
             is_warm = self.warm_start and hasattr(self, "coef_")
+            X, y = validate_rows(self, X, y, reset=True)
             if is_warm:
-                self._check_namespace("fit", X)
-            if is_warm and self.coef_.shape[1] != X.shape[1]:
-                raise ValueError(
-                    f"X has {X.shape[1]} features, but with warm_start=True fit goes "
-                    f"on from a model of {self.coef_.shape[1]}. Set warm_start=False, "
-                    "or fit a clone."
-                )
-            self._set_classes_from_y(y, is_warm)
-            y = self._encode(y)
-            sample_weight = validate_sample_weight(sample_weight, X)
-            class_count = class_totals(y, sample_weight, len(self.classes_))
-            class_weight = self._class_weights(class_count)
-            self._check_classes(class_count * class_weight)
-            weight = sample_weight * weights_by_class(class_weight, y)
-            rng = self._new_rng()
-            rows, held_out = np.flatnonzero(weight), None
+                check_warm_start(self, X)
+            known_classes = self.classes_ if is_warm else None
+            self._set_classes(find_classes(y, known_classes), known_classes)
+            rows = weigh_rows(self.classes_, self.class_weight, X, y, sample_weight)
+            check_class_totals(self.classes_, rows.class_count * rows.class_weight)
+            rng, held_out = self._new_rng(), None
             if self._stops_early is True and X_val is None:
-                rows, held_out = self._split(rows, y, rng)
-            training_weight = np.zeros_like(weight)
-            training_weight[rows] = weight[rows] * unit_mean_factor(
-                len(rows), weight[rows].sum()
-            )
+                weight = rows.weight
+                rows, held_out = rows.split(self.validation_fraction, rng)
+            rows = rows.normalized()
+            X, n_rows = rows.X, len(rows.indices)
             dtype = namespace(X).training_dtype(X)
             data = make_data(X, dtype, self.fit_intercept)
-            is_full_batch = Plan(self).takes_all_rows(
-                data, len(rows), len(self.classes_)
-            )
+            is_full_batch = Plan(self).takes_all_rows(data, n_rows, len(self.classes_))
             if is_full_batch and not data.xp.wide_batches:
                 # Steps on all rows come as near the optimum as their numbers allow.
                 data = make_data(X, data.xp.float64, self.fit_intercept)
-            training_weight = data.xp.asarray(training_weight, data.dtype)
+            training_weight = data.xp.asarray(rows.weight, data.dtype)
             bounded_weight = training_weight
             if is_full_batch:
                 moments = data.moments(training_weight)
@@ -570,19 +563,27 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                     data.xp.astype(weight, data.dtype)
                     for weight in (training_weight, bounded_weight)
                 )
-            problem = self._make_problem(data, y, training_weight, bounded_weight)
+            problem = self._make_problem(data, rows.y, training_weight, bounded_weight)
             validation = None
             if not (X_val is None and y_val is None and sample_weight_val is None):
-                given = X_val, y_val, sample_weight_val, class_weight
-                validation_rows = self._validation_rows(problem, *given)
-                validation = self._make_validation(problem, *validation_rows)
+                given = X_val, y_val, sample_weight_val
+                X_val, y_val, weight = validate_held_out_rows(
+                    self, *given, rows.class_weight, data.xp
+                )
+                validation_data = make_data(X_val, data.dtype, self.fit_intercept)
+                validation_data.copy_center(data)
+                validation = self._make_validation(
+                    problem, validation_data, y_val, weight, np.flatnonzero(weight)
+                )
             elif held_out is not None:
-                validation = self._make_validation(problem, data, y, weight, held_out)
+                validation = self._make_validation(
+                    problem, data, rows.y, weight, held_out
+                )
             state = self._initial_state(
                 self._model_weights(problem) if is_warm else problem.zeros()
             )
-            epochs = Plan(self).epochs(problem, state, rows, rng)
-            self._counts = {"n_rows": len(rows), "class_count": class_count}
+            epochs = Plan(self).epochs(problem, state, rows.indices, rng)
+            self._counts = {"n_rows": n_rows, "class_count": rows.class_count}
 
             # A copy, if training is to go on.
             def make_attributes(model, rng_copy=None):
@@ -658,29 +659,27 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         with self._all_or_nothing():
             self._validate_changed_params()  # fit_context does so in a first call only
             is_first = not hasattr(self, "coef_")
-            X, y = self._validate_both(X, y, reset=is_first)
+            X, y = validate_rows(self, X, y, reset=is_first)
             if not is_first:
-                self._check_namespace("partial_fit", X)
-            self._set_classes_from_argument(
-                input_to_numpy(classes, "classes"), y, is_first
-            )
-            y = self._encode(y)
-            sample_weight = validate_sample_weight(sample_weight, X)
-            class_count = class_totals(y, sample_weight, len(self.classes_))
-            n_rows_seen = 0
+                check_namespace(self, "partial_fit", X)
+            known_classes = None if is_first else self.classes_
+            classes = input_to_numpy(classes, "classes")
+            classes = validate_classes(classes, y, known_classes)
+            self._set_classes(classes, known_classes)
+            n_rows_seen, earlier_count = 0, 0.0
             if not is_first:
-                class_count += self._counts["class_count"]
                 n_rows_seen = self._counts["n_rows"]
-            weight = sample_weight * weights_by_class(
-                self._class_weights(class_count), y
+                earlier_count = self._counts["class_count"]
+            rows = weigh_rows(
+                self.classes_, self.class_weight, X, y, sample_weight, earlier_count
             )
-            rows = np.flatnonzero(weight)
-            if not (len(rows) or is_first):
+            X, y, weight, n_rows = rows.X, rows.y, rows.weight, len(rows.indices)
+            if not (n_rows or is_first):
                 return self
-            self._check_classes()
+            check_classes(self.classes_)
             self._counts = {
-                "n_rows": n_rows_seen + len(rows),
-                "class_count": class_count,
+                "n_rows": n_rows_seen + n_rows,
+                "class_count": rows.class_count,
             }
             rng = self._new_rng() if is_first else self._rng
             dtype = namespace(X).training_dtype(X) if is_first else self.coef_.dtype
@@ -700,7 +699,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                     data.xp.astype(w, dtype) for w in (weight, bounded_weight)
                 )
             if not is_first:
-                if self._automatic and len(rows) >= FEW_ROWS:
+                if self._automatic and n_rows >= FEW_ROWS:
                     known_moments = known_moments.discounted(moments)
                 moments = known_moments.merge(moments)
             self._moments = moments._asdict()
@@ -712,8 +711,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             )
             if not is_first:
                 problem.penalty.sums = fitted_sums(self, problem.coef_shape)
-            if len(rows):
-                Plan(self).run_pass(problem, state, rows, rng, _MIN_SHARE)
+            if n_rows:
+                Plan(self).run_pass(problem, state, rows.indices, rng, _MIN_SHARE)
             vars(self).update(self._to_attributes(problem, state, state.average, rng))
             self.n_iter_ = getattr(self, "n_iter_", 0) + 1
         return self
@@ -810,7 +809,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         """
         if is_soft_target(y):
             check_is_fitted(self)
-            y = self.classes_[most_probable(self._encode(self._make_table(y)))]
+            table = validate_probabilities(y)
+            y = self.classes_[most_probable(encode(table, self.classes_))]
         predicted = input_to_numpy(self.predict(X), "y")
         y = input_to_numpy(y, "y")
         sample_weight = input_to_numpy(sample_weight, "sample_weight")
@@ -1034,135 +1034,18 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             self._validate_params()
             self._validated_parameters = parameters
 
-    def _validate(self, X, y="no_validation", reset=False):
-        """Return X as it is, if it is rows of numbers, and y as a column of labels."""
-        if getattr(X, "ndim", 2) > 2:
-            raise ValueError(
-                f"X has the shape {tuple(X.shape)}, but rows of features are wanted. "
-                "Flatten images with X.reshape(n_samples, -1)."
-            )
-        xp = input_namespace(X, "X")
-        X = input_to_numpy(X, "X") if xp is NUMPY else xp.detach(X)
-        X = check_sparse_indices(X)
-        try:
-            with np.errstate(all="ignore"):
-                return validate_data(
-                    self,
-                    X,
-                    y,
-                    accept_sparse="csr",
-                    dtype=xp.accepted_dtypes,
-                    reset=reset,
-                )
-        except OverflowError as error:
-            raise ValueError(
-                f"X holds numbers that are too large for float64 ({error}). Divide the "
-                "feature by a constant."
-            ) from error
-        except ValueError as error:
-            if "could not convert" not in str(error):
-                raise
-            raise ValueError(
-                f"X must hold numbers, but {error}. Encode text with TfidfVectorizer "
-                "and categories with OneHotEncoder."
-            ) from error
-
-    def _validate_both(self, X, y, reset):
-        """Return X and y: labels, (n_samples,), or a ProbabilityTable."""
-        if not is_soft_target(y):
-            return self._validate(X, input_to_numpy(y, "y"), reset)
-        X, table = self._validate(X, reset=reset), self._make_table(y, X)
-        check_consistent_length(X, table.rows)
-        return X, table
-
-    def _make_table(self, y, X=None):
-        """Return y, of several columns, as a ProbabilityTable, where X is."""
-        names, order, xp = None, None, input_namespace(y, "y")
-        if xp is NUMPY:
-            y = input_to_numpy(y, "y")
-        if hasattr(y, "columns"):
-            names, order = order_of_columns(y.columns)
-        if not hasattr(y, "dtype") and not hasattr(y, "iloc"):  # nor array nor pandas
-            y = np.asarray(y)
-        try:  # of the kinds allowed the first is for indicators: they take enough room
-            kinds = [xp.float32, xp.float64]
-            rows = check_array(xp.detach(y), dtype=kinds, input_name="y")
-        except ValueError as error:
-            if "could not convert" not in str(error):
-                raise
-            raise ValueError(
-                f"y has the shape {y.shape}, so its rows must be probabilities of the "
-                f"classes, but {error}. Labels are to be in one column."
-            ) from error
-        if order is not None and (order[1:] < order[:-1]).any():
-            rows = rows[:, order]
-        target_xp = xp if X is None else namespace(X)
-        if target_xp is not xp:
-            rows = target_xp.asarray(xp.to_numpy(rows))
-        return ProbabilityTable(rows, names)
-
-    def _set_classes_from_y(self, y, is_warm):
-        """Set `classes_` to those of y; a model to start from grows."""
-        if not isinstance(y, ProbabilityTable):
-            check_classification_targets(y)
-            classes = np.unique(y)
-        elif is_warm and y.names is None and len(y.classes) == len(self.classes_):
-            return
-        else:
-            classes = y.classes
-        if is_warm:
+    def _set_classes(self, classes, known_classes):
+        """Set `classes_`; a model of `known_classes` that is there grows."""
+        if known_classes is not None:
             self._add_classes(classes)
         self.classes_ = classes
-
-    def _set_classes_from_argument(self, classes, y, is_first):
-        """Set `classes_` to the `classes` of partial_fit; a model that is there grows.
-
-        Without them a first y that is a table names the classes.
-        """
-        table = isinstance(y, ProbabilityTable)
-        if is_first:
-            check_first_call(self, y.classes if table and classes is None else classes)
-        if classes is None or np.array_equal(classes, self.classes_):
-            return
-        if not is_first:
-            self._add_classes(unique_labels(classes))
-        if table and y.names is None and not np.array_equal(classes, self.classes_):
-            raise ValueError(
-                f"classes={classes} are not sorted, but columns of y without names are "
-                f"read in the order of {self.classes_}. Sort both, or pass y as a data "
-                "frame."
-            )
-
-    def _encode(self, y):
-        """Return class indices, (n_samples,), or probabilities of all `classes_`."""
-        if isinstance(y, ProbabilityTable):
-            return y.align_to(self.classes_)
-        if not np.isin(y, self.classes_).all():
-            check_classification_targets(y)
-            raise ValueError(
-                f"y holds the labels {np.setdiff1d(y, self.classes_)}, which are not "
-                f"among the classes {self.classes_} of the model. Leave these rows "
-                "out, or teach the model these classes first: partial_fit takes new "
-                "ones in the `classes` of any call."
-            )
-        return np.searchsorted(self.classes_, y)
 
     def _add_classes(self, classes):
         """Give the model these classes, (n_classes,), sorted, in place of its own."""
         known_classes = self.classes_
         if np.array_equal(known_classes, classes):
             return
-        if (
-            len(classes) == 0
-            or isinstance(known_classes[0], str) != isinstance(classes[0], str)
-            or not np.isin(known_classes, classes).all()
-        ):
-            raise ValueError(
-                f"The model knows the classes {known_classes}, but {classes} are to "
-                "take their "
-                "place. Classes can be added, not taken away: name the known ones too, "
-                "or start anew with a clone (or fit with warm_start=False)."
-            )
+        check_new_classes(classes, known_classes)
         positions, n_classes = np.searchsorted(classes, known_classes), len(classes)
 
         def expand(array):
@@ -1197,109 +1080,10 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         class_count[positions] = self._counts["class_count"]
         self._counts = {**self._counts, "class_count": class_count}
 
-    def _class_weights(self, class_count):
-        """Return the weight of each class, (n_classes,).
-
-        "balanced" follows from `class_count`, the sum of each class's sample weights:
-        all classes that occur get the same total.
-        """
-        n_classes = len(self.classes_)
-        if self.class_weight is None:
-            return np.ones(n_classes)
-        if self.class_weight == "balanced":
-            seen = class_count > 0
-            share = class_count.sum() / max(1, np.count_nonzero(seen))
-            return share / np.where(seen, class_count, np.inf)
-        labels = self.classes_.tolist()
-        unknown = [label for label in self.class_weight if label not in labels]
-        if unknown:
-            raise ValueError(
-                f"class_weight names {unknown}, which are not among the classes "
-                f"{labels}. Leave them out."
-            )
-        per_class = [self.class_weight.get(k, 1.0) for k in labels]
-        if not all(isinstance(w, Real) and 0 <= w < math.inf for w in per_class):
-            raise ValueError(
-                f"class_weight={self.class_weight} holds a weight that is no number, "
-                "negative or not finite. Weights must be at least 0."
-            )
-        return np.array(per_class, float)
-
-    def _check_classes(self, totals=None):
-        """Want two classes, and in `fit`, by the total weight of each, rows of two."""
-        seen = self.classes_
-        if totals is not None:
-            seen = self.classes_[totals > 0]
-            if not len(seen):
-                raise ValueError(
-                    "All rows have the weight zero (sample_weight times class_weight): "
-                    "there is nothing to fit. Give some row a positive weight."
-                )
-        elif len(seen) < 2:
-            raise ValueError(
-                f"At least two classes are wanted, but only {seen.tolist()} is named. "
-                "Name in `classes` all labels that there will be."
-            )
-        if len(seen) < 2:
-            raise ValueError(
-                "Rows of at least two classes are wanted, but all with a positive "
-                f"weight are of one class, {seen.tolist()[0]!r}. Add rows of another."
-            )
-
     def _new_rng(self):
         """Return a generator of our own, seeded from `random_state`."""
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         return np.random.RandomState(seed)
-
-    def _split(self, rows, y, rng):
-        """Return the numbers of the rows to train on and of those set aside, sorted.
-
-        `rows` are numbers of rows of y, (n_samples,) or (n_samples, n_classes).
-        """
-        try:
-            split = train_test_split(
-                rows,
-                test_size=self.validation_fraction,
-                random_state=rng,
-                stratify=most_probable(y)[rows],
-            )
-        except ValueError:  # too few of a class to have some on both sides
-            split = train_test_split(
-                rows, test_size=self.validation_fraction, random_state=rng
-            )
-        return np.sort(split[0]), np.sort(split[1])
-
-    def _validation_rows(self, problem, X, y, sample_weight, class_weight):
-        """Return fit's validation data as `_make_validation` takes them.
-
-        These are the rows of X, targets, weights, (n_val,), and the numbers of the rows
-        that have weight; `class_weight` has the shape (n_classes,).
-        """
-        if X is None or y is None:
-            given, missing = "X_val", "y_val"
-            if X is None:
-                given = "y_val" if y is not None else "sample_weight_val"
-                missing = "X_val"
-            raise ValueError(
-                f"{given} was given without {missing}. To validate, pass X_val and "
-                "y_val, and sample_weight_val if the rows have weights."
-            )
-        try:
-            X, y = self._validate_both(X, y, reset=False)
-            if namespace(X) is not problem.data.xp:
-                raise ValueError(
-                    f"X_val is {namespace(X)}, X is {problem.data.xp}. Move X_val."
-                )
-            y = self._encode(y)
-            weight = validate_sample_weight(sample_weight, X)
-            weight = weight * weights_by_class(class_weight, y)
-            if not weight.any():
-                raise ValueError("all weights are zero.")
-        except ValueError as error:
-            raise ValueError(f"The validation data cannot be used: {error}") from error
-        data = make_data(X, problem.data.dtype, self.fit_intercept)
-        data.copy_center(problem.data)
-        return data, y, weight, np.flatnonzero(weight)
 
     def _make_validation(self, problem, data, y, weight, rows):
         """Return what watches those rows, an index array, while `problem` is solved.
@@ -1534,17 +1318,6 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         vars(state).update(self._solver_state, t=self.t_)
         return state
 
-    def _check_namespace(self, method, X):
-        """Want X, validated, where the weights of the model are."""
-        input_xp, model_xp = namespace(X), namespace(self.coef_)
-        if input_xp is not model_xp:
-            raise ValueError(
-                f"X passed to {type(self).__name__}.{method}() must use the same "
-                f"namespace and the same device as X in fit: the model is {model_xp}, "
-                f"X is {input_xp}. Move X, or fit the model there. (Without "
-                "scikit-learn's array_api_dispatch all X are taken as NumPy's.)"
-            )
-
     def _predict_in_chunks(self, method, X, transform, y=None):
         """Return transform(loss, raw predictions, targets), a part of rows at a time.
 
@@ -1553,15 +1326,16 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         """
         check_is_fitted(self)
         if y is None:
-            X = self._validate(X)
+            X = validate_features(self, X)
         else:
-            X, y = self._validate_both(X, y, reset=False)
-        self._check_namespace(method, X)
+            X, y = validate_rows(self, X, y)
+        check_namespace(self, method, X)
         xp = namespace(X)
         coef, intercept = map(xp.detach, (self.coef_.T, self.intercept_))
         n_classes = len(self.classes_)
         if y is not None:
-            y = make_targets(self._encode(y), 0.0, n_classes, coef.dtype, xp)
+            y = encode(y, self.classes_)
+            y = make_targets(y, 0.0, n_classes, coef.dtype, xp)
         loss, product = cross_entropy(n_classes), xp.matmul
         if sp.issparse(X) or sp.issparse(coef):
             product = partial(safe_sparse_dot, dense_output=True)

@@ -4,9 +4,8 @@ CallbackSupportMixin : `set_callbacks`, from scikit-learn 1.9 on; nothing before
 
 fit_context, Interval, StrOptions : parameter errors in scikit-learn's own wording, and
     its switch `skip_parameter_validation`; documented for developers, yet underscored.
-check_first_call : the rules for `classes` in partial_fit, shared by all of its
-    estimators.
-check_sample_weight : the rules for sample_weight, likewise.
+check_sample_weight : the rules for sample_weight, shared by all estimators.
+get_feature_names : the names of a data frame's columns, if they are features' names.
 array_namespace : the functions for arrays of another library than NumPy, as
     scikit-learn itself finds them. None before version 1.9: older ones convert less
     (lists of classes, for one), and cannot move an estimator to a device.
@@ -21,8 +20,8 @@ import numpy as np
 from sklearn.base import _fit_context as fit_context
 from sklearn.utils._array_api import _convert_to_numpy as convert_to_numpy
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.multiclass import _check_partial_fit_first_call as check_first_call
 from sklearn.utils.validation import _check_sample_weight
+from sklearn.utils.validation import _get_feature_names as get_feature_names
 
 try:
     from sklearn.callback import CallbackSupportMixin
@@ -53,10 +52,10 @@ __all__ = [
     "Interval",
     "StrOptions",
     "array_namespace",
-    "check_first_call",
     "check_sample_weight",
     "convert_to_numpy",
     "fit_context",
+    "get_feature_names",
     "is_array_api_obj",
     "is_lazy_array",
     "is_writeable_array",

@@ -7,7 +7,7 @@ import sksoftmax
 
 FLOORS = [
     {"", "inspection", "onnx", "dask", "_classifier", "_classifier_cv"},
-    {"_validation", "_training", "_state", "_monitoring"},
+    {"_validation", "_classes", "_training", "_state", "_monitoring"},
     {"_solvers"},
     {"_oracle", "_problem"},
     {"_loss", "_penalty", "_kronecker", "_preconditioner", "_moments", "_outliers"}

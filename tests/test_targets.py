@@ -298,7 +298,7 @@ def test_the_split_is_stratified_by_the_likeliest_class(digits, monkeypatch):
         seen.append(options["stratify"])
         return np.split(rows, [1500])
 
-    monkeypatch.setattr("sksoftmax._classifier.train_test_split", spy)
+    monkeypatch.setattr("sksoftmax._validation.train_test_split", spy)
     clf = SoftmaxRegressionClassifier(early_stopping=True)
 
     clf.fit(X, doubtful(y))

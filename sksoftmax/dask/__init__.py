@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.random import sample_without_replacement
 from sklearn.utils.validation import check_is_fitted
 
+from sksoftmax._classes import check_class_totals, class_weights
 from sksoftmax._classifier import SoftmaxRegressionClassifier
 from sksoftmax._compat import fit_context
 from sksoftmax._data import make_data
@@ -251,8 +252,8 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
             positions = np.searchsorted(local.classes_, summary.labels)
             class_count[positions] += summary.totals
             rows_count[positions] += summary.n_rows
-        class_weight = local._class_weights(class_count)
-        local._check_classes(class_count * class_weight)
+        class_weight = class_weights(local.class_weight, local.classes_, class_count)
+        check_class_totals(local.classes_, class_count * class_weight)
         n_rows = int(rows_count @ (class_weight > 0))
         local._counts = {"n_rows": n_rows, "class_count": class_count}
         per_class = class_weight * unit_mean_factor(n_rows, class_count @ class_weight)

@@ -11,14 +11,13 @@ from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from sksoftmax._arrays import NUMPY, chunks
-from sksoftmax._classifier import SoftmaxRegressionClassifier
 from sksoftmax._data import make_data
 from sksoftmax._moments import Moments
 from sksoftmax._oracle import Oracle
 from sksoftmax._problem import Problem
 from sksoftmax._targets import is_soft_target, make_targets
 from sksoftmax._threads import threads_for
-from sksoftmax._validation import validate_sample_weight
+from sksoftmax._validation import validate_block, validate_sample_weight
 
 
 class PartitionSummary(NamedTuple):
@@ -67,14 +66,13 @@ def summarize(X, y, sample_weight) -> list:
         raise ValueError(
             f"y has the shape {np.shape(y)}, but labels in one column are wanted."
         )
-    estimator = SoftmaxRegressionClassifier()
-    X, y = estimator._validate_both(X, y, reset=True)
+    X, y, feature_names = validate_block(X, y)
     weight = validate_sample_weight(sample_weight, X)
     labels, codes = np.unique(y, return_inverse=True)
     check_classification_targets(np.repeat(labels, 3))  # else it warns of many classes
     summary = PartitionSummary(
-        estimator.n_features_in_,
-        tuple(getattr(estimator, "feature_names_in_", ())),
+        X.shape[1],
+        () if feature_names is None else tuple(feature_names),
         NUMPY.training_dtype(X),
         X.shape[0],
         X.nnz if sp.issparse(X) else X.size,
