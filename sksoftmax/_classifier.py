@@ -39,8 +39,6 @@ from sksoftmax._kronecker import (
     PHM_ATTRIBUTES,
     KroneckerSums,
     fitted_sums,
-    is_sum,
-    project_weights,
 )
 from sksoftmax._loss import cross_entropy
 from sksoftmax._moments import Moments, center_and_scale
@@ -49,8 +47,18 @@ from sksoftmax._outliers import FEW_ROWS, SAMPLED_ROWS
 from sksoftmax._penalty import ElasticNet
 from sksoftmax._problem import Problem
 from sksoftmax._solvers.plateau import Plateau
-from sksoftmax._solvers.state import State
-from sksoftmax._state import expand_outputs, expand_state
+from sksoftmax._state import (
+    add_classes,
+    convert_arrays,
+    forget_curvature,
+    from_attributes,
+    from_pickle,
+    make_dense,
+    make_state,
+    model_weights,
+    to_attributes,
+    to_pickle,
+)
 from sksoftmax._targets import (
     is_soft_target,
     make_targets,
@@ -534,7 +542,11 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             if is_warm:
                 check_warm_start(self, X)
             known_classes = self.classes_ if is_warm else None
-            self._set_classes(find_classes(y, known_classes), known_classes)
+            classes = find_classes(y, known_classes)
+            if is_warm:
+                check_new_classes(classes, self.classes_)
+                vars(self).update(add_classes(self, classes))
+            self.classes_ = classes
             rows = weigh_rows(self.classes_, self.class_weight, X, y, sample_weight)
             check_class_totals(self.classes_, rows.class_count * rows.class_weight)
             rng, held_out = self._new_rng(), None
@@ -555,7 +567,6 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                 moments = data.moments(training_weight)
             else:
                 bounded_weight, moments = self._measure_moments(data, training_weight)
-            self._moments = moments._asdict()
             dtype = self._choose_dtype(dtype, data.xp, moments)
             if dtype == data.xp.float64 != data.dtype:
                 data = make_data(X, dtype, self.fit_intercept)
@@ -563,7 +574,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                     data.xp.astype(weight, data.dtype)
                     for weight in (training_weight, bounded_weight)
                 )
-            problem = self._make_problem(data, rows.y, training_weight, bounded_weight)
+            problem = self._make_problem(
+                data, rows.y, training_weight, bounded_weight, moments
+            )
             validation = None
             if not (X_val is None and y_val is None and sample_weight_val is None):
                 given = X_val, y_val, sample_weight_val
@@ -579,18 +592,22 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                 validation = self._make_validation(
                     problem, data, rows.y, weight, held_out
                 )
-            state = self._initial_state(
-                self._model_weights(problem) if is_warm else problem.zeros()
-            )
+            start = model_weights(self, problem) if is_warm else problem.zeros()
+            state = make_state(start, self.average)
             epochs = Plan(self).epochs(problem, state, rows.indices, rng)
-            self._counts = {"n_rows": n_rows, "class_count": rows.class_count}
+            memory = {
+                "counts": {"n_rows": n_rows, "class_count": rows.class_count},
+                "moments": moments._asdict(),
+            }
 
             # A copy, if training is to go on.
             def make_attributes(model, rng_copy=None):
                 rng_copy = rng_copy or copy.deepcopy(rng)
-                attributes = self._to_attributes(problem, state, model, rng_copy, dtype)
+                attributes = to_attributes(
+                    self, problem, state, model, {**memory, "rng": rng_copy}, dtype
+                )
                 if self.solver == "svrg":  # its metric is for steps without noise
-                    attributes["_solver_state"].update(hessian=None, inverse=None)
+                    attributes = forget_curvature(attributes)
                 attributes["loss_curve_"] = self.loss_curve_.copy()
                 attributes["n_iter_"] = len(self.loss_curve_)
                 if validation is not None:
@@ -665,11 +682,13 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             known_classes = None if is_first else self.classes_
             classes = input_to_numpy(classes, "classes")
             classes = validate_classes(classes, y, known_classes)
-            self._set_classes(classes, known_classes)
+            if not is_first:
+                vars(self).update(add_classes(self, classes))
+            self.classes_ = classes
             n_rows_seen, earlier_count = 0, 0.0
             if not is_first:
-                n_rows_seen = self._counts["n_rows"]
-                earlier_count = self._counts["class_count"]
+                n_rows_seen = self._state["counts"]["n_rows"]
+                earlier_count = self._state["counts"]["class_count"]
             rows = weigh_rows(
                 self.classes_, self.class_weight, X, y, sample_weight, earlier_count
             )
@@ -677,15 +696,11 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             if not (n_rows or is_first):
                 return self
             check_classes(self.classes_)
-            self._counts = {
-                "n_rows": n_rows_seen + n_rows,
-                "class_count": rows.class_count,
-            }
-            rng = self._new_rng() if is_first else self._rng
+            rng = self._new_rng() if is_first else self._state["rng"]
             dtype = namespace(X).training_dtype(X) if is_first else self.coef_.dtype
             check_weight_sum(weight.sum(), float(namespace(X).finfo(dtype).max))
             data = make_data(X, dtype, self.fit_intercept)
-            known_moments = None if is_first else Moments(**self._moments)
+            known_moments = None if is_first else Moments(**self._state["moments"])
             weight = data.xp.asarray(weight, dtype)
             reference_moments = known_moments if n_rows_seen >= SAMPLED_ROWS else None
             fill_value = None if is_first else known_moments.fill_value
@@ -702,18 +717,19 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                 if self._automatic and n_rows >= FEW_ROWS:
                     known_moments = known_moments.discounted(moments)
                 moments = known_moments.merge(moments)
-            self._moments = moments._asdict()
-            problem = self._make_problem(data, y, weight, bounded_weight)
-            state = (
-                self._initial_state(problem.zeros())
-                if is_first
-                else self._from_attributes(problem)
-            )
-            if not is_first:
+            problem = self._make_problem(data, y, weight, bounded_weight, moments)
+            if is_first:
+                state = make_state(problem.zeros(), self.average)
+            else:
+                state = from_attributes(self, problem)
                 problem.penalty.sums = fitted_sums(self, problem.coef_shape)
             if n_rows:
                 Plan(self).run_pass(problem, state, rows.indices, rng, _MIN_SHARE)
-            vars(self).update(self._to_attributes(problem, state, state.average, rng))
+            counts = {"n_rows": n_rows_seen + n_rows, "class_count": rows.class_count}
+            memory = {"counts": counts, "moments": moments._asdict(), "rng": rng}
+            vars(self).update(
+                to_attributes(self, problem, state, state.average, memory)
+            )
             self.n_iter_ = getattr(self, "n_iter_", 0) + 1
         return self
 
@@ -897,7 +913,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             The fitted estimator.
         """
         check_is_fitted(self)
-        self.coef_ = _make_dense(self.coef_)
+        self.coef_ = make_dense(self.coef_)
         return self
 
     def __sklearn_tags__(self):
@@ -933,35 +949,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         """Leave out what follows from the rest, and share no generator with a copy."""
         from sksoftmax import __version__  # not known before this module is
 
-        attributes = super().__getstate__().copy()
-        attributes["_sksoftmax_version"] = __version__
-        if "_solver_state" in attributes:
-            attributes["_solver_state"] = {
-                **attributes["_solver_state"],
-                "inverse": None,
-            }
-            # In arrays and numbers: NumPy 1 does not read generators of NumPy 2.
-            attributes["_rng"] = self._rng.get_state(legacy=False)
-            if is_sum(self):  # the factors say it all
-                cleared = {"hessian": None, "velocity": None}
-                attributes["_solver_state"] = {**attributes["_solver_state"], **cleared}
-                attributes.update(coef_=None, _iterate_minus_average=None)
-        return attributes
-
-    def __sklearn_array_api_convert__(self, converter):
-        """Return a copy whose arrays are converted, for scikit-learn to move it."""
-        moved = copy.deepcopy(self)
-        for name in ("coef_", "intercept_", "_iterate_minus_average", "_solver_state"):
-            value = vars(moved).get(name)
-            if isinstance(value, dict):
-                value = {key: _convert(v, converter) for key, v in value.items()}
-            elif isinstance(value, tuple):
-                value = tuple(_convert(v, converter) for v in value)
-            else:
-                value = _convert(value, converter)
-            if name in vars(moved):
-                setattr(moved, name, value)
-        return moved
+        attributes = to_pickle(super().__getstate__())
+        return {**attributes, "_sksoftmax_version": __version__}
 
     def __setstate__(self, state):
         """Warn if another version has saved the estimator.
@@ -981,15 +970,13 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                 ),
                 stacklevel=2,
             )
-        if "_rng" in state:
-            rng = np.random.RandomState()
-            rng.set_state(state["_rng"])
-            state["_rng"] = rng
-        super().__setstate__(state)
-        if vars(self).get("coef_", 0) is None:
-            shape = len(self.intercept_), self.n_features_in_
-            sums = KroneckerSums(len(self.phm_A_), shape, self.phm_permutation_)
-            self.coef_ = sums.join(self.phm_A_, self.phm_S_)
+        super().__setstate__(from_pickle(state))
+
+    def __sklearn_array_api_convert__(self, converter):
+        """Return a copy whose arrays are converted, for scikit-learn to move it."""
+        moved = copy.deepcopy(self)
+        vars(moved).update(convert_arrays(vars(moved), converter))
+        return moved
 
     @property
     def _automatic(self):
@@ -1005,7 +992,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
     def _all_or_nothing(self):
         """Put the estimator back as it was if anything is raised, an interrupt too."""
         attributes = vars(self).copy()
-        generators = [self.random_state, attributes.get("_rng")]
+        generators = [self.random_state, attributes.get("_state", {}).get("rng")]
         generators = [g for g in generators if isinstance(g, np.random.RandomState)]
         generator_states = [generator.get_state() for generator in generators]
         try:
@@ -1033,52 +1020,6 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         if len(validated) != len(parameters) or any(map(is_not, parameters, validated)):
             self._validate_params()
             self._validated_parameters = parameters
-
-    def _set_classes(self, classes, known_classes):
-        """Set `classes_`; a model of `known_classes` that is there grows."""
-        if known_classes is not None:
-            self._add_classes(classes)
-        self.classes_ = classes
-
-    def _add_classes(self, classes):
-        """Give the model these classes, (n_classes,), sorted, in place of its own."""
-        known_classes = self.classes_
-        if np.array_equal(known_classes, classes):
-            return
-        check_new_classes(classes, known_classes)
-        positions, n_classes = np.searchsorted(classes, known_classes), len(classes)
-
-        def expand(array):
-            return expand_outputs(array, positions, n_classes)
-
-        self.classes_ = classes
-        self.coef_, intercept = (
-            expand(_make_dense(self.coef_).T).T,
-            expand(self.intercept_),
-        )
-        if self.fit_intercept:
-            xp = namespace(intercept)
-            known_intercept, coef = (
-                xp.to_numpy(x)[positions] for x in (intercept, self.coef_)
-            )
-            # Zero but with L1, where rows of coef_ do not sum to zero.
-            new_intercept = (
-                known_intercept.mean() + coef.mean(axis=0) @ self._moments["mean"]
-            )
-            new_intercept -= math.log(self._counts["n_rows"] + 1)
-            is_new = np.isin(np.arange(n_classes), positions, invert=True)
-            intercept = xp.where(xp.asarray(is_new), float(new_intercept), intercept)
-        self.intercept_ = intercept
-        if self._iterate_minus_average is not None:
-            self._iterate_minus_average = tuple(
-                map(expand, self._iterate_minus_average)
-            )
-        self._solver_state = expand_state(
-            self._solver_state, self.t_, positions, n_classes
-        )
-        class_count = np.zeros(n_classes)
-        class_count[positions] = self._counts["class_count"]
-        self._counts = {**self._counts, "class_count": class_count}
 
     def _new_rng(self):
         """Return a generator of our own, seeded from `random_state`."""
@@ -1113,10 +1054,10 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             return data.bounded_moments(weight, fill_value, known_moments)
         return weight, data.moments(weight, fill_value)
 
-    def _make_problem(self, data, y, weight, bounded_weight=None):
+    def _make_problem(self, data, y, weight, bounded_weight, moments):
         """Return what there is to minimise over these rows; weights: as batches."""
         center, *column_statistics = center_and_scale(
-            Moments(**self._moments),
+            moments,
             self.fit_intercept,
             data.xp.numpy_dtype(data.dtype),
             may_center=self._automatic,
@@ -1151,18 +1092,6 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         is_far = moments.mean**2 > _LARGEST_FLOAT32_MEAN**2 * variance
         is_far &= variance > (0.01 * np.finfo(np.float32).eps * moments.mean) ** 2
         return xp.float64 if is_far.any() else dtype
-
-    def _is_as_good(self, problem, weights, rounded):
-        """Return whether rounding the weights raises the objective by less than tol.
-
-        With a smaller tol than float32 has digits for, by less than these allow.
-        """
-        rows = problem.data.index(np.arange(problem.data.n_samples))
-        objective, rounded_objective = (
-            problem.objective(rows, w) for w in (weights, rounded)
-        )
-        tol = min(self.tol or 0.0, 1e-2) / 10 + 1e-6
-        return rounded_objective - objective <= tol * max(objective, problem.floor)
 
     def _check_phm(self, data, shape):
         """Want parameters and data with which Kronecker sums work and save weights."""
@@ -1245,79 +1174,6 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             stacklevel=5,
         )
 
-    def _initial_state(self, weights):
-        """Return a state at t = 0."""
-        copied = namespace(weights).copy(weights) if self.average else weights
-        return State(weights, copied)
-
-    def _model_weights(self, problem):
-        """Return coef_ and intercept_ as weights, (n_weights, n_outputs)."""
-        detach = problem.data.xp.detach
-        coef, intercept = detach(_make_dense(self.coef_)), detach(self.intercept_)
-        return self._to_weights(problem, coef.T, intercept)
-
-    def _to_weights(self, problem, coef, intercept):
-        """Return weights of the centered features, a new array."""
-        weights = problem.zeros()
-        weights[: coef.shape[0], :] = coef
-        if self.fit_intercept:
-            weights[-1, :] = intercept + problem.data.shift(weights)
-        return weights
-
-    def _from_weights(self, problem, weights):
-        """Return coef, (n_features, n_outputs), and intercept of features as given."""
-        xp = problem.data.xp
-        coef = xp.copy(weights[: problem.data.n_features, :])
-        if not self.fit_intercept:
-            return coef, xp.full((coef.shape[1],), 0.0, coef.dtype)
-        intercept = weights[-1, :] - problem.data.shift(weights)
-        if intercept.shape[0] > 1:  # what they have in common changes no probability
-            intercept = intercept - xp.sum(intercept, axis=0) / intercept.shape[0]
-        return coef, intercept
-
-    def _to_attributes(self, problem, state, model, rng, dtype=None):
-        """Return the attributes of the model, and what `partial_fit` needs to go on.
-
-        The model has the `dtype`, if it is given and has digits enough, and else that
-        of the problem.
-        """
-        phm_attributes = {}
-        if self.phm_order:
-            order, n_features = int(self.phm_order), problem.data.n_features
-            model, phm_attributes = project_weights(
-                order, problem.penalty.sums, model, n_features
-            )
-        coef, intercept = self._from_weights(problem, model)
-        if dtype is not None and dtype != coef.dtype:
-            xp = problem.data.xp
-            rounded = [xp.astype(a, dtype) for a in (coef, intercept)]
-            if self._is_as_good(problem, model, self._to_weights(problem, *rounded)):
-                coef, intercept = rounded
-        solver_state = vars(state).copy()
-        del solver_state["weights"], solver_state["average"], solver_state["t"]
-        # How far the last iterate is ahead of the average, so that `coef_` alone says
-        # where training goes on, also after someone has edited it.
-        difference = None
-        if state.average is not state.weights:
-            difference = self._from_weights(problem, state.weights - state.average)
-        return {
-            "coef_": coef.T,
-            "intercept_": intercept,
-            "t_": state.t,
-            "_solver_state": solver_state,
-            "_iterate_minus_average": difference,
-            "_rng": rng,
-            **phm_attributes,
-        }
-
-    def _from_attributes(self, problem):
-        """Return the state in which the last call left the solver."""
-        state = self._initial_state(self._model_weights(problem))
-        if self.average and self._iterate_minus_average is not None:
-            state.weights += self._to_weights(problem, *self._iterate_minus_average)
-        vars(state).update(self._solver_state, t=self.t_)
-        return state
-
     def _predict_in_chunks(self, method, X, transform, y=None):
         """Return transform(loss, raw predictions, targets), a part of rows at a time.
 
@@ -1366,13 +1222,3 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                 result = xp.empty(shape, transformed.dtype)
             result[part, ...] = transformed
         return result
-
-
-def _convert(value, converter):
-    """Return the value, converted if it is an array."""
-    is_array = value is not None and not isinstance(value, str | Real)
-    return converter(value) if is_array else value
-
-
-def _make_dense(coef):
-    return coef.toarray() if sp.issparse(coef) else coef

@@ -126,10 +126,10 @@ def fitted_sums(estimator, shape):
     return sums
 
 
-def is_sum(estimator) -> bool:
+def is_sum(attributes: dict) -> bool:
     """Return whether `coef_` is what the factors say: a hand may have edited it."""
-    A, coef = vars(estimator).get("phm_A_"), estimator.coef_
+    A, coef = attributes.get("phm_A_"), attributes["coef_"]
     if A is None or not isinstance(coef, np.ndarray):
         return False
-    sums = KroneckerSums(len(A), coef.shape, estimator.phm_permutation_)
-    return np.array_equal(sums.join(A, estimator.phm_S_), coef)
+    sums = KroneckerSums(len(A), coef.shape, attributes["phm_permutation_"])
+    return np.array_equal(sums.join(A, attributes["phm_S_"]), coef)

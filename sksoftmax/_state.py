@@ -1,8 +1,185 @@
-"""New classes for a model that has been trained without them."""
+"""What training remembers between calls: attributes of a model and back.
+
+A fitted estimator has `coef_`, `intercept_` and `t_`, and with them one dict, `_state`:
+
+solver_state : dict
+    The fields of State but the weights and t.
+iterate_minus_average : (coef, intercept), transposed, or None
+    How far the last iterate is ahead of the average. So `coef_` alone says where
+    training goes on, also after someone has edited it.
+counts : dict
+    Rows with weight that were seen, and the sums of the sample weights of each class.
+moments : dict
+    Moments of the columns of all these rows.
+rng : RandomState
+    The generator of the orders of the rows.
+
+Functions return new dicts, and write to none.
+"""
+
+import math
+from numbers import Real
 
 import numpy as np
+import scipy.sparse as sp
 
 from sksoftmax._arrays import namespace
+from sksoftmax._kronecker import KroneckerSums, is_sum, project_weights
+from sksoftmax._solvers.state import State
+
+
+def make_state(weights, average: bool) -> State:
+    """Return a state at t = 0 with these weights, which it may write to."""
+    return State(weights, namespace(weights).copy(weights) if average else weights)
+
+
+def to_attributes(params, problem, state: State, model, memory: dict, dtype=None):
+    """Return the attributes of the model, and what `partial_fit` needs to go on.
+
+    `params` has the estimator's parameters. `memory` holds counts, moments and rng. The
+    model has the `dtype`, if it is given and has digits enough, and else that of the
+    problem.
+    """
+    phm_attributes = {}
+    if params.phm_order:
+        order, n_features = int(params.phm_order), problem.data.n_features
+        model, phm_attributes = project_weights(
+            order, problem.penalty.sums, model, n_features
+        )
+    coef, intercept = from_weights(problem, model)
+    if dtype is not None and dtype != coef.dtype:
+        xp = problem.data.xp
+        rounded = [xp.astype(a, dtype) for a in (coef, intercept)]
+        if _is_as_good(problem, params.tol, model, to_weights(problem, *rounded)):
+            coef, intercept = rounded
+    solver_state = vars(state).copy()
+    del solver_state["weights"], solver_state["average"], solver_state["t"]
+    difference = None
+    if state.is_averaging:
+        difference = from_weights(problem, state.weights - state.average)
+    return {
+        "coef_": coef.T,
+        "intercept_": intercept,
+        "t_": state.t,
+        "_state": {
+            **memory,
+            "solver_state": solver_state,
+            "iterate_minus_average": difference,
+        },
+        **phm_attributes,
+    }
+
+
+def from_attributes(estimator, problem) -> State:
+    """Return the state in which the last call left the solver."""
+    memory = estimator._state
+    state = make_state(model_weights(estimator, problem), estimator.average)
+    if estimator.average and memory["iterate_minus_average"] is not None:
+        state.weights += to_weights(problem, *memory["iterate_minus_average"])
+    vars(state).update(memory["solver_state"], t=estimator.t_)
+    return state
+
+
+def forget_curvature(attributes: dict) -> dict:
+    """Return the attributes without what the solver knows of the curvature."""
+    memory = attributes["_state"]
+    solver_state = {**memory["solver_state"], "hessian": None, "inverse": None}
+    return {**attributes, "_state": {**memory, "solver_state": solver_state}}
+
+
+def model_weights(estimator, problem):
+    """Return coef_ and intercept_ as weights, (n_weights, n_outputs)."""
+    detach = problem.data.xp.detach
+    coef, intercept = detach(make_dense(estimator.coef_)), detach(estimator.intercept_)
+    return to_weights(problem, coef.T, intercept)
+
+
+def make_dense(coef):
+    """Return `coef_` as an array."""
+    return coef.toarray() if sp.issparse(coef) else coef
+
+
+def to_weights(problem, coef, intercept):
+    """Return weights of the centered features, a new array.
+
+    coef, (n_features, n_outputs), and intercept are those of features as given.
+    """
+    weights, data = problem.zeros(), problem.data
+    weights[: coef.shape[0], :] = coef
+    if data.n_weights > data.n_features:
+        weights[-1, :] = intercept + data.shift(weights)
+    return weights
+
+
+def from_weights(problem, weights):
+    """Return coef, (n_features, n_outputs), and intercept of features as given."""
+    xp, data = problem.data.xp, problem.data
+    coef = xp.copy(weights[: data.n_features, :])
+    if data.n_weights == data.n_features:
+        return coef, xp.full((coef.shape[1],), 0.0, coef.dtype)
+    intercept = weights[-1, :] - data.shift(weights)
+    if intercept.shape[0] > 1:  # what they have in common changes no probability
+        intercept = intercept - xp.sum(intercept, axis=0) / intercept.shape[0]
+    return coef, intercept
+
+
+def _is_as_good(problem, tol: float | None, weights, rounded) -> bool:
+    """Return whether rounding the weights raises the objective by less than tol.
+
+    With a smaller tol than float32 has digits for, by less than these allow.
+    """
+    rows = problem.data.index(np.arange(problem.data.n_samples))
+    objective, rounded_objective = (
+        problem.objective(rows, w) for w in (weights, rounded)
+    )
+    allowed = min(tol or 0.0, 1e-2) / 10 + 1e-6
+    return rounded_objective - objective <= allowed * max(objective, problem.floor)
+
+
+def add_classes(estimator, classes) -> dict:
+    """Return the attributes of a fitted model with more classes.
+
+    `classes`, (n_classes,), sorted, hold its own. Without new ones nothing is returned.
+    """
+    known_classes, memory = estimator.classes_, estimator._state
+    if np.array_equal(known_classes, classes):
+        return {}
+    positions, n_classes = np.searchsorted(classes, known_classes), len(classes)
+
+    def expand(array):
+        return expand_outputs(array, positions, n_classes)
+
+    coef = expand(make_dense(estimator.coef_).T).T
+    intercept = expand(estimator.intercept_)
+    if estimator.fit_intercept:
+        xp = namespace(intercept)
+        known_intercept, known_coef = (
+            xp.to_numpy(x)[positions] for x in (intercept, coef)
+        )
+        # Zero but with L1, where rows of coef_ do not sum to zero.
+        mean_prediction = known_coef.mean(axis=0) @ memory["moments"]["mean"]
+        new_intercept = known_intercept.mean() + mean_prediction
+        new_intercept -= math.log(memory["counts"]["n_rows"] + 1)
+        is_new = np.isin(np.arange(n_classes), positions, invert=True)
+        intercept = xp.where(xp.asarray(is_new), float(new_intercept), intercept)
+    difference = memory["iterate_minus_average"]
+    if difference is not None:
+        difference = tuple(map(expand, difference))
+    class_count = np.zeros(n_classes)
+    class_count[positions] = memory["counts"]["class_count"]
+    return {
+        "classes_": classes,
+        "coef_": coef,
+        "intercept_": intercept,
+        "_state": {
+            **memory,
+            "solver_state": expand_state(
+                memory["solver_state"], estimator.t_, positions, n_classes
+            ),
+            "iterate_minus_average": difference,
+            "counts": {**memory["counts"], "class_count": class_count},
+        },
+    }
 
 
 def expand_outputs(array, positions, n_classes: int):
@@ -45,3 +222,59 @@ def expand_state(state: dict, t: int, positions, n_classes: int) -> dict:
     if state["velocity"] is not None:
         state["velocity"] = expand_outputs(state["velocity"], positions, n_classes)
     return state
+
+
+def to_pickle(attributes: dict) -> dict:
+    """Return the attributes without what follows from the rest, for a pickle."""
+    if "_state" not in attributes:
+        return attributes
+    memory = attributes["_state"]
+    solver_state = {**memory["solver_state"], "inverse": None}
+    # In arrays and numbers: NumPy 1 does not read generators of NumPy 2.
+    memory = {**memory, "rng": memory["rng"].get_state(legacy=False)}
+    attributes = {**attributes}
+    if is_sum(attributes):  # the factors say it all
+        solver_state.update(hessian=None, velocity=None)
+        memory["iterate_minus_average"] = attributes["coef_"] = None
+    return {**attributes, "_state": {**memory, "solver_state": solver_state}}
+
+
+def from_pickle(attributes: dict) -> dict:
+    """Return the attributes that `to_pickle` has made these from."""
+    if "_state" not in attributes:
+        return attributes
+    rng = np.random.RandomState()
+    rng.set_state(attributes["_state"]["rng"])
+    attributes = {**attributes, "_state": {**attributes["_state"], "rng": rng}}
+    if attributes["coef_"] is None:
+        A, S, permutation = (
+            attributes[name] for name in ("phm_A_", "phm_S_", "phm_permutation_")
+        )
+        shape = len(attributes["intercept_"]), attributes["n_features_in_"]
+        attributes["coef_"] = KroneckerSums(len(A), shape, permutation).join(A, S)
+    return attributes
+
+
+def convert_arrays(attributes: dict, converter) -> dict:
+    """Return the attributes that hold arrays of the model, with these converted."""
+
+    def convert(value):
+        if isinstance(value, dict):
+            return {key: convert(v) for key, v in value.items()}
+        if isinstance(value, tuple):
+            return tuple(map(convert, value))
+        is_array = value is not None and not isinstance(value, str | Real)
+        return converter(value) if is_array else value
+
+    converted = {
+        name: convert(attributes[name])
+        for name in ("coef_", "intercept_")
+        if name in attributes
+    }
+    if "_state" in attributes:
+        memory = attributes["_state"]
+        converted["_state"] = memory | {
+            name: convert(memory[name])
+            for name in ("solver_state", "iterate_minus_average")
+        }
+    return converted

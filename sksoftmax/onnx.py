@@ -117,7 +117,7 @@ def _convert(scope, operator, container):
         dtype = coef.dtype
     X = node("Cast", X.full_name, to=onnx_type(dtype))
     intercept = constant(intercept.astype(dtype))
-    if is_sum(clf):  # the factors are fewer numbers
+    if is_sum(vars(clf)):  # the factors are fewer numbers
         raw = node("Add", _product_of_factors(clf, X, dtype, node, constant), intercept)
     else:
         raw = node("Gemm", X, constant(coef.astype(dtype)), intercept, transB=1)

@@ -50,12 +50,13 @@ def test_ten_million_rows():
         clf.partial_fit(*chunk(rng, dtype=dtype))
 
     n_rows = n_calls * CALL
-    assert clf.t_ == clf._solver_state["n_averages"] == n_calls * UPDATES
+    assert clf.t_ == clf._state["solver_state"]["n_averages"] == n_calls * UPDATES
     assert clf.n_iter_ == n_calls
-    assert clf._counts["n_rows"] == clf._counts["class_count"].sum() == n_rows
-    assert clf._moments["total"] == n_rows
-    assert_allclose(clf._moments["mean"], MEAN, atol=6 / n_rows**0.5)
-    assert_allclose(clf._moments["squares"] / n_rows, 1, atol=9 / n_rows**0.5)
+    counts, moments = clf._state["counts"], clf._state["moments"]
+    assert counts["n_rows"] == counts["class_count"].sum() == n_rows
+    assert moments["total"] == n_rows
+    assert_allclose(moments["mean"], MEAN, atol=6 / n_rows**0.5)
+    assert_allclose(moments["squares"] / n_rows, 1, atol=9 / n_rows**0.5)
     assert clf.coef_.dtype == dtype
     assert np.isfinite(clf.coef_).all()
     assert np.isfinite(clf.intercept_).all()
@@ -102,7 +103,7 @@ def test_classes_that_swap_are_followed(average, n_before, size, least, most):
     clf = SoftmaxRegressionClassifier(average=average, random_state=0)
     for _ in range(min(n_before, 1500)):
         clf.partial_fit(*chunk(rng, size), classes=CLASSES)
-    clf._solver_state["n_averages"] = n_before
+    clf._state["solver_state"]["n_averages"] = n_before
 
     n_updates = updates_to_recover(clf, rng, size)
 
@@ -127,9 +128,9 @@ def test_counters_pass_the_edge_of_an_integer(params, layout, edge):
     clf.partial_fit(layout(X), y, classes=CLASSES)
     clf.t_ = edge - 5
     clf.n_iter_ = edge - 5
-    clf._counts = {**clf._counts, "n_rows": edge - 500}
-    clf._solver_state = {
-        **clf._solver_state,
+    clf._state["counts"] = {**clf._state["counts"], "n_rows": edge - 500}
+    clf._state["solver_state"] = {
+        **clf._state["solver_state"],
         "n_averages": edge - 5,
         "refresh_origin": edge - 6,
         "hessian_rows": 2048,
@@ -140,7 +141,7 @@ def test_counters_pass_the_edge_of_an_integer(params, layout, edge):
         clf.partial_fit(layout(X), y)
 
     assert clf.t_ == clf.n_iter_ == edge + 5
-    assert clf._counts["n_rows"] == edge + 500
-    assert clf._solver_state["n_averages"] in (edge + 5, edge - 5)
+    assert clf._state["counts"]["n_rows"] == edge + 500
+    assert clf._state["solver_state"]["n_averages"] in (edge + 5, edge - 5)
     assert np.isfinite(clf.coef_).all()
     assert np.isfinite(clf.intercept_).all()

@@ -191,7 +191,7 @@ def test_wide_rows_take_the_diagonal_metric(split):
 
     clf.fit(np.tile(X, 40), y)
 
-    assert clf._solver_state["preconditioner_name"] == "diagonal"
+    assert clf._state["solver_state"]["preconditioner_name"] == "diagonal"
     assert_allclose(clf.coef_, kronecker(clf), atol=1e-13)
     assert clf.score(np.tile(X, 40), y) > 0.9
 

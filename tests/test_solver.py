@@ -119,7 +119,7 @@ def test_where_batches_touch_few_weights_averaging_is_rare(
 
     clf.partial_fit(X, y, classes=[0, 1, 2])
 
-    assert clf._solver_state["n_averages"] == n_averages
+    assert clf._state["solver_state"]["n_averages"] == n_averages
     assert clf.t_ == 960 // batch_size
 
 
@@ -129,7 +129,7 @@ def test_dense_batches_are_averaged_each(sparse_rows):
 
     clf.partial_fit(X.toarray(), y, classes=[0, 1, 2])
 
-    assert clf._solver_state["n_averages"] == clf.t_ == 16
+    assert clf._state["solver_state"]["n_averages"] == clf.t_ == 16
 
 
 def test_averaging_a_row_of_weights_at_a_time_changes_nothing(sparse_rows, monkeypatch):

@@ -324,12 +324,12 @@ def test_old_rows_fade_from_the_average(permuted):
     clf = SoftmaxRegressionClassifier(random_state=0)
     clf.partial_fit(X[:100], y[:100], classes=CLASSES)
     # As after a million updates: of a new iterate the average takes a thousandth.
-    clf._solver_state["n_averages"] = 10**6
-    average, ahead = clf.coef_.copy(), clf._iterate_minus_average[0].T
+    clf._state["solver_state"]["n_averages"] = 10**6
+    average, ahead = clf.coef_.copy(), clf._state["iterate_minus_average"][0].T
 
     clf.partial_fit(X[100:200], y[100:200])
 
-    iterate = clf.coef_ + clf._iterate_minus_average[0].T
+    iterate = clf.coef_ + clf._state["iterate_minus_average"][0].T
     assert_allclose(clf.coef_, average + (iterate - average) / 1000, atol=1e-12)
     assert not np.allclose(iterate, average + ahead, atol=1e-6)
 
@@ -365,7 +365,7 @@ def test_the_average_forgets_by_updates_however_the_rows_are_cut(permuted):
     clf = SoftmaxRegressionClassifier(
         preconditioner="diagonal", batch_size=4, shuffle=False, random_state=0
     ).partial_fit(X, y, classes=np.unique(y))
-    clf._solver_state["n_averages"] = 10**6  # after a long stream
+    clf._state["solver_state"]["n_averages"] = 10**6  # after a long stream
     before, coefs = clf.coef_.copy(), []
 
     for size in (len(y), 96):

@@ -26,7 +26,7 @@ class SGD:
         self._start = self._averaged_at = state.t
         self._problem, self.state, self._step = problem, state, step
         self._min_share = min_share
-        self._is_averaging = state.average is not state.weights
+        self._is_averaging = state.is_averaging
         # How many updates after the start the weights last took their share of the
         # penalty; one number if together.
         n_counts = 1 if problem.data.is_dense else problem.data.n_weights

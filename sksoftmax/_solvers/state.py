@@ -24,3 +24,8 @@ class State:
     inverse: Any = None  # follows from curvature and ridge
     step_size: float = 0.0
     velocity: Any = None
+
+    @property
+    def is_averaging(self) -> bool:
+        """Whether the model is an average, not the last iterate."""
+        return self.average is not self.weights

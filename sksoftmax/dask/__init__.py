@@ -14,6 +14,13 @@ from sksoftmax._compat import fit_context
 from sksoftmax._data import make_data
 from sksoftmax._monitoring import Callbacks
 from sksoftmax._solvers.newton import Newton
+from sksoftmax._state import (
+    add_classes,
+    forget_curvature,
+    make_state,
+    model_weights,
+    to_attributes,
+)
 from sksoftmax._training import Plan
 from sksoftmax._validation import unit_mean_factor
 
@@ -204,29 +211,29 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         """
         local = self._make_local()
         with local._all_or_nothing():
-            rows, dtype, row_size = self._summarize(local, X, y, sample_weight)
+            rows, counts, dtype, row_size = self._summarize(local, X, y, sample_weight)
             rng = local._new_rng()
             start = self._fit_sample(local, rows, row_size, rng)
             local.coef_, local.intercept_, fill_value = start
             moments = rows.moments(fill_value, dtype, local.fit_intercept)
-            local._moments = moments._asdict()
             empty_rows = np.empty((0, local.n_features_in_), dtype)
             data = make_data(empty_rows, dtype, local.fit_intercept)
             dtype = local._choose_dtype(dtype, data.xp, moments)
             data = make_data(empty_rows, dtype, local.fit_intercept)
             problem = local._make_problem(
-                data, np.empty(0, np.intp), np.empty(0, dtype)
+                data, np.empty(0, np.intp), np.empty(0, dtype), None, moments
             )
-            state = local._initial_state(local._model_weights(problem))
+            state = make_state(model_weights(local, problem), average=True)
             oracle = rows.make_oracle(
                 problem, Plan(local).choose_preconditioner(problem)
             )
             epochs = _epochs(Newton(oracle, state), problem, local.tol or 0.0)
-            attributes = partial(local._to_attributes, problem, state, rng=rng)
+            memory = {"counts": counts, "moments": moments._asdict(), "rng": rng}
+            attributes = partial(to_attributes, local, problem, state, memory=memory)
             model = local._train(epochs, attributes, None, Callbacks(local, X, y, None))
-            vars(local).update(attributes(model), n_iter_=len(local.loss_curve_))
             # The metric was for steps without noise.
-            local._solver_state.update(hessian=None, inverse=None)
+            vars(local).update(forget_curvature(attributes(model)))
+            local.n_iter_ = len(local.loss_curve_)
         vars(self).pop("feature_names_in_", None)
         parameters = local.get_params()
         attributes = {k: v for k, v in vars(local).items() if k not in parameters}
@@ -234,9 +241,9 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def _summarize(self, local, X, y, sample_weight):
-        """Return the rows with weight, the dtype to train in and the length of a row.
+        """Return rows with weight, counts, the dtype to train in, numbers a row.
 
-        `local` learns the features, the classes and how often they are seen.
+        `local` learns the features and the classes.
         """
         partitions = _import_oracle().Partitions(X, y, sample_weight)
         summaries = partitions.summarize()
@@ -255,7 +262,7 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         class_weight = class_weights(local.class_weight, local.classes_, class_count)
         check_class_totals(local.classes_, class_count * class_weight)
         n_rows = int(rows_count @ (class_weight > 0))
-        local._counts = {"n_rows": n_rows, "class_count": class_count}
+        counts = {"n_rows": n_rows, "class_count": class_count}
         per_class = class_weight * unit_mean_factor(n_rows, class_count @ class_weight)
         dtype = np.result_type(*(summary.dtype for summary in nonempty))
         row_size = sum(summary.n_stored for summary in nonempty) / sum(
@@ -264,7 +271,7 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         rows = partitions.attach_targets(
             summaries, local.classes_, per_class, local.label_smoothing, dtype
         )
-        return rows, dtype, max(1, row_size)
+        return rows, counts, dtype, max(1, row_size)
 
     def _fit_sample(self, local, rows, row_size, rng):
         """Return coef and intercept of a model of a sample, and its usual values."""
@@ -285,8 +292,8 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
             zeros = np.zeros((n_classes if n_classes > 2 else 1, X.shape[1]))
             return zeros, zeros[:, 0], np.zeros(X.shape[1])
         model.fit(X, y, weight)
-        model._add_classes(np.arange(n_classes))
-        return model.coef_, model.intercept_, model._moments["fill_value"]
+        vars(model).update(add_classes(model, np.arange(n_classes)))
+        return model.coef_, model.intercept_, model._state["moments"]["fill_value"]
 
     def predict(self, X):
         """Return the most probable class of each row, lazily.
