@@ -10,7 +10,8 @@ from sksoftmax._preconditioner import Diagonal, Gram
 from sksoftmax._problem import Problem
 from sksoftmax._solvers.newton import Newton
 from sksoftmax._solvers.plateau import Plateau
-from sksoftmax._solvers.sgd import MONITORED_ROWS, SGD, batch_edges
+from sksoftmax._solvers.sampler import BatchSampler, batch_edges
+from sksoftmax._solvers.sgd import MONITORED_ROWS, SGD
 from sksoftmax._solvers.state import State
 from sksoftmax._solvers.steps import (
     PreconditionedStep,
@@ -62,7 +63,7 @@ class Plan:
             return
         n_outputs = problem.loss.n_outputs
         batch_size = self._batch_size(data, n_outputs, len(rows), allow_full_batch=True)
-        edges = self._edges(len(rows), batch_size)
+        sampler = self._sampler(rows, len(rows), batch_size, rng)
         if self._automatic and batch_size == len(rows):
             oracle = Oracle(
                 problem, rows, self.choose_preconditioner(problem, n_rows=len(rows))
@@ -78,7 +79,7 @@ class Plan:
         if not (is_svrg or prefers_passes):
             plateau = Plateau(tol, self._patience, problem.floor)
             solver = self._sgd(problem, state, rng)
-            epochs = solver.epochs(rows, edges, rng, params.shuffle, plateau)
+            epochs = solver.epochs(sampler, plateau)
             for k, (_, objective, converged) in enumerate(epochs, 1):
                 is_early = k <= _EARLY_EPOCHS or not may_grow
                 if (
@@ -114,7 +115,7 @@ class Plan:
             )
             solver = self._sgd(problem, state, rng)
             epochs = solver.epochs(
-                rows, self._edges(n_rows, batch_size), rng, params.shuffle, plateau
+                self._sampler(rows, n_rows, batch_size, rng), plateau
             )
             for _, objective, slow in epochs:
                 yield solver, objective, False
@@ -124,8 +125,8 @@ class Plan:
             problem, state.preconditioner_name
         )
         if is_svrg and (data.full_passes_pay or not may_grow):
-            svrg = SVRG(problem, state, rows, preconditioner_class, rng)
-            yield from svrg.iterate_to_gap(edges, params.shuffle, tol, may_grow)
+            svrg = SVRG(problem, state, sampler, preconditioner_class)
+            yield from svrg.iterate_to_gap(tol, may_grow)
             return
         if not is_svrg:
             problem = problem.bound_outliers()
@@ -138,7 +139,6 @@ class Plan:
 
     def _phm_epochs(self, problem: Problem, state: State, rows, rng, tol: float):
         """Yield the same; which cut of the weights is better shows after an epoch."""
-        shuffle = self._params.shuffle
         solver = self.run_pass(problem, state, rows, rng, min_share=0.0)
         coef = state.average[: problem.data.n_features].T
         problem.penalty.sums = better_cut(int(self._params.phm_order), coef)
@@ -148,20 +148,20 @@ class Plan:
         yield solver, problem.objective(monitored, solver.model), False
         size = self._batch_size(problem.data, problem.loss.n_outputs, len(rows), False)
         plateau = Plateau(tol, self._patience, problem.floor)
-        edges = self._edges(len(rows), size)
-        yield from solver.epochs(rows, edges, rng, shuffle, plateau)
+        sampler = self._sampler(rows, len(rows), size, rng)
+        yield from solver.epochs(sampler, plateau)
 
     def run_pass(
         self, problem: Problem, state: State, rows, rng, min_share: float
     ) -> SGD:
         """Make one pass of minibatch SGD; see SGD for `min_share`."""
-        order = rng.permutation(rows) if self._params.shuffle else rows
         data, n_outputs = problem.data, problem.loss.n_outputs
         batch_size = self._batch_size(
             data, n_outputs, len(rows), allow_full_batch=False
         )
         solver = self._sgd(problem, state, rng, min_share)
-        solver.epoch(order, self._edges(len(rows), batch_size))
+        sampler = self._sampler(rows, len(rows), batch_size, rng)
+        solver.epoch(sampler.draw(), sampler.edges)
         return solver
 
     def _batch_size(
@@ -184,9 +184,10 @@ class Plan:
                     batch_size = min(n_outputs, 2 * batch_size)
         return min(int(batch_size), n_rows)
 
-    def _edges(self, n_rows: int, batch_size: int):
-        """Return where to cut rows into batches: as textbooks do, or all alike."""
-        return batch_edges(n_rows, batch_size, even=self._automatic)
+    def _sampler(self, rows, n_rows: int, batch_size: int, rng) -> BatchSampler:
+        """Return epochs of n_rows rows, cut as textbooks do or all batches alike."""
+        edges = batch_edges(n_rows, batch_size, even=self._automatic)
+        return BatchSampler(rows, edges, rng, self._params.shuffle)
 
     def _sgd(self, problem: Problem, state: State, rng, min_share: float = 0.0) -> SGD:
         """Return the minibatch solver that the parameters ask for."""

@@ -14,7 +14,8 @@ from sksoftmax._penalty import ElasticNet
 from sksoftmax._preconditioner import Gram
 from sksoftmax._problem import Problem
 from sksoftmax._solvers.plateau import Plateau
-from sksoftmax._solvers.sgd import SGD, batch_edges
+from sksoftmax._solvers.sampler import BatchSampler, batch_edges
+from sksoftmax._solvers.sgd import SGD
 from sksoftmax._solvers.state import State
 from sksoftmax._solvers.steps import (
     PreconditionedStep,
@@ -201,7 +202,8 @@ def orders(problem):
 
     def orders(edges, n_epochs):
         solver, plateau = Recorder(problem, state, step), Plateau(0.0, 1, 0.0)
-        epochs = solver.epochs(np.arange(40), np.array(edges), rng, True, plateau)
+        sampler = BatchSampler(np.arange(40), np.array(edges), rng, shuffle=True)
+        epochs = solver.epochs(sampler, plateau)
         for _ in range(n_epochs):
             next(epochs)
         return taken

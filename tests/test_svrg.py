@@ -16,7 +16,7 @@ from sksoftmax._penalty import ElasticNet
 from sksoftmax._preconditioner import Diagonal, Gram
 from sksoftmax._problem import Problem
 from sksoftmax._solvers.newton import Newton
-from sksoftmax._solvers.sgd import batch_edges
+from sksoftmax._solvers.sampler import batch_edges
 from sksoftmax._solvers.state import State
 from sksoftmax._solvers.svrg import SVRGStep
 

@@ -7,6 +7,7 @@ import numpy as np
 from sksoftmax._arrays import chunks, evenly_spaced, put_rows, take
 from sksoftmax._problem import LARGE_BATCH_PRODUCT, Problem
 from sksoftmax._solvers.plateau import Plateau
+from sksoftmax._solvers.sampler import BatchSampler
 from sksoftmax._solvers.state import State
 from sksoftmax._threads import threads_for
 
@@ -32,18 +33,15 @@ class SGD:
         n_counts = 1 if problem.data.is_dense else problem.data.n_weights
         self._last_update = np.zeros(n_counts, np.int64) if step.lazy else None
 
-    def epochs(self, rows, edges, rng, shuffle: bool, plateau: Plateau):
+    def epochs(self, sampler: BatchSampler, plateau: Plateau):
         """Yield itself, objective and whether that has converged after each epoch."""
-        monitored = self._problem.data.index(evenly_spaced(rows, MONITORED_ROWS))
+        rows = evenly_spaced(sampler.rows, MONITORED_ROWS)
+        monitored = self._problem.data.index(rows)
         if self._problem.data.xp.any(self.state.average):  # a warm start
-            # It has to be improved upon.
+            # The first epoch must improve on the warm start.
             plateau.reached(self._problem.objective(monitored, self.state.average))
-        order = rows[:0]
         while True:
-            if len(order) < edges[-1]:
-                order = rng.permutation(rows) if shuffle else rows
-            epoch, order = np.split(order, edges[-1:])
-            self.epoch(epoch, edges)
+            self.epoch(sampler.draw(), sampler.edges)
             objective = self._problem.objective(monitored, self.model)
             if not math.isfinite(objective):
                 raise FloatingPointError(f"the objective became {objective}")
@@ -140,14 +138,3 @@ class SGD:
     @property
     def _elapsed(self) -> int:
         return self.state.t - self._start
-
-
-def batch_edges(n_rows: int, batch_size: int, even: bool):
-    """Return where to cut so many rows into batches of at most batch_size rows.
-
-    `even` spreads the remainder over all batches; else the last one is short.
-    """
-    n_batches = -(-n_rows // batch_size)
-    if even:
-        return np.arange(n_batches + 1) * n_rows // n_batches
-    return np.minimum(np.arange(n_batches + 1) * batch_size, n_rows)

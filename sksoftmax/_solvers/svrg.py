@@ -8,6 +8,7 @@ from sksoftmax._arrays import take
 from sksoftmax._oracle import Oracle
 from sksoftmax._problem import Problem
 from sksoftmax._solvers.newton import Newton
+from sksoftmax._solvers.sampler import BatchSampler
 from sksoftmax._solvers.sgd import SGD
 from sksoftmax._solvers.state import State
 from sksoftmax._solvers.steps import PreconditionedStep
@@ -65,10 +66,15 @@ class SVRG:
     """Epochs of anchored minibatch steps, each followed by a look at all rows."""
 
     def __init__(
-        self, problem: Problem, state: State, rows, preconditioner_class, rng
+        self,
+        problem: Problem,
+        state: State,
+        sampler: BatchSampler,
+        preconditioner_class,
     ) -> None:
         """Start from the model in `state` and leave it the model and t."""
-        self._problem, self._state, self._rows, self._rng = problem, state, rows, rng
+        self._problem, self._state, self._sampler = problem, state, sampler
+        rows, rng = sampler.rows, sampler.rng
         n_weights = problem.data.n_weights
         # The noise in the metric is that of the rows it is measured on.
         n_measured = min(len(rows), preconditioner_class.sample_size(n_weights))
@@ -79,7 +85,7 @@ class SVRG:
         self._newton = Newton(Oracle(problem, rows, preconditioner_class), state)
         self._factor = 1.0  # on the step size: halved where an epoch was refused
 
-    def iterate_to_gap(self, edges, shuffle: bool, tol: float, may_switch: bool):
+    def iterate_to_gap(self, tol: float, may_switch: bool):
         """Yield a solver, the objective and whether its gap is small, each epoch.
 
         Newton steps go on where the gap is within tol by the estimate, as they alone
@@ -93,7 +99,7 @@ class SVRG:
             old_objective, gap = newton.objective, newton.gap_estimate()
             if gap <= tol * old_objective:
                 break
-            self._epoch(edges, shuffle, measure=k & (k + 1) == 0)
+            self._epoch(measure=k & (k + 1) == 0)
             k += 1
             if not newton.accept_if_lower(self._state.average):
                 self._factor /= 2
@@ -105,18 +111,19 @@ class SVRG:
                 break
         yield from newton.iterate_to_gap(tol)
 
-    def _epoch(self, edges, shuffle: bool, measure: bool) -> None:
+    def _epoch(self, measure: bool) -> None:
         state, step = self._state, self._step
         weights = self._newton.model
         copy = self._problem.data.xp.copy
         state.weights, state.average = copy(weights), copy(weights)
         state.n_averages = 0
-        order = self._rng.permutation(self._rows) if shuffle else self._rows
+        sampler = self._sampler
+        order = sampler.draw()
         if measure:
-            step.measure(state, order, int(np.diff(edges).max()))
+            step.measure(state, order, sampler.largest)
             step.shorten(self._factor)
         step.set_snapshot(weights, self._newton.gradient_of_loss())
         try:
-            SGD(self._problem, state, step).epoch(order, edges)
+            SGD(self._problem, state, step).epoch(order, sampler.edges)
         except FloatingPointError:  # `accept_if_lower` refuses it
             state.average[...] = math.nan

@@ -1,0 +1,41 @@
+"""Which rows make an epoch of minibatches, in which order."""
+
+import numpy as np
+
+
+class BatchSampler:
+    """Rows to draw epochs from, and the edges of the batches in an epoch."""
+
+    def __init__(self, rows, edges, rng, shuffle: bool) -> None:
+        """Cut epochs of rows, an index array in NumPy, at `edges`.
+
+        An epoch has edges[-1] rows. With `shuffle` the rows have a new order each time
+        that too few are left for an epoch.
+        """
+        self.rows, self.edges, self.rng = rows, edges, rng
+        self._shuffle, self._remaining = shuffle, rows[:0]
+
+    @property
+    def largest(self) -> int:
+        """The number of rows in the largest batch."""
+        return int(np.diff(self.edges).max())
+
+    def draw(self):
+        """Return the rows of the next epoch, in their order."""
+        n_rows = self.edges[-1]
+        if len(self._remaining) < n_rows:
+            rng, rows = self.rng, self.rows
+            self._remaining = rng.permutation(rows) if self._shuffle else rows
+        epoch, self._remaining = np.split(self._remaining, [n_rows])
+        return epoch
+
+
+def batch_edges(n_rows: int, batch_size: int, even: bool):
+    """Return where to cut n_rows rows into batches of at most batch_size rows.
+
+    `even` spreads the remainder over all batches; else the last one is short.
+    """
+    n_batches = -(-n_rows // batch_size)
+    if even:
+        return np.arange(n_batches + 1) * n_rows // n_batches
+    return np.minimum(np.arange(n_batches + 1) * batch_size, n_rows)
