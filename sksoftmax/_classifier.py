@@ -4,21 +4,17 @@ import copy
 import math
 import warnings
 from contextlib import contextmanager
-from dataclasses import replace
-from functools import partial
 from numbers import Integral, Real
 from operator import is_not
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.exceptions import ConvergenceWarning, InconsistentVersionWarning
+from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.metrics import accuracy_score
-from sklearn.utils import check_random_state
-from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted
 
-from sksoftmax._arrays import NUMPY, chunks, input_to_numpy, namespace
+from sksoftmax._arrays import NUMPY, input_to_numpy, namespace
 from sksoftmax._classes import (
     check_class_totals,
     check_classes,
@@ -34,19 +30,9 @@ from sksoftmax._compat import (
     array_namespace,
     fit_context,
 )
-from sksoftmax._data import make_data
-from sksoftmax._kronecker import (
-    PHM_ATTRIBUTES,
-    KroneckerSums,
-    fitted_sums,
-)
-from sksoftmax._loss import cross_entropy
-from sksoftmax._moments import Moments, center_and_scale
-from sksoftmax._monitoring import Callbacks, Validation
-from sksoftmax._outliers import FEW_ROWS, SAMPLED_ROWS
-from sksoftmax._penalty import ElasticNet
-from sksoftmax._problem import Problem
-from sksoftmax._solvers.plateau import Plateau
+from sksoftmax._kronecker import PHM_ATTRIBUTES
+from sksoftmax._monitoring import Callbacks, make_validation, stops_early
+from sksoftmax._prediction import predict_in_chunks
 from sksoftmax._state import (
     add_classes,
     convert_arrays,
@@ -54,24 +40,20 @@ from sksoftmax._state import (
     from_attributes,
     from_pickle,
     make_dense,
+    make_memory,
     make_state,
     model_weights,
     to_attributes,
     to_pickle,
 )
-from sksoftmax._targets import (
-    is_soft_target,
-    make_targets,
-    most_probable,
-)
-from sksoftmax._training import Plan
+from sksoftmax._strategy import is_automatic, phases, run_pass
+from sksoftmax._targets import is_soft_target, most_probable
+from sksoftmax._training import make_problem, measure, train
 from sksoftmax._validation import (
     check_namespace,
+    check_solver,
     check_warm_start,
-    check_weight_sum,
-    unit_mean_factor,
-    validate_features,
-    validate_held_out_rows,
+    make_generator,
     validate_probabilities,
     validate_rows,
     weigh_rows,
@@ -79,12 +61,12 @@ from sksoftmax._validation import (
 
 # Labels of these dtypes are predicted on X's device, others in NumPy.
 _LABELS = "bool", "int8", "uint8", "int16", "int32", "int64", "float32", "float64"
-_MIN_SHARE = 1e-3  # of a new iterate in the average of a stream
-# Standard deviations from zero to a mean from which float32 rounds a feature's part
-# of the raw predictions by more than 6e-5 of their standard deviation.
-_LARGEST_FLOAT32_MEAN = 1e3
-# Times `matmul_chunk_size` numbers of X or of predictions at a time.
-_PREDICTION_CHUNKS = 4
+# Attributes of some fits, that no other fit leaves as they were.
+_OPTIONAL_ATTRIBUTES = (
+    "validation_loss_curve_",
+    "best_validation_loss_",
+    *PHM_ATTRIBUTES,
+)
 
 
 class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
@@ -527,12 +509,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             If X is a sparse tensor, or an array that cannot be written to, or one on a
             device without scikit-learn's `array_api_dispatch`.
         """
-        if self.solver == "svrg" and not self._automatic:
-            raise ValueError(
-                "solver='svrg' was wanted with learning_rate="
-                f"{self.learning_rate!r}; its steps have to fit the curvature. Use "
-                "learning_rate='auto', or solver='sgd' for the textbook schedules."
-            )
+        check_solver(self)
         # Outside of what a failure undoes: scikit-learn has to find what this stores on
         # the estimator to tear the callbacks down.
         callbacks = Callbacks(self, X, y, sample_weight)
@@ -549,73 +526,46 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             self.classes_ = classes
             rows = weigh_rows(self.classes_, self.class_weight, X, y, sample_weight)
             check_class_totals(self.classes_, rows.class_count * rows.class_weight)
-            rng, held_out = self._new_rng(), None
-            if self._stops_early is True and X_val is None:
-                weight = rows.weight
+            rng, held_out = make_generator(self.random_state), None
+            if stops_early(self) is True and X_val is None:
                 rows, held_out = rows.split(self.validation_fraction, rng)
-            rows = rows.normalized()
-            X, n_rows = rows.X, len(rows.indices)
-            dtype = namespace(X).training_dtype(X)
-            data = make_data(X, dtype, self.fit_intercept)
-            is_full_batch = Plan(self).takes_all_rows(data, n_rows, len(self.classes_))
-            if is_full_batch and not data.xp.wide_batches:
-                # Steps on all rows come as near the optimum as their numbers allow.
-                data = make_data(X, data.xp.float64, self.fit_intercept)
-            training_weight = data.xp.asarray(rows.weight, data.dtype)
-            bounded_weight = training_weight
-            if is_full_batch:
-                moments = data.moments(training_weight)
-            else:
-                bounded_weight, moments = self._measure_moments(data, training_weight)
-            dtype = self._choose_dtype(dtype, data.xp, moments)
-            if dtype == data.xp.float64 != data.dtype:
-                data = make_data(X, dtype, self.fit_intercept)
-                training_weight, bounded_weight = (
-                    data.xp.astype(weight, data.dtype)
-                    for weight in (training_weight, bounded_weight)
-                )
-            problem = self._make_problem(
-                data, rows.y, training_weight, bounded_weight, moments
+            training = measure(self, rows.normalized())
+            problem = make_problem(self, training, rows.y, rows.n_classes)
+            validation = make_validation(
+                self, problem, rows, held_out, X_val, y_val, sample_weight_val
             )
-            validation = None
-            if not (X_val is None and y_val is None and sample_weight_val is None):
-                given = X_val, y_val, sample_weight_val
-                X_val, y_val, weight = validate_held_out_rows(
-                    self, *given, rows.class_weight, data.xp
-                )
-                validation_data = make_data(X_val, data.dtype, self.fit_intercept)
-                validation_data.copy_center(data)
-                validation = self._make_validation(
-                    problem, validation_data, y_val, weight, np.flatnonzero(weight)
-                )
-            elif held_out is not None:
-                validation = self._make_validation(
-                    problem, data, rows.y, weight, held_out
-                )
             start = model_weights(self, problem) if is_warm else problem.zeros()
             state = make_state(start, self.average)
-            epochs = Plan(self).epochs(problem, state, rows.indices, rng)
-            memory = {
-                "counts": {"n_rows": n_rows, "class_count": rows.class_count},
-                "moments": moments._asdict(),
-            }
+            loss_curve = []
 
-            # A copy, if training is to go on.
-            def make_attributes(model, rng_copy=None):
-                rng_copy = rng_copy or copy.deepcopy(rng)
+            # With a copy of the generator, if training is to go on.
+            def make_attributes(model, final_rng=None):
+                final_rng = final_rng or copy.deepcopy(rng)
+                memory = make_memory(rows, training.moments, final_rng)
                 attributes = to_attributes(
-                    self, problem, state, model, {**memory, "rng": rng_copy}, dtype
+                    self, problem, state, model, memory, training.dtype
                 )
                 if self.solver == "svrg":  # its metric is for steps without noise
                     attributes = forget_curvature(attributes)
-                attributes["loss_curve_"] = self.loss_curve_.copy()
-                attributes["n_iter_"] = len(self.loss_curve_)
+                attributes["loss_curve_"] = loss_curve.copy()
+                attributes["n_iter_"] = len(loss_curve)
                 if validation is not None:
                     attributes["validation_loss_curve_"] = validation.curve.copy()
                     attributes["best_validation_loss_"] = min(validation.curve)
                 return attributes
 
-            model = self._train(epochs, make_attributes, validation, callbacks)
+            for name in _OPTIONAL_ATTRIBUTES:
+                vars(self).pop(name, None)
+            epochs = phases(self, problem, state, rows.indices, rng)
+            model = train(
+                self,
+                problem,
+                epochs,
+                loss_curve,
+                make_attributes,
+                validation,
+                callbacks,
+            )
             vars(self).update(make_attributes(model, rng))
             callbacks.end(dict)
         return self
@@ -685,48 +635,25 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             if not is_first:
                 vars(self).update(add_classes(self, classes))
             self.classes_ = classes
-            n_rows_seen, earlier_count = 0, 0.0
-            if not is_first:
-                n_rows_seen = self._state["counts"]["n_rows"]
-                earlier_count = self._state["counts"]["class_count"]
+            earlier = None if is_first else self._state
+            earlier_count = 0.0 if is_first else earlier["counts"]["class_count"]
             rows = weigh_rows(
                 self.classes_, self.class_weight, X, y, sample_weight, earlier_count
             )
-            X, y, weight, n_rows = rows.X, rows.y, rows.weight, len(rows.indices)
-            if not (n_rows or is_first):
+            if not (len(rows.indices) or is_first):
                 return self
             check_classes(self.classes_)
-            rng = self._new_rng() if is_first else self._state["rng"]
-            dtype = namespace(X).training_dtype(X) if is_first else self.coef_.dtype
-            check_weight_sum(weight.sum(), float(namespace(X).finfo(dtype).max))
-            data = make_data(X, dtype, self.fit_intercept)
-            known_moments = None if is_first else Moments(**self._state["moments"])
-            weight = data.xp.asarray(weight, dtype)
-            reference_moments = known_moments if n_rows_seen >= SAMPLED_ROWS else None
-            fill_value = None if is_first else known_moments.fill_value
-            bounded_weight, moments = self._measure_moments(
-                data, weight, fill_value, reference_moments
-            )
-            if is_first and self._choose_dtype(dtype, data.xp, moments) != dtype:
-                dtype = data.xp.float64
-                data = make_data(X, dtype, self.fit_intercept)
-                weight, bounded_weight = (
-                    data.xp.astype(w, dtype) for w in (weight, bounded_weight)
-                )
-            if not is_first:
-                if self._automatic and n_rows >= FEW_ROWS:
-                    known_moments = known_moments.discounted(moments)
-                moments = known_moments.merge(moments)
-            problem = self._make_problem(data, y, weight, bounded_weight, moments)
+            rng = make_generator(self.random_state) if is_first else earlier["rng"]
+            dtype = None if is_first else self.coef_.dtype
+            training = measure(self, rows, True, dtype, earlier)
+            problem = make_problem(self, training, rows.y, rows.n_classes, vars(self))
             if is_first:
                 state = make_state(problem.zeros(), self.average)
             else:
                 state = from_attributes(self, problem)
-                problem.penalty.sums = fitted_sums(self, problem.coef_shape)
-            if n_rows:
-                Plan(self).run_pass(problem, state, rows.indices, rng, _MIN_SHARE)
-            counts = {"n_rows": n_rows_seen + n_rows, "class_count": rows.class_count}
-            memory = {"counts": counts, "moments": moments._asdict(), "rng": rng}
+            if len(rows.indices):
+                run_pass(self, problem, state, rows.indices, rng)
+            memory = make_memory(rows, training.moments, rng, earlier)
             vars(self).update(
                 to_attributes(self, problem, state, state.average, memory)
             )
@@ -747,7 +674,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             In the dtype of `coef_`. With two classes a row's number is the log of the
             odds of the second one; positive predicts it.
         """
-        raw = self._predict_in_chunks("decision_function", X, lambda loss, raw, y: raw)
+        raw = predict_in_chunks(self, "decision_function", X, lambda loss, raw, y: raw)
         return raw[:, 0] if raw.shape[1] == 1 else raw
 
     def predict(self, X):
@@ -763,8 +690,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         y : ndarray of shape (n_samples,)
             Labels.
         """
-        indices = self._predict_in_chunks(
-            "predict", X, lambda loss, raw, y: loss.predict(raw)
+        indices = predict_in_chunks(
+            self, "predict", X, lambda loss, raw, y: loss.predict(raw)
         )
         xp, dtype = namespace(indices), self.classes_.dtype
         if xp is NUMPY or dtype.name not in _LABELS or not dtype.isnative:
@@ -784,8 +711,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         proba : ndarray of shape (n_samples, n_classes)
             In the order of `classes_`, in the dtype of `coef_`; rows sum to one.
         """
-        return self._predict_in_chunks(
-            "predict_proba", X, lambda loss, raw, y: loss.predict_proba(raw)
+        return predict_in_chunks(
+            self, "predict_proba", X, lambda loss, raw, y: loss.predict_proba(raw)
         )
 
     def predict_log_proba(self, X):
@@ -801,8 +728,11 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         log_proba : ndarray of shape (n_samples, n_classes)
             In the order of `classes_`; finite even where the probability underflows.
         """
-        return self._predict_in_chunks(
-            "predict_log_proba", X, lambda loss, raw, y: loss.predict_log_proba(raw)
+        return predict_in_chunks(
+            self,
+            "predict_log_proba",
+            X,
+            lambda loss, raw, y: loss.predict_log_proba(raw),
         )
 
     def score(self, X, y, sample_weight=None):
@@ -859,8 +789,12 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         ValueError
             If y holds a label that the model does not know.
         """
-        return self._predict_in_chunks(
-            "surprisal", X, lambda loss, raw, y: loss.losses(raw, y) / math.log(2), y
+        return predict_in_chunks(
+            self,
+            "surprisal",
+            X,
+            lambda loss, raw, y: loss.losses(raw, y) / math.log(2),
+            y,
         )
 
     def predictive_entropy(self, X):
@@ -885,7 +819,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             xp = namespace(raw)
             return xp.sum(xp.entr(loss.predict_proba(raw)), axis=1) / math.log(2)
 
-        return self._predict_in_chunks("predictive_entropy", X, entropy)
+        return predict_in_chunks(self, "predictive_entropy", X, entropy)
 
     def sparsify(self):
         """Convert `coef_` to a sparse matrix, which saves memory if it holds zeros.
@@ -978,16 +912,6 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         vars(moved).update(convert_arrays(vars(moved), converter))
         return moved
 
-    @property
-    def _automatic(self):
-        return self.learning_rate == "auto"
-
-    @property
-    def _stops_early(self):
-        """True, False (NumPy's are others) or "auto"."""
-        switch = self.early_stopping
-        return switch if isinstance(switch, str) else bool(switch)
-
     @contextmanager
     def _all_or_nothing(self):
         """Put the estimator back as it was if anything is raised, an interrupt too."""
@@ -1006,7 +930,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             if isinstance(error, FloatingPointError):
                 way_out = (
                     "Scale X, for example with StandardScaler."
-                    if self._automatic
+                    if is_automatic(self)
                     else f"eta0={self.eta0} is too large for these data: lower eta0, "
                     "scale X, or use learning_rate='auto'."
                 )
@@ -1020,205 +944,3 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         if len(validated) != len(parameters) or any(map(is_not, parameters, validated)):
             self._validate_params()
             self._validated_parameters = parameters
-
-    def _new_rng(self):
-        """Return a generator of our own, seeded from `random_state`."""
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
-        return np.random.RandomState(seed)
-
-    def _make_validation(self, problem, data, y, weight, rows):
-        """Return what watches those rows, an index array, while `problem` is solved.
-
-        Of the rows of `data`, y are the targets and weight, (n_rows,), the weights.
-        """
-        weight = weight * unit_mean_factor(len(rows), weight[rows].sum())
-        validation_problem = replace(
-            problem,
-            data=data,
-            y=self._make_targets(data, y),
-            sample_weight=data.xp.asarray(weight, data.dtype),
-        )
-        plateau = None
-        if self._stops_early is not False:
-            plateau = Plateau(
-                self.tol or 0.0, int(self.n_iter_no_change), problem.floor
-            )
-        return Validation(validation_problem, rows, plateau)
-
-    def _measure_moments(self, data, weight, fill_value=None, known_moments=None):
-        """Return weights with outliers bounded, and the moments of the columns.
-
-        Textbook SGD bounds nothing. `known_moments` are the moments of earlier rows.
-        """
-        if self._automatic:
-            return data.bounded_moments(weight, fill_value, known_moments)
-        return weight, data.moments(weight, fill_value)
-
-    def _make_problem(self, data, y, weight, bounded_weight, moments):
-        """Return what there is to minimise over these rows; weights: as batches."""
-        center, *column_statistics = center_and_scale(
-            moments,
-            self.fit_intercept,
-            data.xp.numpy_dtype(data.dtype),
-            may_center=self._automatic,
-        )
-        data.set_center(center)
-        penalty = ElasticNet(
-            self.alpha,
-            self.l1_ratio,
-            data.n_features,
-            self.fit_intercept,
-            data.dtype,
-            data.xp,
-        )
-        loss = cross_entropy(len(self.classes_))
-        if self.phm_order:
-            self._check_phm(data, (loss.n_outputs, data.n_features))
-        column_statistics = map(data.xp.asarray, column_statistics)
-        targets = self._make_targets(data, y)
-        return Problem(
-            data, targets, weight, loss, penalty, *column_statistics, bounded_weight
-        )
-
-    def _choose_dtype(self, dtype, xp, moments):
-        """Return the dtype of the model: that of X, or float64 for more digits.
-
-        The raw prediction of a feature far from zero is a small difference of large
-        numbers, of which float32 would round the difference away.
-        """
-        if not self._automatic or dtype == xp.float64:
-            return dtype
-        variance = moments.squares / (moments.total or 1.0)
-        is_far = moments.mean**2 > _LARGEST_FLOAT32_MEAN**2 * variance
-        is_far &= variance > (0.01 * np.finfo(np.float32).eps * moments.mean) ** 2
-        return xp.float64 if is_far.any() else dtype
-
-    def _check_phm(self, data, shape):
-        """Want parameters and data with which Kronecker sums work and save weights."""
-        size, n_parameters = (
-            shape[0] * shape[1],
-            KroneckerSums(int(self.phm_order), shape).n_parameters,
-        )
-        is_dense = data.xp is NUMPY and not sp.issparse(data.X)
-        for is_met, way_out in [
-            (
-                n_parameters < size,
-                f"but it saves nothing: coef_ has {size} weights, its factors would "
-                f"have {n_parameters}. Try another, or None.",
-            ),
-            (self.l1_ratio == 0, "but it keeps no zeros. Use l1_ratio=0."),
-            (self.solver == "sgd", "but it is not convex. Use solver='sgd'."),
-            (is_dense, "but it wants dense NumPy arrays. Convert X."),
-        ]:
-            if not is_met:
-                raise ValueError(f"phm_order={self.phm_order} was wanted, {way_out}")
-
-    def _make_targets(self, data, y):
-        """Return what gives the targets of some rows when it is indexed with them."""
-        n_classes = len(self.classes_)
-        return make_targets(y, self.label_smoothing, n_classes, data.dtype, data.xp)
-
-    def _train(self, epochs, make_attributes, validation, callbacks):
-        """Train until a rule or a callback says so; return the model.
-
-        `epochs` yields a solver with its model, the objective and whether that has
-        converged; `make_attributes` makes a model attributes of a fitted estimator;
-        `validation` is None without rows to validate on.
-        """
-        self.loss_curve_ = []
-        for name in (
-            "validation_loss_curve_",
-            "best_validation_loss_",
-            *PHM_ATTRIBUTES,
-        ):
-            vars(self).pop(name, None)
-        for solver, objective, converged in callbacks.announce(epochs, self.max_iter):
-            self.loss_curve_.append(objective)
-            done = converged
-            line = f"epoch {len(self.loss_curve_)}: objective {objective:.6f}"
-            if validation is not None:
-                done = validation.watch(solver, converged)
-                line += f", validation log-loss {validation.curve[-1]:.6f}"
-            if self.verbose:
-                print(line)
-            stop = callbacks.end_epoch(partial(make_attributes, solver.model))
-            if stop or (done and self.tol is not None):
-                break
-        else:  # not `done`: with validation, a solver at its end is no failure
-            if self.tol is not None and not converged:
-                self._warn_not_converged(solver.model.dtype)
-        loss_at_zero = math.log(len(self.classes_))
-        if not self._automatic and self.loss_curve_[-1] > loss_at_zero:
-            warnings.warn(
-                f"The objective came to {self.loss_curve_[-1]:.3g}; weights of zero "
-                f"have {loss_at_zero:.3g}. eta0={self.eta0} is too large for these "
-                "data: lower eta0, scale X, or use learning_rate='auto'.",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
-        if validation is None or validation.best_model is None:
-            return solver.model
-        return validation.best_model
-
-    def _warn_not_converged(self, dtype):
-        """Say what came before the stopping rule, and the way out."""
-        cause = f"max_iter={self.max_iter} epochs were over"
-        way_out = "Raise max_iter or tol, or pass tol=None to want just so many epochs."
-        if len(self.loss_curve_) < self.max_iter:
-            cause = f"no step lowered the objective in {dtype} any more"
-            way_out = "Raise tol, scale X, or pass X as float64."
-        warnings.warn(
-            f"After {len(self.loss_curve_)} epochs {cause}, before the stopping "
-            f"rule with tol={self.tol} was met. {way_out}",
-            ConvergenceWarning,
-            stacklevel=5,
-        )
-
-    def _predict_in_chunks(self, method, X, transform, y=None):
-        """Return transform(loss, raw predictions, targets), a part of rows at a time.
-
-        Nothing of the size of X is copied, and integers are cast a part at a time.
-        `method` is the name of what was called.
-        """
-        check_is_fitted(self)
-        if y is None:
-            X = validate_features(self, X)
-        else:
-            X, y = validate_rows(self, X, y)
-        check_namespace(self, method, X)
-        xp = namespace(X)
-        coef, intercept = map(xp.detach, (self.coef_.T, self.intercept_))
-        n_classes = len(self.classes_)
-        if y is not None:
-            y = encode(y, self.classes_)
-            y = make_targets(y, 0.0, n_classes, coef.dtype, xp)
-        loss, product = cross_entropy(n_classes), xp.matmul
-        if sp.issparse(X) or sp.issparse(coef):
-            product = partial(safe_sparse_dot, dense_output=True)
-        width = 4 * coef.shape[1]
-        if X.dtype != coef.dtype:  # then a part of X is copied
-            width = max(width, X.shape[1])
-        size = max(1, _PREDICTION_CHUNKS * xp.matmul_chunk_size // width)
-        largest = float(xp.finfo(coef.dtype).max) / 2  # two may be subtracted
-        result = None
-        for part in chunks(slice(0, X.shape[0]), size):
-            with np.errstate(all="ignore"):
-                raw = product(xp.astype(X[part, :], coef.dtype), coef)
-                raw += intercept
-                if not (
-                    math.isfinite(xp.vdot(raw, raw))  # mostly says it in one pass
-                    or xp.all(xp.abs(raw) <= largest)
-                ):
-                    raise ValueError(
-                        f"X passed to {type(self).__name__}.{method}() holds values "
-                        f"too large for this model: raw predictions overflow in "
-                        f"{coef.dtype}. Scale X as it was in fit."
-                    )
-                transformed = transform(loss, raw, None if y is None else y[part])
-            if transformed.shape[0] == X.shape[0]:
-                return xp.row_major(transformed)
-            if result is None:
-                shape = (X.shape[0], *transformed.shape[1:])
-                result = xp.empty(shape, transformed.dtype)
-            result[part, ...] = transformed
-        return result

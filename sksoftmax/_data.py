@@ -259,32 +259,13 @@ class DenseData(_Data):
 
     batch_type = Batch
     is_dense = True  # each batch all weights
-
-    # Stored values times columns up to which all rows are one batch. Measured: as quick
-    # as minibatches at half of it, up to 1.4 times as slow here, and exact.
-    full_batch_work = 4e7
-    batch_size = 512
-    # A bound on time and memory. Measured, 20000 rows, 10 classes: with 1024 features
-    # as quick as the diagonal at a lower objective, with 2048 features 1.8 times and
-    # with 3000 three times as slow.
-    max_gram_features = 2048
     blas_share = 1
-    full_passes_pay = True  # rows that follow each other need no gathering
-    # An epoch of minibatches costs three to four passes over all rows: where it gains
-    # less than this share of the objective, they gain more in its time.
-    epochs_pay = 0.05
 
     def __init__(self, X, dtype, fit_intercept) -> None:
         super().__init__(X, dtype, fit_intercept)
         self._chunk_rows = max(1, self.xp.chunk_size // self.n_features)
         self._buffer = self.xp.empty((0, self.n_features), dtype)
         self.n_stored = self.product_work = X.shape[0] * X.shape[1]
-        if self.xp.wide_batches:
-            # Estimates for a GPU, where a step takes about .25 ms for its launches
-            # alone: MNIST with 2048 rows takes as many updates to .245 as with 512 for
-            # half as many epochs, a probe of 300 classes as many epochs (measured on a
-            # CPU); a pass over all rows is no longer than a step up to 1e9.
-            self.batch_size, self.full_batch_work = 2048, 1e9
 
     def batch(self, rows, compact: bool = True) -> Batch:
         """Return a batch of those rows; it is valid until the next one is taken."""
@@ -381,13 +362,6 @@ class SparseData(_Data):
 
     batch_type = SparseBatch
     is_dense = False
-
-    full_batch_work = 4e6  # fewer, as a stored value costs more; not measured
-    batch_size = 512
-    # On 20 newsgroups, at the same objective, all rows after minibatches had a test
-    # log-loss of .69 where minibatches alone had .68, in the same time.
-    full_passes_pay = False
-    epochs_pay = 0.2  # the same, on the way to the optimum
     blas_share = 0  # SciPy multiplies sparse matrices itself
 
     def __init__(self, X, dtype, fit_intercept) -> None:
@@ -401,11 +375,6 @@ class SparseData(_Data):
         self._row_size = 1 + X.nnz // max(1, self.n_samples)
         chunk_size = max(self.xp.chunk_size, self.n_features)
         self._chunk_rows = max(1, chunk_size // self._row_size)
-        # There, applying a full matrix takes some eight times the multiply-adds of one
-        # product with a batch, in BLAS, which is that much faster than sparse loops.
-        self.max_gram_features = int(
-            min(2048, (8 * self.batch_size * self._row_size) ** 0.5)
-        )
         self._position = np.empty(self.n_features, np.int32)
         self._present = np.zeros(self.n_features, bool)
 

@@ -98,32 +98,47 @@ def better_cut(order: int, coef) -> KroneckerSums:
     return min(cuts, key=lambda cut: np.square(coef - cut.nearest(coef)).sum())
 
 
-def project_weights(order: int, sums, weights, n_features: int):
-    """Return the nearest weights that are a sum, and the attributes that tell it.
+class KroneckerConstraint:
+    """Keeps the weights of a problem among the sums of one cut.
 
-    `sums` are those to choose from, None to choose the better cut.
+    Without a cut all weights are allowed.
     """
-    coef = weights[:n_features].T
-    sums = sums or better_cut(order, coef)
-    A, S = sums.factors(coef)
-    weights = weights.copy()
-    weights[:n_features] = sums.join(A, S).T
-    values = A, S, sums.permutation, A.size + S.size
-    return weights, dict(zip(PHM_ATTRIBUTES, values, strict=True))
 
+    def __init__(self, order: int, shape, attributes: dict | None = None) -> None:
+        """Take the shape of coef, and the attributes of a fitted model if there is one.
 
-def fitted_sums(estimator, shape):
-    """Return the sums that a fitted estimator has chosen from, or None.
+        Its cut is used if its order is the same.
+        """
+        self._order, self._n_features, self._sums = order, shape[1], None
+        A = (attributes or {}).get("phm_A_")
+        if A is not None and len(A) == order:
+            S = attributes["phm_S_"]
+            self._sums = KroneckerSums(order, shape, attributes["phm_permutation_"])
+            if S.size * order == self._sums._filling.size:  # else classes have come
+                self._sums.join(A, S)
 
-    None, too, if its parameter `phm_order` is another by now.
-    """
-    A = vars(estimator).get("phm_A_")
-    if A is None or len(A) != estimator.phm_order:
-        return None
-    sums = KroneckerSums(len(A), shape, estimator.phm_permutation_)
-    if estimator.phm_S_.size * len(A) == sums._filling.size:  # else classes have come
-        sums.join(A, estimator.phm_S_)
-    return sums
+    def choose_cut(self, weights) -> None:
+        """Choose the better cut of these weights, (n_weights, n_outputs)."""
+        self._sums = better_cut(self._order, weights[: self._n_features].T)
+
+    def project(self, weights) -> None:
+        """Move weights, in place, to the nearest that are allowed."""
+        if self._sums is not None:
+            coef = weights[: self._n_features]
+            coef[...] = self._sums.nearest(coef.T).T
+
+    def factorize(self, weights):
+        """Return the nearest weights that are a sum, and the attributes that tell it.
+
+        Without a cut it is the better one of these weights.
+        """
+        coef = weights[: self._n_features].T
+        sums = self._sums or better_cut(self._order, coef)
+        A, S = sums.factors(coef)
+        weights = weights.copy()
+        weights[: self._n_features] = sums.join(A, S).T
+        values = A, S, sums.permutation, A.size + S.size
+        return weights, dict(zip(PHM_ATTRIBUTES, values, strict=True))
 
 
 def is_sum(attributes: dict) -> bool:

@@ -1,9 +1,55 @@
 """What is recorded of each epoch, and who is told of it."""
 
 import math
+from dataclasses import replace
 
+import numpy as np
+
+from sksoftmax._data import make_data
 from sksoftmax._problem import Problem
 from sksoftmax._solvers.plateau import Plateau
+from sksoftmax._targets import make_targets
+from sksoftmax._validation import unit_mean_factor, validate_held_out_rows
+
+
+def stops_early(params):
+    """Return `early_stopping` as True, False (NumPy's are others) or "auto"."""
+    switch = params.early_stopping
+    return switch if isinstance(switch, str) else bool(switch)
+
+
+def make_validation(
+    estimator, problem, rows, held_out, X_val, y_val, sample_weight_val
+):
+    """Return what watches validation rows, or None without any.
+
+    `problem` is that of the TrainingRows `rows`, and `held_out` the indices of those
+    set aside, or None. The other arguments are those of `fit`.
+    """
+    data, y, weight = problem.data, rows.y, rows.weight
+    if not (X_val is None and y_val is None and sample_weight_val is None):
+        X_val, y, weight = validate_held_out_rows(
+            estimator, X_val, y_val, sample_weight_val, rows.class_weight, data.xp
+        )
+        held_out = np.flatnonzero(weight)
+        data = make_data(X_val, data.dtype, estimator.fit_intercept)
+        data.copy_center(problem.data)
+    elif held_out is None:
+        return None
+    weight = weight * unit_mean_factor(len(held_out), weight[held_out].sum())
+    validation_problem = replace(
+        problem,
+        data=data,
+        y=make_targets(
+            y, estimator.label_smoothing, rows.n_classes, data.dtype, data.xp
+        ),
+        sample_weight=data.xp.asarray(weight, data.dtype),
+    )
+    plateau = None
+    if stops_early(estimator) is not False:
+        patience = int(estimator.n_iter_no_change)
+        plateau = Plateau(estimator.tol or 0.0, patience, problem.floor)
+    return Validation(validation_problem, held_out, plateau)
 
 
 class Validation:

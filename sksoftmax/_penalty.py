@@ -29,7 +29,6 @@ class ElasticNet:
         l1[:n_features] = alpha * l1_ratio
         self.l2, self.l1, self.penalised = map(xp.asarray, (l2, l1, l2 + l1 > 0))
         self.makes_zeros = bool(l1.any())
-        self.sums, self._n_features = None, n_features  # KroneckerSums to stay among
 
     def value(self, weights, active=slice(None)):
         """Return the penalty of those rows of the weights, a number on their device."""
@@ -61,12 +60,6 @@ class ElasticNet:
         """Take a proximal step on l1 alone in those rows of the weights, in place."""
         if self.makes_zeros:
             weights[...] = soft_threshold(weights, step_size * take(self.l1, active))
-
-    def constrain(self, weights) -> None:
-        """Move all weights, in place, to the nearest that are allowed."""
-        if self.sums is not None:
-            coef = weights[: self._n_features]
-            coef[...] = self.sums.nearest(coef.T).T
 
     def gradient_step(self, step_size) -> "Shrinkage":
         """Return what a gradient step on l2 and a proximal one on l1 do to weights.

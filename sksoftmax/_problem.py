@@ -27,20 +27,21 @@ class Problem:
     mean_square: Any  # (n_weights, 1), mean squares of the scaled columns
     residual_mean: Any  # (n_weights, 1), means of the columns as they are centered
     bounded_weight: Any = None  # sample_weight, of outliers less: for minibatches
+    constraint: Any = None  # with a method `project`, or None
 
     def bound_outliers(self) -> "Problem":
         """Return the problem in which outliers have their bounded weights."""
         return replace(self, sample_weight=self.bounded_weight)
 
+    def constrain(self, weights) -> None:
+        """Move all weights, in place, to the nearest that are allowed."""
+        if self.constraint is not None:
+            self.constraint.project(weights)
+
     def zeros(self):
         """Return weights to start from, (n_weights, n_outputs)."""
         shape = self.data.n_weights, self.loss.n_outputs
         return self.data.xp.zeros(shape, self.data.dtype)
-
-    @property
-    def coef_shape(self):
-        """The shape of coef, (n_outputs, n_features)."""
-        return self.loss.n_outputs, self.data.n_features
 
     def multiply_adds(self, batch_size: int) -> float:
         """Return the size of the BLAS products that a batch takes."""

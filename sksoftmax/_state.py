@@ -24,8 +24,18 @@ import numpy as np
 import scipy.sparse as sp
 
 from sksoftmax._arrays import namespace
-from sksoftmax._kronecker import KroneckerSums, is_sum, project_weights
+from sksoftmax._kronecker import KroneckerSums, is_sum
 from sksoftmax._solvers.state import State
+
+
+def make_memory(rows, moments, rng, earlier=None) -> dict:
+    """Return counts, moments and rng, as `_state` holds them, after these rows.
+
+    `earlier` is what `_state` was before.
+    """
+    n_rows = len(rows.indices) + (earlier["counts"]["n_rows"] if earlier else 0)
+    counts = {"n_rows": n_rows, "class_count": rows.class_count}
+    return {"counts": counts, "moments": moments._asdict(), "rng": rng}
 
 
 def make_state(weights, average: bool) -> State:
@@ -41,11 +51,8 @@ def to_attributes(params, problem, state: State, model, memory: dict, dtype=None
     problem.
     """
     phm_attributes = {}
-    if params.phm_order:
-        order, n_features = int(params.phm_order), problem.data.n_features
-        model, phm_attributes = project_weights(
-            order, problem.penalty.sums, model, n_features
-        )
+    if problem.constraint is not None:
+        model, phm_attributes = problem.constraint.factorize(model)
     coef, intercept = from_weights(problem, model)
     if dtype is not None and dtype != coef.dtype:
         xp = problem.data.xp

@@ -1,264 +1,182 @@
-"""Which solver takes which batches, in what order."""
+"""From checked rows to a model: the problem to solve, and the loop over epochs."""
 
-import math
+import warnings
+from functools import partial
+from typing import Any, NamedTuple
 
-from sksoftmax._arrays import evenly_spaced
-from sksoftmax._kronecker import better_cut
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from sksoftmax._arrays import namespace
+from sksoftmax._data import make_data
+from sksoftmax._kronecker import KroneckerConstraint
 from sksoftmax._loss import cross_entropy
-from sksoftmax._oracle import Oracle
-from sksoftmax._preconditioner import Diagonal, Gram
+from sksoftmax._moments import Moments, center_and_scale
+from sksoftmax._outliers import FEW_ROWS, SAMPLED_ROWS
+from sksoftmax._penalty import ElasticNet
 from sksoftmax._problem import Problem
-from sksoftmax._solvers.newton import Newton
-from sksoftmax._solvers.plateau import Plateau
-from sksoftmax._solvers.sampler import BatchSampler, batch_edges
-from sksoftmax._solvers.sgd import MONITORED_ROWS, SGD
-from sksoftmax._solvers.state import State
-from sksoftmax._solvers.steps import (
-    PreconditionedStep,
-    ScheduledStep,
-    constant_schedule,
-    inverse_scaling_schedule,
-)
-from sksoftmax._solvers.svrg import SVRG
-from sksoftmax._solvers.working_sets import WorkingSets
+from sksoftmax._strategy import is_automatic, takes_all_rows
+from sksoftmax._targets import make_targets
+from sksoftmax._validation import TrainingRows, check_phm, check_weight_sum
 
-# n_features^2 per row and column up to which one batch takes the full matrix: at 200,
-# inverting it costs about what a few hundred gradients do.
-_GRAM_WORK_RATIO = 200
-_LEAST_EPOCH_GAIN = 0.05  # least gain of one before "svrg", where batch_size is given
-_MINIBATCH_ROWS = 2**16  # after which to look whether more minibatches pay
-# A plateau of minibatches is looked at from all rows where it came after this many
-# epochs or, with a given batch_size, at all. Where the estimate of the gap is this many
-# times the objective, it is no plateau. Measured: at most 1.4 on MNIST, 20 newsgroups
-# and generated data, 500 and more where minibatches had come to nothing.
-_EARLY_EPOCHS, _LARGEST_RELATIVE_GAP = 3, 4.0
-_LARGEST_GRAM = 20_000  # features; its two matrices would fill several gigabytes
+# Standard deviations from zero to a mean from which float32 rounds a feature's part
+# of the raw predictions by more than 6e-5 of their standard deviation.
+LARGEST_FLOAT32_MEAN = 1e3
 
 
-class Plan:
-    """How the estimator's parameters want a problem to be solved."""
+class TrainingData(NamedTuple):
+    """Rows that give batches, with weights, and the moments of their columns."""
 
-    def __init__(self, params) -> None:
-        """Read the parameters off the attributes of `params`, the estimator."""
-        self._params = params
-        # Python's, as NumPy's narrow ones overflow.
-        self._patience = int(params.n_iter_no_change)
-        self._automatic = params.learning_rate == "auto"
-
-    def takes_all_rows(self, data, n_rows: int, n_classes: int) -> bool:
-        """Return whether each step takes all rows, from the start."""
-        if not self._automatic or self._params.phm_order:
-            return False
-        n_outputs = cross_entropy(n_classes).n_outputs
-        return (
-            self._batch_size(data, n_outputs, n_rows, allow_full_batch=True) == n_rows
-        )
-
-    def epochs(self, problem: Problem, state: State, rows, rng):
-        """Yield a solver, objective and whether it has converged after each epoch."""
-        params, data = self._params, problem.data
-        tol, is_svrg = params.tol or 0.0, params.solver == "svrg"
-        if params.phm_order:
-            yield from self._phm_epochs(problem, state, rows, rng, tol)
-            return
-        n_outputs = problem.loss.n_outputs
-        batch_size = self._batch_size(data, n_outputs, len(rows), allow_full_batch=True)
-        sampler = self._sampler(rows, len(rows), batch_size, rng)
-        if self._automatic and batch_size == len(rows):
-            oracle = Oracle(
-                problem, rows, self.choose_preconditioner(problem, n_rows=len(rows))
-            )
-            yield from _make_solver(oracle, state).iterate_to_gap(tol)
-            return
-        if self._automatic:
-            _reset_if_worse_than_zeros(problem, state, rows)
-        may_grow = self._automatic and params.batch_size == "auto"
-        prefers_passes = may_grow and (
-            data.full_passes_pay or problem.penalty.makes_zeros
-        )
-        if not (is_svrg or prefers_passes):
-            plateau = Plateau(tol, self._patience, problem.floor)
-            solver = self._sgd(problem, state, rng)
-            epochs = solver.epochs(sampler, plateau)
-            for k, (_, objective, converged) in enumerate(epochs, 1):
-                is_early = k <= _EARLY_EPOCHS or not may_grow
-                if (
-                    converged
-                    and self._automatic
-                    and is_early
-                    and params.tol is not None
-                ):
-                    bounded_problem = problem.bound_outliers()
-                    preconditioner_class = self.choose_preconditioner(
-                        problem, state.preconditioner_name
-                    )
-                    newton = Newton(
-                        Oracle(bounded_problem, rows, preconditioner_class), state
-                    )
-                    if newton.gap_estimate() > _LARGEST_RELATIVE_GAP * newton.objective:
-                        yield solver, objective, False
-                        yield from newton.iterate_to_plateau(tol, self._patience)
-                        return
-                yield solver, objective, converged
-            return
-        is_warm = bool(data.xp.any(state.average))
-        # From few weights, more are found sooner than from many the zeros.
-        starts_from_zeros = (
-            problem.penalty.makes_zeros and not data.full_passes_pay and may_grow
-        )
-        # A warm start would suffer from noise.
-        if not ((is_svrg and is_warm) or starts_from_zeros):
-            n_rows = min(len(rows), _MINIBATCH_ROWS) if params.shuffle else len(rows)
-            least_gain = data.epochs_pay if may_grow else _LEAST_EPOCH_GAIN
-            plateau = Plateau(
-                least_gain if is_svrg else max(tol, least_gain), 1, problem.floor
-            )
-            solver = self._sgd(problem, state, rng)
-            epochs = solver.epochs(
-                self._sampler(rows, n_rows, batch_size, rng), plateau
-            )
-            for _, objective, slow in epochs:
-                yield solver, objective, False
-                if slow:
-                    break
-        preconditioner_class = self.choose_preconditioner(
-            problem, state.preconditioner_name
-        )
-        if is_svrg and (data.full_passes_pay or not may_grow):
-            svrg = SVRG(problem, state, sampler, preconditioner_class)
-            yield from svrg.iterate_to_gap(tol, may_grow)
-            return
-        if not is_svrg:
-            problem = problem.bound_outliers()
-        solver = _make_solver(Oracle(problem, rows, preconditioner_class), state)
-        if is_svrg or isinstance(solver, WorkingSets):
-            yield from solver.iterate_to_gap(tol)
-        else:
-            passes = (2 if preconditioner_class.lazy else 1) * self._patience
-            yield from solver.iterate_to_plateau(tol, passes)
-
-    def _phm_epochs(self, problem: Problem, state: State, rows, rng, tol: float):
-        """Yield the same; which cut of the weights is better shows after an epoch."""
-        solver = self.run_pass(problem, state, rows, rng, min_share=0.0)
-        coef = state.average[: problem.data.n_features].T
-        problem.penalty.sums = better_cut(int(self._params.phm_order), coef)
-        for weights in (state.weights, state.average):
-            problem.penalty.constrain(weights)
-        monitored = evenly_spaced(rows, MONITORED_ROWS)
-        yield solver, problem.objective(monitored, solver.model), False
-        size = self._batch_size(problem.data, problem.loss.n_outputs, len(rows), False)
-        plateau = Plateau(tol, self._patience, problem.floor)
-        sampler = self._sampler(rows, len(rows), size, rng)
-        yield from solver.epochs(sampler, plateau)
-
-    def run_pass(
-        self, problem: Problem, state: State, rows, rng, min_share: float
-    ) -> SGD:
-        """Make one pass of minibatch SGD; see SGD for `min_share`."""
-        data, n_outputs = problem.data, problem.loss.n_outputs
-        batch_size = self._batch_size(
-            data, n_outputs, len(rows), allow_full_batch=False
-        )
-        solver = self._sgd(problem, state, rng, min_share)
-        sampler = self._sampler(rows, len(rows), batch_size, rng)
-        solver.epoch(sampler.draw(), sampler.edges)
-        return solver
-
-    def _batch_size(
-        self, data, n_outputs: int, n_rows: int, allow_full_batch: bool
-    ) -> int:
-        """Return how many of these rows make a batch."""
-        batch_size = self._params.batch_size
-        if batch_size == "auto":
-            batch_size = 256
-            if self._automatic:
-                work = data.n_stored * n_outputs
-                batch_size = data.batch_size
-                if allow_full_batch and work <= data.full_batch_work:
-                    batch_size = n_rows
-                elif (
-                    self._params.phm_order
-                ):  # the nearest sum to a long step is far away
-                    batch_size = min(batch_size, max(32, n_rows // 20))
-                elif n_outputs > batch_size:  # or most classes are absent
-                    batch_size = min(n_outputs, 2 * batch_size)
-        return min(int(batch_size), n_rows)
-
-    def _sampler(self, rows, n_rows: int, batch_size: int, rng) -> BatchSampler:
-        """Return epochs of n_rows rows, cut as textbooks do or all batches alike."""
-        edges = batch_edges(n_rows, batch_size, even=self._automatic)
-        return BatchSampler(rows, edges, rng, self._params.shuffle)
-
-    def _sgd(self, problem: Problem, state: State, rng, min_share: float = 0.0) -> SGD:
-        """Return the minibatch solver that the parameters ask for."""
-        params = self._params
-        if self._automatic:
-            problem = problem.bound_outliers()
-            preconditioner_class = self.choose_preconditioner(
-                problem, state.preconditioner_name
-            )
-            step = PreconditionedStep(problem, state, preconditioner_class, rng)
-        else:
-            schedule = {
-                "constant": constant_schedule(params.eta0),
-                "invscaling": inverse_scaling_schedule(params.eta0, params.power_t),
-            }[params.learning_rate]
-            step = ScheduledStep(problem, state, schedule, params.momentum)
-        return SGD(problem, state, step, min_share)
-
-    def choose_preconditioner(
-        self, problem: Problem, known_name: str | None = None, n_rows: float = math.inf
-    ):
-        """Return Gram or Diagonal; in a stream "auto" stays with what it has.
-
-        `n_rows` make a batch of all the data: of few, many steps are cheaper than one
-        matrix for all pairs of features.
-        """
-        params, data = self._params, problem.data
-        name = params.preconditioner if params.preconditioner != "auto" else known_name
-        if problem.penalty.makes_zeros:
-            if params.preconditioner == "gram":
-                raise ValueError(
-                    "preconditioner='gram' was wanted with l1_ratio="
-                    f"{params.l1_ratio}; proximal steps, which make weights zero, need "
-                    "a diagonal metric. Use preconditioner='auto' or 'diagonal', or "
-                    "l1_ratio=0."
-                )
-            name = "diagonal"
-        if name is None:
-            worthwhile = _GRAM_WORK_RATIO * n_rows * problem.loss.n_outputs
-            wide = data.n_features > data.max_gram_features
-            name = "diagonal" if wide or data.n_features**2 > worthwhile else "gram"
-        if name == "gram" and data.n_features > _LARGEST_GRAM:
-            raise ValueError(
-                f"preconditioner='gram' was wanted for {data.n_features} features; it "
-                f"holds matrices of n_features^2 numbers and takes {_LARGEST_GRAM} at "
-                "most. Use 'diagonal' or 'auto'."
-            )
-        return {"gram": Gram, "diagonal": Diagonal}[name]
+    data: Any  # DenseData or SparseData
+    weight: Any  # (n_samples,), where the data are
+    bounded_weight: Any  # the same, of outliers less
+    moments: Moments  # those of earlier calls included
+    dtype: Any  # of the model
 
 
-def _make_solver(oracle: Oracle, state: State):
-    """Return what solves for all rows: with L1 on few features at a time.
+def measure(
+    params, rows: TrainingRows, is_stream=False, dtype=None, memory=None
+) -> TrainingData:
+    """Return rows as data of the right dtype, with the moments of the columns.
 
-    Not of dense rows that are no single batch, as their values would be copied.
+    `is_stream` is for one pass by minibatches. After a first call `dtype` is that of
+    the model, and `memory` what earlier calls have left in `_state`.
     """
-    copies_little = oracle.is_one_batch or not oracle.problem.data.is_dense
-    if oracle.problem.penalty.makes_zeros and copies_little:
-        return WorkingSets(oracle, state)
-    return Newton(oracle, state)
+    X, xp, n_rows = rows.X, namespace(rows.X), len(rows.indices)
+    if dtype is None:
+        dtype = xp.training_dtype(X)
+    check_weight_sum(rows.weight.sum(), float(xp.finfo(dtype).max))
+    data = make_data(X, dtype, params.fit_intercept)
+    n_outputs = cross_entropy(rows.n_classes).n_outputs
+    is_full_batch = not is_stream and takes_all_rows(params, data, n_rows, n_outputs)
+    if is_full_batch and not xp.wide_batches:
+        # Steps on all rows come as near the optimum as their numbers allow.
+        data = make_data(X, xp.float64, params.fit_intercept)
+    weight = xp.asarray(rows.weight, data.dtype)
+    known_moments = reference_moments = fill_value = None
+    if memory is not None:
+        known_moments = Moments(**memory["moments"])
+        fill_value = known_moments.fill_value
+        if memory["counts"]["n_rows"] >= SAMPLED_ROWS:
+            reference_moments = known_moments
+    if is_automatic(params) and not is_full_batch:
+        bounded_weight, moments = data.bounded_moments(
+            weight, fill_value, reference_moments
+        )
+    else:
+        bounded_weight, moments = weight, data.moments(weight, fill_value)
+    if known_moments is None:
+        dtype = choose_dtype(params, dtype, xp, moments)
+    else:
+        if is_automatic(params) and n_rows >= FEW_ROWS:
+            known_moments = known_moments.discounted(moments)
+        moments = known_moments.merge(moments)
+    if dtype == xp.float64 != data.dtype:
+        data = make_data(X, dtype, params.fit_intercept)
+        weight, bounded_weight = (xp.astype(w, dtype) for w in (weight, bounded_weight))
+    return TrainingData(data, weight, bounded_weight, moments, dtype)
 
 
-def _reset_if_worse_than_zeros(problem: Problem, state: State, rows) -> None:
-    """Start from zeros instead of a model that has a larger objective.
+def choose_dtype(params, dtype, xp, moments: Moments):
+    """Return the dtype of the model: that of X, or float64 for more digits.
 
-    Rows on the wrong side of it may be saturated, and their curvature too small for any
-    step to come back.
+    The raw prediction of a feature far from zero is a small difference of large
+    numbers, of which float32 would round the difference away.
     """
-    if not problem.data.xp.any(state.average):
-        return
-    monitored = problem.data.index(evenly_spaced(rows, MONITORED_ROWS))
-    objective = problem.objective(monitored, state.average)
-    if not objective <= problem.loss.loss_at_zero:
-        state.weights[...] = 0
-        state.average[...] = 0
+    if not is_automatic(params) or dtype == xp.float64:
+        return dtype
+    variance = moments.squares / (moments.total or 1.0)
+    is_far = moments.mean**2 > LARGEST_FLOAT32_MEAN**2 * variance
+    is_far &= variance > (0.01 * np.finfo(np.float32).eps * moments.mean) ** 2
+    return xp.float64 if is_far.any() else dtype
+
+
+def make_problem(
+    params, training: TrainingData, y, n_classes: int, attributes=None
+) -> Problem:
+    """Return the problem of these data, y being their targets.
+
+    `attributes` are those of a fitted model to go on from.
+    """
+    data, loss = training.data, cross_entropy(n_classes)
+    center, *column_statistics = center_and_scale(
+        training.moments,
+        params.fit_intercept,
+        data.xp.numpy_dtype(data.dtype),
+        may_center=is_automatic(params),
+    )
+    data.set_center(center)
+    penalty = ElasticNet(
+        params.alpha,
+        params.l1_ratio,
+        data.n_features,
+        params.fit_intercept,
+        data.dtype,
+        data.xp,
+    )
+    constraint, shape = None, (loss.n_outputs, data.n_features)
+    if params.phm_order:
+        check_phm(params, data, shape)
+        constraint = KroneckerConstraint(int(params.phm_order), shape, attributes)
+    return Problem(
+        data,
+        make_targets(y, params.label_smoothing, n_classes, data.dtype, data.xp),
+        training.weight,
+        loss,
+        penalty,
+        *map(data.xp.asarray, column_statistics),
+        training.bounded_weight,
+        constraint,
+    )
+
+
+def train(params, problem, epochs, loss_curve, make_attributes, validation, callbacks):
+    """Train until a rule or a callback says so; return the model.
+
+    `epochs` yields a solver with its model, the objective and whether that has
+    converged. The objectives are added to `loss_curve`, a list. `make_attributes` makes
+    a model attributes of a fitted estimator. `validation` is None without rows to
+    validate on.
+    """
+    for solver, objective, converged in callbacks.announce(epochs, params.max_iter):
+        loss_curve.append(objective)
+        done = converged
+        line = f"epoch {len(loss_curve)}: objective {objective:.6f}"
+        if validation is not None:
+            done = validation.watch(solver, converged)
+            line += f", validation log-loss {validation.curve[-1]:.6f}"
+        if params.verbose:
+            print(line)
+        stop = callbacks.end_epoch(partial(make_attributes, solver.model))
+        if stop or (done and params.tol is not None):
+            break
+    else:  # not `done`: with validation, a solver at its end is no failure
+        if params.tol is not None and not converged:
+            _warn_not_converged(params, len(loss_curve), solver.model.dtype)
+    loss_at_zero = problem.loss.loss_at_zero
+    if not is_automatic(params) and loss_curve[-1] > loss_at_zero:
+        warnings.warn(
+            f"The objective came to {loss_curve[-1]:.3g}; weights of zero "
+            f"have {loss_at_zero:.3g}. eta0={params.eta0} is too large for these "
+            "data: lower eta0, scale X, or use learning_rate='auto'.",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
+    if validation is None or validation.best_model is None:
+        return solver.model
+    return validation.best_model
+
+
+def _warn_not_converged(params, n_epochs: int, dtype) -> None:
+    """Warn of what came before the stopping rule, with the way out."""
+    cause = f"max_iter={params.max_iter} epochs were over"
+    way_out = "Raise max_iter or tol, or pass tol=None to want just so many epochs."
+    if n_epochs < params.max_iter:
+        cause = f"no step lowered the objective in {dtype} any more"
+        way_out = "Raise tol, scale X, or pass X as float64."
+    warnings.warn(
+        f"After {n_epochs} epochs {cause}, before the stopping "
+        f"rule with tol={params.tol} was met. {way_out}",
+        ConvergenceWarning,
+        stacklevel=5,
+    )

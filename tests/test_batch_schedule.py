@@ -7,15 +7,16 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax import SoftmaxRegressionClassifier, _strategy
 from sksoftmax._solvers.newton import Newton
 
 
 @pytest.fixture(autouse=True)
 def no_data_are_small(monkeypatch):
     """Keep all data from being one batch from the start."""
-    for rows in ("DenseData", "SparseData"):
-        monkeypatch.setattr(f"sksoftmax._data.{rows}.full_batch_work", 0)
+    for name in ("DENSE", "SPARSE"):
+        policy = getattr(_strategy, name)._replace(full_batch_work=0)
+        monkeypatch.setattr(_strategy, name, policy)
 
 
 @pytest.fixture
@@ -131,7 +132,7 @@ def test_the_same_seed_gives_the_same_bits(blobs):
 def test_an_epoch_of_minibatches_may_be_a_part_of_many_rows(
     blobs, monkeypatch, shuffle, n_updates
 ):
-    monkeypatch.setattr("sksoftmax._training._MINIBATCH_ROWS", 1000)
+    monkeypatch.setattr("sksoftmax._strategy.MINIBATCH_ROWS", 1000)
     clf = SoftmaxRegressionClassifier(max_iter=1, tol=None, shuffle=shuffle)
 
     assert clf.fit(*blobs).t_ == n_updates  # of 500 rows

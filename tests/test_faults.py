@@ -69,7 +69,7 @@ ELSEWHERE = [
     ("dense gram", "_data.Batch.gradient"),
     ("sparse diagonal", "_solvers.sgd.SGD._average"),
     ("dense gram", "_solvers.steps.largest_eigenvalue"),
-    ("dense gram", "_classifier.center_and_scale"),
+    ("dense gram", "_training.center_and_scale"),
     ("dense svrg", "_solvers.svrg.SVRGStep.descend"),
     ("sparse full batch", "_solvers.newton.Newton.step"),
     ("dense validated", "_monitoring.Validation.watch"),

@@ -7,7 +7,8 @@ import sksoftmax
 
 FLOORS = [
     {"", "inspection", "onnx", "dask", "_classifier", "_classifier_cv"},
-    {"_validation", "_classes", "_training", "_state", "_monitoring"},
+    {"_validation", "_classes", "_training", "_strategy", "_state"}
+    | {"_monitoring", "_prediction"},
     {"_solvers"},
     {"_oracle", "_problem"},
     {"_loss", "_penalty", "_kronecker", "_preconditioner", "_moments", "_outliers"}

@@ -97,7 +97,7 @@ class SGD:
         if self._is_averaging and problem.penalty.makes_zeros:
             state.average[state.weights == 0] = 0  # an average hardly ever is
         if self._is_averaging:
-            problem.penalty.constrain(state.average)
+            problem.constrain(state.average)
         if not math.isfinite(sum_of_losses):
             raise FloatingPointError("the loss became infinite")
         if not xp.all(xp.isfinite(state.average)):

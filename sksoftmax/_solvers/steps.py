@@ -97,7 +97,7 @@ class PreconditionedStep:
         slope = xp.vdot(grad, direction)
         direction *= xp.polyak_step_size(self._step_size, slope, loss, weights.dtype)
         weights -= direction
-        self._problem.penalty.constrain(weights)
+        self._problem.constrain(weights)
 
     def _adopt(self, state: State) -> None:
         if state.inverse is None:
@@ -128,6 +128,7 @@ class ScheduledStep:
         self, problem: Problem, state: State, schedule: Callable, momentum: float
     ) -> None:
         self._state, self._penalty = state, problem.penalty
+        self._constrain = problem.constrain
         self._schedule, self._momentum = schedule, momentum
         # What may wait must not depend on when it is made up for.
         self.lazy = momentum == 0 and schedule(1) == schedule(2)
@@ -155,7 +156,7 @@ class ScheduledStep:
             grad *= step_size
             weights -= grad
         self._penalty.soft_threshold_weights(weights, step_size, active)
-        self._penalty.constrain(weights)
+        self._constrain(weights)
 
 
 def constant_schedule(eta0: float) -> Callable[[int], float]:

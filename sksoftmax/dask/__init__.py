@@ -21,8 +21,9 @@ from sksoftmax._state import (
     model_weights,
     to_attributes,
 )
-from sksoftmax._training import Plan
-from sksoftmax._validation import unit_mean_factor
+from sksoftmax._strategy import choose_preconditioner
+from sksoftmax._training import TrainingData, choose_dtype, make_problem, train
+from sksoftmax._validation import make_generator, unit_mean_factor
 
 __all__ = ["DaskSoftmaxRegressionClassifier"]
 
@@ -212,28 +213,30 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         local = self._make_local()
         with local._all_or_nothing():
             rows, counts, dtype, row_size = self._summarize(local, X, y, sample_weight)
-            rng = local._new_rng()
+            rng = make_generator(local.random_state)
             start = self._fit_sample(local, rows, row_size, rng)
             local.coef_, local.intercept_, fill_value = start
             moments = rows.moments(fill_value, dtype, local.fit_intercept)
             empty_rows = np.empty((0, local.n_features_in_), dtype)
             data = make_data(empty_rows, dtype, local.fit_intercept)
-            dtype = local._choose_dtype(dtype, data.xp, moments)
+            dtype = choose_dtype(local, dtype, data.xp, moments)
             data = make_data(empty_rows, dtype, local.fit_intercept)
-            problem = local._make_problem(
-                data, np.empty(0, np.intp), np.empty(0, dtype), None, moments
+            training = TrainingData(data, np.empty(0, dtype), None, moments, dtype)
+            problem = make_problem(
+                local, training, np.empty(0, np.intp), len(local.classes_)
             )
             state = make_state(model_weights(local, problem), average=True)
-            oracle = rows.make_oracle(
-                problem, Plan(local).choose_preconditioner(problem)
-            )
+            oracle = rows.make_oracle(problem, choose_preconditioner(local, problem))
             epochs = _epochs(Newton(oracle, state), problem, local.tol or 0.0)
             memory = {"counts": counts, "moments": moments._asdict(), "rng": rng}
             attributes = partial(to_attributes, local, problem, state, memory=memory)
-            model = local._train(epochs, attributes, None, Callbacks(local, X, y, None))
+            loss_curve, callbacks = [], Callbacks(local, X, y, None)
+            model = train(
+                local, problem, epochs, loss_curve, attributes, None, callbacks
+            )
             # The metric was for steps without noise.
             vars(local).update(forget_curvature(attributes(model)))
-            local.n_iter_ = len(local.loss_curve_)
+            local.loss_curve_, local.n_iter_ = loss_curve, len(loss_curve)
         vars(self).pop("feature_names_in_", None)
         parameters = local.get_params()
         attributes = {k: v for k, v in vars(local).items() if k not in parameters}
