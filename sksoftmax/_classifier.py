@@ -3,7 +3,6 @@
 import copy
 import math
 import warnings
-from contextlib import contextmanager
 from numbers import Integral, Real
 from operator import is_not
 
@@ -35,6 +34,7 @@ from sksoftmax._monitoring import Callbacks, make_validation, stops_early
 from sksoftmax._prediction import predict_in_chunks
 from sksoftmax._state import (
     add_classes,
+    all_or_nothing,
     convert_arrays,
     forget_curvature,
     from_attributes,
@@ -46,7 +46,7 @@ from sksoftmax._state import (
     to_attributes,
     to_pickle,
 )
-from sksoftmax._strategy import is_automatic, phases, run_pass
+from sksoftmax._strategy import phases, run_pass
 from sksoftmax._targets import is_soft_target, most_probable
 from sksoftmax._training import make_problem, measure, train
 from sksoftmax._validation import (
@@ -513,7 +513,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         # Outside of what a failure undoes: scikit-learn has to find what this stores on
         # the estimator to tear the callbacks down.
         callbacks = Callbacks(self, X, y, sample_weight)
-        with self._all_or_nothing():
+        with all_or_nothing(self):
             is_warm = self.warm_start and hasattr(self, "coef_")
             X, y = validate_rows(self, X, y, reset=True)
             if is_warm:
@@ -623,7 +623,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             another library or on another device than `coef_`, or if the weights of the
             model became infinite. The estimator is then as it was before.
         """
-        with self._all_or_nothing():
+        with all_or_nothing(self):
             self._validate_changed_params()  # fit_context does so in a first call only
             is_first = not hasattr(self, "coef_")
             X, y = validate_rows(self, X, y, reset=is_first)
@@ -911,31 +911,6 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         moved = copy.deepcopy(self)
         vars(moved).update(convert_arrays(vars(moved), converter))
         return moved
-
-    @contextmanager
-    def _all_or_nothing(self):
-        """Put the estimator back as it was if anything is raised, an interrupt too."""
-        attributes = vars(self).copy()
-        generators = [self.random_state, attributes.get("_state", {}).get("rng")]
-        generators = [g for g in generators if isinstance(g, np.random.RandomState)]
-        generator_states = [generator.get_state() for generator in generators]
-        try:
-            with np.errstate(all="ignore"):
-                yield
-        except BaseException as error:
-            vars(self).clear()
-            vars(self).update(attributes)
-            for generator, state in zip(generators, generator_states, strict=True):
-                generator.set_state(state)
-            if isinstance(error, FloatingPointError):
-                way_out = (
-                    "Scale X, for example with StandardScaler."
-                    if is_automatic(self)
-                    else f"eta0={self.eta0} is too large for these data: lower eta0, "
-                    "scale X, or use learning_rate='auto'."
-                )
-                raise ValueError(f"Training diverged: {error}. {way_out}") from error
-            raise
 
     def _validate_changed_params(self):
         """Validate the parameters if one is another object than in the last call."""

@@ -18,6 +18,7 @@ Functions return new dicts, and write to none.
 """
 
 import math
+from contextlib import contextmanager
 from numbers import Real
 
 import numpy as np
@@ -26,6 +27,33 @@ import scipy.sparse as sp
 from sksoftmax._arrays import namespace
 from sksoftmax._kronecker import KroneckerSums, is_sum
 from sksoftmax._solvers.state import State
+from sksoftmax._strategy import is_automatic
+
+
+@contextmanager
+def all_or_nothing(estimator):
+    """Put the estimator back as it was if anything is raised, an interrupt too."""
+    attributes = vars(estimator).copy()
+    generators = [estimator.random_state, attributes.get("_state", {}).get("rng")]
+    generators = [g for g in generators if isinstance(g, np.random.RandomState)]
+    generator_states = [generator.get_state() for generator in generators]
+    try:
+        with np.errstate(all="ignore"):
+            yield
+    except BaseException as error:
+        vars(estimator).clear()
+        vars(estimator).update(attributes)
+        for generator, state in zip(generators, generator_states, strict=True):
+            generator.set_state(state)
+        if isinstance(error, FloatingPointError):
+            way_out = "Scale X, for example with StandardScaler."
+            if not is_automatic(estimator):
+                way_out = (
+                    f"eta0={estimator.eta0} is too large for these data: lower eta0, "
+                    "scale X, or use learning_rate='auto'."
+                )
+            raise ValueError(f"Training diverged: {error}. {way_out}") from error
+        raise
 
 
 def make_memory(rows, moments, rng, earlier=None) -> dict:

@@ -130,13 +130,23 @@ def make_problem(
     )
 
 
-def train(params, problem, epochs, loss_curve, make_attributes, validation, callbacks):
+def train(
+    params,
+    problem: Problem,
+    epochs,
+    loss_curve: list,
+    make_attributes,
+    validation,
+    callbacks,
+    depth: int = 1,
+):
     """Train until a rule or a callback says so; return the model.
 
     `epochs` yields a solver with its model, the objective and whether that has
-    converged. The objectives are added to `loss_curve`, a list. `make_attributes` makes
-    a model attributes of a fitted estimator. `validation` is None without rows to
-    validate on.
+    converged. The objectives are added to `loss_curve`. `make_attributes` makes a model
+    attributes of a fitted estimator. `validation` is None without rows to validate on.
+    `depth` counts the calls from `fit` to this function: warnings name the caller of
+    `fit`.
     """
     for solver, objective, converged in callbacks.announce(epochs, params.max_iter):
         loss_curve.append(objective)
@@ -152,7 +162,7 @@ def train(params, problem, epochs, loss_curve, make_attributes, validation, call
             break
     else:  # not `done`: with validation, a solver at its end is no failure
         if params.tol is not None and not converged:
-            _warn_not_converged(params, len(loss_curve), solver.model.dtype)
+            _warn_not_converged(params, len(loss_curve), solver.model.dtype, depth + 4)
     loss_at_zero = problem.loss.loss_at_zero
     if not is_automatic(params) and loss_curve[-1] > loss_at_zero:
         warnings.warn(
@@ -160,14 +170,14 @@ def train(params, problem, epochs, loss_curve, make_attributes, validation, call
             f"have {loss_at_zero:.3g}. eta0={params.eta0} is too large for these "
             "data: lower eta0, scale X, or use learning_rate='auto'.",
             ConvergenceWarning,
-            stacklevel=4,
+            stacklevel=depth + 3,
         )
     if validation is None or validation.best_model is None:
         return solver.model
     return validation.best_model
 
 
-def _warn_not_converged(params, n_epochs: int, dtype) -> None:
+def _warn_not_converged(params, n_epochs: int, dtype, stacklevel: int) -> None:
     """Warn of what came before the stopping rule, with the way out."""
     cause = f"max_iter={params.max_iter} epochs were over"
     way_out = "Raise max_iter or tol, or pass tol=None to want just so many epochs."
@@ -178,5 +188,5 @@ def _warn_not_converged(params, n_epochs: int, dtype) -> None:
         f"After {n_epochs} epochs {cause}, before the stopping "
         f"rule with tol={params.tol} was met. {way_out}",
         ConvergenceWarning,
-        stacklevel=5,
+        stacklevel=stacklevel,
     )

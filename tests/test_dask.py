@@ -211,7 +211,7 @@ def test_wild_rows_and_collinear_columns_reach_the_optimum(
     kind, tol, rtol, monkeypatch
 ):
     X, y = kind(np.random.RandomState(0))
-    monkeypatch.setattr("sksoftmax.dask._SAMPLED_ROWS", 200)
+    monkeypatch.setattr("sksoftmax.dask.training._SAMPLED_ROWS", 200)
     exact = SoftmaxRegressionClassifier(alpha=1e-4, solver="svrg", tol=1e-9).fit(X, y)
 
     clf = fitted(X, y, alpha=1e-4, tol=tol)
@@ -258,7 +258,7 @@ def test_sums_over_partitions_may_lack_a_place():
 
 def test_a_class_that_the_sample_misses(digits, monkeypatch, gap):
     X, y = digits
-    monkeypatch.setattr("sksoftmax.dask._SAMPLED_ROWS", 12)
+    monkeypatch.setattr("sksoftmax.dask.training._SAMPLED_ROWS", 12)
 
     clf = fitted(X, y)
 
@@ -267,7 +267,7 @@ def test_a_class_that_the_sample_misses(digits, monkeypatch, gap):
 
 
 def test_a_sample_of_one_class(digits, monkeypatch, gap):
-    monkeypatch.setattr("sksoftmax.dask._SAMPLED_ROWS", 1)
+    monkeypatch.setattr("sksoftmax.dask.training._SAMPLED_ROWS", 1)
 
     assert abs(gap(fitted(*digits))) < 2e-6
 
@@ -546,7 +546,7 @@ def test_parameters_are_checked(digits):
 
 
 def test_nothing_of_the_size_of_x_is_kept(monkeypatch):
-    monkeypatch.setattr("sksoftmax.dask._SAMPLED_ROWS", 1000)
+    monkeypatch.setattr("sksoftmax.dask.training._SAMPLED_ROWS", 1000)
     n_rows, n_partitions = 20_000, 20
 
     def rows(p):

@@ -73,7 +73,7 @@ ELSEWHERE = [
     ("dense svrg", "_solvers.svrg.SVRGStep.descend"),
     ("sparse full batch", "_solvers.newton.Newton.step"),
     ("dense validated", "_monitoring.Validation.watch"),
-    ("dense gram", "_classifier.SoftmaxRegressionClassifier._to_attributes"),
+    ("dense gram", "_classifier.to_attributes"),
 ]
 QUICK = {"Problem.mean_loss", "Moments.merge", "center_and_scale", "Newton.step"}
 FAILURES = [

@@ -1,42 +1,17 @@
 """The classifier for rows in Dask collections, on one machine or on many."""
 
 import copy
-from functools import partial
+from importlib import import_module
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.random import sample_without_replacement
 from sklearn.utils.validation import check_is_fitted
 
-from sksoftmax._classes import check_class_totals, class_weights
 from sksoftmax._classifier import SoftmaxRegressionClassifier
 from sksoftmax._compat import fit_context
-from sksoftmax._data import make_data
-from sksoftmax._monitoring import Callbacks
-from sksoftmax._solvers.newton import Newton
-from sksoftmax._state import (
-    add_classes,
-    forget_curvature,
-    make_state,
-    model_weights,
-    to_attributes,
-)
-from sksoftmax._strategy import choose_preconditioner
-from sksoftmax._training import TrainingData, choose_dtype, make_problem, train
-from sksoftmax._validation import make_generator, unit_mean_factor
+from sksoftmax._state import all_or_nothing
 
 __all__ = ["DaskSoftmaxRegressionClassifier"]
-
-# At most so much is sampled for the first model: any client has room for it. Measured
-# on MNIST, passes to relative gaps of 1e-2 and 1e-3: from 5000 rows 33 and 57, from
-# 21400 (these numbers) 18 and 45, from all 60000 15 and 48.
-_SAMPLED_NUMBERS, _SAMPLED_ROWS = 2**24, 2**17
-# Training stops where this many products with the Hessian, a pass each, would lower
-# the objective by less than this share of tol each. Measured on MNIST, passes to stop
-# and the gap then, in units of tol, for tol of 1e-2, 1e-3 and 1e-4: .1 takes 24, 53 and
-# 77 to 1.1, 1.1 and 1.4, and .05 takes 34, 66 and 98 to .6, .3 and .2. To prove that
-# the gap is within tol takes 93 and 131 passes for the first two.
-_IDLE_PRODUCTS, _IDLE_SHARE = 5, 0.05
 
 
 class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
@@ -210,93 +185,12 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         ImportError
             If Dask cannot be imported.
         """
-        local = self._make_local()
-        with local._all_or_nothing():
-            rows, counts, dtype, row_size = self._summarize(local, X, y, sample_weight)
-            rng = make_generator(local.random_state)
-            start = self._fit_sample(local, rows, row_size, rng)
-            local.coef_, local.intercept_, fill_value = start
-            moments = rows.moments(fill_value, dtype, local.fit_intercept)
-            empty_rows = np.empty((0, local.n_features_in_), dtype)
-            data = make_data(empty_rows, dtype, local.fit_intercept)
-            dtype = choose_dtype(local, dtype, data.xp, moments)
-            data = make_data(empty_rows, dtype, local.fit_intercept)
-            training = TrainingData(data, np.empty(0, dtype), None, moments, dtype)
-            problem = make_problem(
-                local, training, np.empty(0, np.intp), len(local.classes_)
-            )
-            state = make_state(model_weights(local, problem), average=True)
-            oracle = rows.make_oracle(problem, choose_preconditioner(local, problem))
-            epochs = _epochs(Newton(oracle, state), problem, local.tol or 0.0)
-            memory = {"counts": counts, "moments": moments._asdict(), "rng": rng}
-            attributes = partial(to_attributes, local, problem, state, memory=memory)
-            loss_curve, callbacks = [], Callbacks(local, X, y, None)
-            model = train(
-                local, problem, epochs, loss_curve, attributes, None, callbacks
-            )
-            # The metric was for steps without noise.
-            vars(local).update(forget_curvature(attributes(model)))
-            local.loss_curve_, local.n_iter_ = loss_curve, len(loss_curve)
+        training, local = _import_dask("training"), self._make_local()
+        with all_or_nothing(local):
+            attributes = training.fit_partitions(local, X, y, sample_weight)
         vars(self).pop("feature_names_in_", None)
-        parameters = local.get_params()
-        attributes = {k: v for k, v in vars(local).items() if k not in parameters}
-        vars(self).update(attributes, n_passes_=rows.n_passes)
+        vars(self).update(attributes)
         return self
-
-    def _summarize(self, local, X, y, sample_weight):
-        """Return rows with weight, counts, the dtype to train in, numbers a row.
-
-        `local` learns the features and the classes.
-        """
-        partitions = _import_oracle().Partitions(X, y, sample_weight)
-        summaries = partitions.summarize()
-        nonempty = [summary for summary in summaries if summary is not None]
-        local.n_features_in_ = nonempty[0].n_features
-        if nonempty[0].feature_names:
-            local.feature_names_in_ = np.array(nonempty[0].feature_names, object)
-        local.classes_ = np.unique(
-            np.concatenate([summary.labels for summary in nonempty])
-        )
-        class_count, rows_count = np.zeros((2, len(local.classes_)))
-        for summary in nonempty:
-            positions = np.searchsorted(local.classes_, summary.labels)
-            class_count[positions] += summary.totals
-            rows_count[positions] += summary.n_rows
-        class_weight = class_weights(local.class_weight, local.classes_, class_count)
-        check_class_totals(local.classes_, class_count * class_weight)
-        n_rows = int(rows_count @ (class_weight > 0))
-        counts = {"n_rows": n_rows, "class_count": class_count}
-        per_class = class_weight * unit_mean_factor(n_rows, class_count @ class_weight)
-        dtype = np.result_type(*(summary.dtype for summary in nonempty))
-        row_size = sum(summary.n_stored for summary in nonempty) / sum(
-            summary.n_samples for summary in nonempty
-        )
-        rows = partitions.attach_targets(
-            summaries, local.classes_, per_class, local.label_smoothing, dtype
-        )
-        return rows, counts, dtype, max(1, row_size)
-
-    def _fit_sample(self, local, rows, row_size, rng):
-        """Return coef and intercept of a model of a sample, and its usual values."""
-        n_rows = max(1024, int(_SAMPLED_NUMBERS / row_size))
-        n_rows = min(n_rows, _SAMPLED_ROWS, rows.n_rows)
-        sampled = sample_without_replacement(rows.n_rows, n_rows, random_state=rng)
-        n_weights, n_classes = local.n_features_in_ + 1, len(local.classes_)
-        message = max(
-            n_weights * max(n_weights, n_classes), _import_oracle().SMALL_MESSAGE
-        )
-        X, y, weight = rows.sample(np.sort(sampled), int(message / row_size))
-        shared = "alpha", "l1_ratio", "fit_intercept", "preconditioner"
-        model = SoftmaxRegressionClassifier(
-            **{name: getattr(local, name) for name in shared},
-            random_state=rng.randint(2**31 - 1),
-        )
-        if y.ndim == 1 and len(np.unique(y)) < 2:
-            zeros = np.zeros((n_classes if n_classes > 2 else 1, X.shape[1]))
-            return zeros, zeros[:, 0], np.zeros(X.shape[1])
-        model.fit(X, y, weight)
-        vars(model).update(add_classes(model, np.arange(n_classes)))
-        return model.coef_, model.intercept_, model._state["moments"]["fill_value"]
 
     def predict(self, X):
         """Return the most probable class of each row, lazily.
@@ -376,7 +270,7 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
             Computed, not lazy.
         """
         model = self.to_local()
-        return _import_oracle().Partitions(X, y, sample_weight).accuracy(model)
+        return _import_dask("oracle").Partitions(X, y, sample_weight).accuracy(model)
 
     def to_local(self):
         """Return the model as a classifier for one machine.
@@ -405,30 +299,16 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         empty_result = np.empty((0, *width), self.coef_.dtype)
         if method == "predict":
             empty_result = self.classes_[:0]
-        return _import_oracle().Partitions(X).map_blocks(model, method, empty_result)
+        rows = _import_dask("oracle").Partitions(X)
+        return rows.map_blocks(model, method, empty_result)
 
 
-def _epochs(newton: Newton, problem, tol: float):
-    """Yield the solver, the objective and whether that has converged, each step.
-
-    It has where the gap is proved to be within tol, and without L1 also where the
-    quadratic model, which the last step has confirmed, promises next to nothing.
-    """
-    if problem.penalty.makes_zeros:
-        yield from newton.iterate_to_gap(tol)
-        return
-    epochs = newton.iterate_to_plateau(_IDLE_SHARE * tol, _IDLE_PRODUCTS)
-    for solver, objective, converged in epochs:
-        yield solver, objective, converged or newton.gap_is_within(tol)
-
-
-def _import_oracle():
-    """Return the module that needs Dask."""
+def _import_dask(name: str):
+    """Return that module of this folder, which needs Dask."""
     try:
-        from sksoftmax.dask import oracle
+        return import_module(f"sksoftmax.dask.{name}")
     except ImportError as error:
         raise ImportError(
             f"DaskSoftmaxRegressionClassifier needs Dask, and importing it failed: "
             f'{error}. Install it with: python -m pip install "sksoftmax[dask]"'
         ) from error
-    return oracle
