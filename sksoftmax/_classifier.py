@@ -31,6 +31,7 @@ from sksoftmax._compat import (
 )
 from sksoftmax._kronecker import PHM_ATTRIBUTES
 from sksoftmax._monitoring import Callbacks, make_validation, stops_early
+from sksoftmax._parameters import check_solver, make_generator
 from sksoftmax._prediction import predict_in_chunks
 from sksoftmax._state import (
     add_classes,
@@ -51,9 +52,7 @@ from sksoftmax._targets import is_soft_target, most_probable
 from sksoftmax._training import make_problem, measure, train
 from sksoftmax._validation import (
     check_namespace,
-    check_solver,
     check_warm_start,
-    make_generator,
     validate_probabilities,
     validate_rows,
     weigh_rows,

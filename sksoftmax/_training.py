@@ -13,11 +13,12 @@ from sksoftmax._kronecker import KroneckerConstraint
 from sksoftmax._loss import cross_entropy
 from sksoftmax._moments import Moments, center_and_scale
 from sksoftmax._outliers import FEW_ROWS, SAMPLED_ROWS
+from sksoftmax._parameters import check_phm
 from sksoftmax._penalty import ElasticNet
 from sksoftmax._problem import Problem
 from sksoftmax._strategy import is_automatic, takes_all_rows
 from sksoftmax._targets import make_targets
-from sksoftmax._validation import TrainingRows, check_phm, check_weight_sum
+from sksoftmax._validation import TrainingRows, check_weight_sum
 
 # Standard deviations from zero to a mean from which float32 rounds a feature's part
 # of the raw predictions by more than 6e-5 of their standard deviation.

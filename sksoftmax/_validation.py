@@ -15,7 +15,6 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import (
     check_array,
     check_consistent_length,
-    check_random_state,
     check_X_y,
 )
 from sklearn.utils.validation import validate_data
@@ -23,7 +22,6 @@ from sklearn.utils.validation import validate_data
 from sksoftmax._arrays import NUMPY, input_namespace, input_to_numpy, namespace
 from sksoftmax._classes import class_weights, encode
 from sksoftmax._compat import check_sample_weight, get_feature_names
-from sksoftmax._kronecker import KroneckerSums
 from sksoftmax._targets import (
     ProbabilityTable,
     class_totals,
@@ -128,44 +126,6 @@ def validate_probabilities(y, X=None):
     if target_xp is not xp:
         rows = target_xp.asarray(xp.to_numpy(rows))
     return ProbabilityTable(rows, names)
-
-
-def check_solver(params):
-    """Raise ValueError unless the solver goes with the learning rate."""
-    if params.solver == "svrg" and params.learning_rate != "auto":
-        raise ValueError(
-            "solver='svrg' was wanted with learning_rate="
-            f"{params.learning_rate!r}; its steps have to fit the curvature. Use "
-            "learning_rate='auto', or solver='sgd' for the textbook schedules."
-        )
-
-
-def check_phm(params, data, shape):
-    """Raise ValueError unless sums of Kronecker products work and save weights.
-
-    `shape` is that of coef, (n_outputs, n_features).
-    """
-    size = shape[0] * shape[1]
-    n_parameters = KroneckerSums(int(params.phm_order), shape).n_parameters
-    is_dense = data.xp is NUMPY and not sp.issparse(data.X)
-    for is_met, way_out in [
-        (
-            n_parameters < size,
-            f"but it saves nothing: coef_ has {size} weights, its factors would "
-            f"have {n_parameters}. Try another, or None.",
-        ),
-        (params.l1_ratio == 0, "but it keeps no zeros. Use l1_ratio=0."),
-        (params.solver == "sgd", "but it is not convex. Use solver='sgd'."),
-        (is_dense, "but it wants dense NumPy arrays. Convert X."),
-    ]:
-        if not is_met:
-            raise ValueError(f"phm_order={params.phm_order} was wanted, {way_out}")
-
-
-def make_generator(random_state):
-    """Return a generator of our own, seeded from the parameter."""
-    seed = check_random_state(random_state).randint(2**31 - 1)
-    return np.random.RandomState(seed)
 
 
 def check_namespace(estimator, method: str, X):

@@ -7,7 +7,7 @@ import sksoftmax
 
 FLOORS = [
     {"", "inspection", "onnx", "dask", "_classifier", "_classifier_cv"},
-    {"_validation", "_classes", "_training", "_strategy", "_state"}
+    {"_validation", "_parameters", "_classes", "_training", "_strategy", "_state"}
     | {"_monitoring", "_prediction"},
     {"_solvers"},
     {"_oracle", "_problem"},

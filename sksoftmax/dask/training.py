@@ -10,6 +10,7 @@ from sksoftmax._classes import check_class_totals, class_weights
 from sksoftmax._classifier import SoftmaxRegressionClassifier
 from sksoftmax._data import make_data
 from sksoftmax._monitoring import Callbacks
+from sksoftmax._parameters import make_generator
 from sksoftmax._solvers.newton import Newton
 from sksoftmax._state import (
     add_classes,
@@ -20,7 +21,7 @@ from sksoftmax._state import (
 )
 from sksoftmax._strategy import choose_preconditioner
 from sksoftmax._training import TrainingData, choose_dtype, make_problem, train
-from sksoftmax._validation import make_generator, unit_mean_factor
+from sksoftmax._validation import unit_mean_factor
 from sksoftmax.dask.oracle import SMALL_MESSAGE, Partitions, TrainingPartitions
 
 # At most so much is sampled for the first model: any client has room for it. Measured
