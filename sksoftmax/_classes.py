@@ -62,7 +62,7 @@ def check_new_classes(classes, known):
         raise ValueError(
             f"The model knows the classes {known}, but {classes} are to take their "
             "place. Classes can be added, not taken away: name the known ones too, "
-            "or start anew with a clone (or fit with warm_start=False)."
+            "or start with a clone (or fit with warm_start=False)."
         )
 
 

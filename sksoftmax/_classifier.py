@@ -1,4 +1,4 @@
-"""SoftmaxRegressionClassifier: parameters, validation, fit, partial_fit, predict."""
+"""SoftmaxRegressionClassifier: parameters, fit, partial_fit, predict, export."""
 
 import copy
 import math
@@ -593,7 +593,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         sum to zero: then their mean raw prediction at the mean of the features stands
         for mean(c).) Of two classes that become three, one is given
         half of their row of weights and the other one minus that. The rest goes on as
-        it was, but for the averaging, which starts anew.
+        it was, but for the averaging, which starts again.
 
         Parameters
         ----------
@@ -603,7 +603,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             Labels, or the probability of each class: rows of at least 0 that sum to
             one. Columns are those of `classes_` in its order, or named by a data frame.
         classes : array-like of shape (n_classes,), default=None
-            All labels that there will be; wanted at the first call, unless y has a
+            All labels that there will be; required in the first call, unless y has a
             column for each. Later on it can be left out, or name the known labels and
             new ones.
         sample_weight : array-like of shape (n_samples,), default=None

@@ -105,9 +105,10 @@ class KroneckerConstraint:
     """
 
     def __init__(self, order: int, shape, attributes: dict | None = None) -> None:
-        """Take the shape of coef, and the attributes of a fitted model if there is one.
+        """Start without a cut, or with that of a fitted model.
 
-        Its cut is used if its order is the same.
+        `shape` is that of coef, and `attributes` are those of the model, or None. Its
+        cut is used if its order is the same.
         """
         self._order, self._n_features, self._sums = order, shape[1], None
         A = (attributes or {}).get("phm_A_")

@@ -1,4 +1,4 @@
-"""What is recorded of each epoch, and who is told of it."""
+"""Validation losses and callbacks of each epoch."""
 
 import math
 from dataclasses import replace
@@ -56,7 +56,7 @@ class Validation:
     """The loss of rows that are not trained on, and the model of the best epoch."""
 
     def __init__(self, problem: Problem, rows, plateau: Plateau | None) -> None:
-        """Take the rows as a problem; without `plateau` they are not obeyed."""
+        """Watch `rows` of a problem; without `plateau` they stop nothing."""
         self._problem, self._rows = problem, problem.data.index(rows)
         self._plateau = plateau
         self.curve: list = []
@@ -78,13 +78,13 @@ class Validation:
 
 
 class Callbacks:
-    """Tell scikit-learn's callbacks, where the estimator has any, what `fit` does.
+    """Reports of `fit` to scikit-learn's callbacks, if the estimator has any.
 
     Its task has one subtask an epoch.
     """
 
     def __init__(self, estimator, X, y, sample_weight) -> None:
-        """Begin, on the data as they were given."""
+        """Start the task, on the data as they were passed to `fit`."""
         self._fit = self._epoch = None
         if not getattr(estimator, "_skl_callbacks", None):
             return
@@ -94,7 +94,7 @@ class Callbacks:
         self._fit.call_on_fit_task_begin(**self._task_data)
 
     def announce(self, epochs, max_iter: int):
-        """Yield at most so many of the epochs, each begun before it is computed."""
+        """Yield at most `max_iter` epochs; callbacks know of each before it starts."""
         for _ in range(max_iter):
             if self._fit is not None:
                 self._epoch = self._fit.subcontext(task_name="epoch")

@@ -12,9 +12,9 @@ def check_solver(params):
     """Raise ValueError unless the solver goes with the learning rate."""
     if params.solver == "svrg" and params.learning_rate != "auto":
         raise ValueError(
-            "solver='svrg' was wanted with learning_rate="
-            f"{params.learning_rate!r}; its steps have to fit the curvature. Use "
-            "learning_rate='auto', or solver='sgd' for the textbook schedules."
+            "solver='svrg' requires learning_rate='auto', got "
+            f"{params.learning_rate!r}. Use learning_rate='auto', or solver='sgd' for "
+            "the textbook schedules."
         )
 
 
@@ -26,18 +26,28 @@ def check_phm(params, data, shape):
     size = shape[0] * shape[1]
     n_parameters = KroneckerSums(int(params.phm_order), shape).n_parameters
     is_dense = data.xp is NUMPY and not sp.issparse(data.X)
-    for is_met, way_out in [
-        (
-            n_parameters < size,
-            f"but it saves nothing: coef_ has {size} weights, its factors would "
-            f"have {n_parameters}. Try another, or None.",
-        ),
-        (params.l1_ratio == 0, "but it keeps no zeros. Use l1_ratio=0."),
-        (params.solver == "sgd", "but it is not convex. Use solver='sgd'."),
-        (is_dense, "but it wants dense NumPy arrays. Convert X."),
-    ]:
-        if not is_met:
-            raise ValueError(f"phm_order={params.phm_order} was wanted, {way_out}")
+    name = f"phm_order={params.phm_order}"
+    if n_parameters >= size:
+        raise ValueError(
+            f"phm_order must be None or save weights, got {params.phm_order}: it saves "
+            f"nothing, as coef_ has {size} weights and its factors would have "
+            f"{n_parameters}. Try another, or None."
+        )
+    if params.l1_ratio != 0:
+        raise ValueError(
+            f"{name} requires l1_ratio=0, got {params.l1_ratio}: its sums keep no "
+            "zeros. Use l1_ratio=0."
+        )
+    if params.solver != "sgd":
+        raise ValueError(
+            f"{name} requires solver='sgd', got {params.solver!r}: its problem is not "
+            "convex. Use solver='sgd'."
+        )
+    if not is_dense:
+        raise ValueError(
+            f"{name} requires dense NumPy arrays, got X as {type(data.X).__name__}. "
+            "Convert X."
+        )
 
 
 def make_generator(random_state):

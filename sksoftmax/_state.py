@@ -241,10 +241,10 @@ def expand_state(state: dict, t: int, positions, n_classes: int) -> dict:
     classes. That of two classes is p (1 - p) in one column, twice as much in two. Steps
     stay as long as they were.
 
-    As this will not last, averaging starts anew, and the curvature is measured again
+    As this will not last, averaging starts again, and the curvature is measured again
     as often as after the first update of a training. Measured on MNIST, a tenth class
     after a stream of nine: log-loss .44 after 2000 rows, 1.15 with the old average; .62
-    where the curvature is measured at once, while the new class hardly counts.
+    where the curvature is measured at once, while the new class has little weight.
     """
     state = {**state, "inverse": None, "refresh_origin": t - 1, "n_averages": 0}
     if state["hessian"] is not None:

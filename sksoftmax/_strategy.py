@@ -198,9 +198,9 @@ def choose_preconditioner(
     if problem.penalty.makes_zeros:
         if params.preconditioner == "gram":
             raise ValueError(
-                "preconditioner='gram' was wanted with l1_ratio="
-                f"{params.l1_ratio}; proximal steps, which make weights zero, need "
-                "a diagonal metric. Use preconditioner='auto' or 'diagonal', or "
+                f"preconditioner='gram' requires l1_ratio=0, got {params.l1_ratio}: "
+                "proximal steps, which make weights zero, need a diagonal "
+                "preconditioner. Use preconditioner='auto' or 'diagonal', or "
                 "l1_ratio=0."
             )
         name = "diagonal"
@@ -210,9 +210,9 @@ def choose_preconditioner(
         name = "diagonal" if wide or data.n_features**2 > worthwhile else "gram"
     if name == "gram" and data.n_features > LARGEST_GRAM:
         raise ValueError(
-            f"preconditioner='gram' was wanted for {data.n_features} features; it "
-            f"holds matrices of n_features^2 numbers and takes {LARGEST_GRAM} at "
-            "most. Use 'diagonal' or 'auto'."
+            f"preconditioner='gram' requires at most {LARGEST_GRAM} features, got "
+            f"{data.n_features} features: it holds matrices of n_features^2 numbers. "
+            "Use 'diagonal' or 'auto'."
         )
     return {"gram": Gram, "diagonal": Diagonal}[name]
 

@@ -181,7 +181,7 @@ def train(
 def _warn_not_converged(params, n_epochs: int, dtype, stacklevel: int) -> None:
     """Warn of what came before the stopping rule, with the way out."""
     cause = f"max_iter={params.max_iter} epochs were over"
-    way_out = "Raise max_iter or tol, or pass tol=None to want just so many epochs."
+    way_out = "Raise max_iter or tol, or pass tol=None to train for max_iter epochs."
     if n_epochs < params.max_iter:
         cause = f"no step lowered the objective in {dtype} any more"
         way_out = "Raise tol, scale X, or pass X as float64."

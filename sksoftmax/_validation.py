@@ -70,10 +70,10 @@ def validate_block(X, y):
 
 
 def _convert_features(X):
-    """Return X as scikit-learn can check it, and the dtypes to accept."""
+    """Return X as scikit-learn checks it, and the dtypes to accept."""
     if getattr(X, "ndim", 2) > 2:
         raise ValueError(
-            f"X has the shape {tuple(X.shape)}, but rows of features are wanted. "
+            f"X must be rows of features, got the shape {tuple(X.shape)}. "
             "Flatten images with X.reshape(n_samples, -1)."
         )
     xp = input_namespace(X, "X")
@@ -243,9 +243,9 @@ def _split(rows, y, fraction: float, rng):
 
 
 def check_sparse_indices(X):
-    """Return X, and sparse X as CSR, if all its numbers have a place within it.
+    """Return X, sparse X as CSR; raise ValueError if an index is out of range.
 
-    SciPy's loops do not look: they would read and write beyond their arrays.
+    SciPy's loops do not check: they would read and write beyond their arrays.
     """
     if not sp.issparse(X) or X.ndim != 2:
         return X
@@ -265,7 +265,7 @@ def check_sparse_indices(X):
     except ValueError as error:
         raise ValueError(
             f"X is a sparse matrix with an index out of its range: {error}. Build X "
-            "anew, for example with csr_array((data, (rows, columns)), shape=shape)."
+            "again, for example with csr_array((data, (rows, columns)), shape=shape)."
         ) from error
 
 
@@ -295,13 +295,13 @@ def check_weight_sum(total, largest):
     """Raise ValueError unless the sum of weights is at most that."""
     if not total <= largest:
         raise ValueError(
-            f"sample_weight (times class_weight) has the sum {total:.3g}, where at "
-            f"most {largest:.1g} is wanted. Divide sample_weight by a constant."
+            "sample_weight (times class_weight) must have a sum of at most "
+            f"{largest:.1g}, got {total:.3g}. Divide sample_weight by a constant."
         )
 
 
 def unit_mean_factor(n_rows, total):
-    """Return the factor that gives so many weights of that sum the mean one."""
+    """Return the factor that gives n_rows weights with the sum `total` the mean 1."""
     check_weight_sum(total, np.finfo(float).max)
     factor = n_rows / float(total)
     if factor == math.inf:

@@ -245,7 +245,7 @@ def test_lazy_steps_equal_dense_ones(counts, how, l1_ratio):
 def test_the_full_matrix_makes_no_zeros(digits):
     clf = SoftmaxRegressionClassifier(l1_ratio=0.5, preconditioner="gram")
 
-    with pytest.raises(ValueError, match=r"l1_ratio=0\.5.*'diagonal'"):
+    with pytest.raises(ValueError, match=r"l1_ratio=0, got 0\.5.*'diagonal'"):
         clf.fit(*digits)
     assert not hasattr(clf, "coef_")
 

@@ -4,15 +4,15 @@ import math
 
 
 class Plateau:
-    """Tell when a sequence of values has stopped to improve."""
+    """A test whether a sequence of values has stopped to improve."""
 
     def __init__(self, tol: float, patience: int, floor: float) -> None:
-        """Want an improvement by tol * max(best value, floor) in `patience` steps."""
+        """Require improvements of tol * max(best value, floor) in `patience` steps."""
         self._tol, self._patience, self._floor = tol, patience, floor
         self._best, self._threshold, self._n_idle = math.inf, math.inf, 0
 
     def reached(self, value: float, steps_per_epoch: int = 1) -> bool:
-        """Take the next value; return whether to stop.
+        """Return whether to stop after this value, the next one.
 
         `steps_per_epoch` of these steps count as one.
         """

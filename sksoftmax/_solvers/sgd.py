@@ -12,8 +12,8 @@ from sksoftmax._solvers.state import State
 from sksoftmax._threads import threads_for
 
 MONITORED_ROWS = 2048
-# Where averaging touches weights that the batch did not, it is done every so many
-# batches, and at least so many times an epoch.
+# If averaging touches weights that the batch did not, it is done every LAZY_BATCHES
+# batches, and at least LAZY_AVERAGES times an epoch.
 LAZY_BATCHES, LAZY_AVERAGES = 24, 4
 
 
@@ -95,7 +95,7 @@ class SGD:
                 self._average()
         self._catch_up_all()
         if self._is_averaging and problem.penalty.makes_zeros:
-            state.average[state.weights == 0] = 0  # an average hardly ever is
+            state.average[state.weights == 0] = 0  # an average rarely is
         if self._is_averaging:
             problem.constrain(state.average)
         if not math.isfinite(sum_of_losses):

@@ -13,8 +13,8 @@ from sksoftmax._solvers.sgd import SGD
 from sksoftmax._solvers.state import State
 from sksoftmax._solvers.steps import PreconditionedStep
 
-# Where so many epochs in a row gain less than this share of the estimated gap, it is
-# left to steps on all rows.
+# After IDLE_EPOCHS epochs in a row that gain less than this share of the estimated gap,
+# steps on all rows take over.
 IDLE_EPOCHS, IDLE_GAIN = 3, 1e-3
 
 

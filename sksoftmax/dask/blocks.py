@@ -26,8 +26,8 @@ class Blocks:
             blocks = []
         if not len(blocks):
             raise TypeError(
-                f"{name} is {type(rows).__name__}, but a dask array or data frame, or "
-                "a list of delayed partitions, is wanted. For data in memory use "
+                f"{name} must be a dask array or data frame, or a list of delayed "
+                f"partitions, got {type(rows).__name__}. For data in memory use "
                 "SoftmaxRegressionClassifier, or cut them with dask.array.from_array."
             )
         self.delayed = list(blocks)
@@ -42,7 +42,7 @@ class Blocks:
         return len(self.delayed)
 
     def run_pinned(self, work):
-        """Return work(homes), begun anew where a worker is lost on the way."""
+        """Return work(placement), and start again each time a worker is lost."""
         while True:
             try:
                 return work(Placement(self._futures, self._needed_keys))

@@ -57,7 +57,7 @@ class Placement:
         )
         try:
             while not wait([gathered], timeout=_PATIENCE).done:
-                # A task for a worker that is gone would wait for ever.
+                # A task for a worker that is gone would never end.
                 if not set(self.workers) <= {None, *self._client.nthreads()}:
                     raise WorkerLost
             return gathered.result()

@@ -64,7 +64,7 @@ def summarize(X, y, sample_weight) -> list:
         return [None]
     if is_soft_target(y):
         raise ValueError(
-            f"y has the shape {np.shape(y)}, but labels in one column are wanted."
+            f"y must be labels in one column, got the shape {np.shape(y)}."
         )
     X, y, feature_names = validate_block(X, y)
     weight = validate_sample_weight(sample_weight, X)
