@@ -75,30 +75,34 @@ LARGEST_GRAM = 20_000  # features; its two matrices would fill several gigabytes
 def phases(params, problem: Problem, state: State, rows, rng):
     """Yield a solver, the objective and whether that has converged, each epoch.
 
-    `params` has the estimator's parameters, and `rows` are those to train on. The
-    phases follow each other. "While it pays" is while an epoch gains the least share
-    that is given; "to the gap" and "to a plateau" are the stopping rules of `tol`.
+    `params` has the estimator's parameters, and `rows` are those to train on. The first
+    line of the table that fits holds:
 
     ============================  ==================================================
     Parameters and data           Phases
     ============================  ==================================================
-    phm_order                     SGD for an epoch; the cut is chosen; SGD to a
+    phm_order                     SGD for an epoch; the choice of the cut; SGD to a
                                   plateau
     learning_rate not "auto"      SGD to a plateau
     all rows are one batch        Newton to the gap
-    "sgd", sparse X or            SGD to a plateau; where that is none (see
-    a given batch_size            EARLY_EPOCHS), Newton to a plateau
-    "sgd", dense X                SGD while it pays (5 %); Newton to a plateau
-    "sgd", sparse X with L1       Newton to the gap, from zeros
-    "svrg", dense X or            SGD while it pays (5 %), from zeros only; SVRG
-    a given batch_size            while it pays; Newton to the gap
-    "svrg", sparse X              SGD while it pays (20 %), from zeros and without L1
-                                  only; Newton to the gap
+    "svrg", dense X or            SGD while it pays (5 %), unless weights are not
+    a given batch_size            zero; SVRG while it pays; Newton to the gap
+    "svrg", sparse X              SGD while it pays (20 %), unless weights are not
+                                  zero or with L1; Newton to the gap
+    a given batch_size            SGD to a plateau; after an early plateau that is
+                                  far from the optimum, Newton to a plateau
+    dense X                       SGD while it pays (5 %); Newton to a plateau
+    sparse X with L1              Newton to the gap
+    sparse X                      as with a given batch_size
     ============================  ==================================================
 
-    The first row that fits holds. All but those of one batch with no `batch_size` have
-    batches of `Policy`. With L1 and one batch or sparse X, WorkingSets take the place
-    of Newton, to the gap. But for one batch and "svrg", outliers have bounded weights.
+    SGD pays while an epoch gains that share of the objective, and `tol` with "sgd". "To
+    the gap" and "to a plateau" are the stopping rules that `tol` describes. With L1,
+    WorkingSets to the gap take the place of Newton if X is sparse or its rows are one
+    chunk. The size of a minibatch is `batch_size`, or that of the data's Policy.
+
+    Outliers have bounded weights in SGD with automatic steps, and with "sgd" in the
+    Newton steps after minibatches.
     """
     if params.phm_order:
         yield from _constrained_epochs(params, problem, state, rows, rng)

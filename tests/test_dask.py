@@ -539,7 +539,7 @@ def test_rows_in_memory_are_refused_with_the_way_out(digits, method):
     clf = fitted(*digits, tol=0.1)
     given = digits if method == "fit" else digits[:1]
 
-    with pytest.raises(TypeError, match="X must be a dask array .* got ndarray"):
+    with pytest.raises(TypeError, match=r"X must be a dask array .* got ndarray"):
         getattr(clf, method)(*given)
 
 
