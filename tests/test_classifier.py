@@ -1,4 +1,4 @@
-"""The estimator as its users meet it."""
+"""A tour of what the estimator does for its users: read this file first."""
 
 import copy
 import warnings
@@ -79,7 +79,7 @@ def test_textbook_setting_equals_ten_lines_of_numpy(
     assert clf.t_ == 3 * 8
 
 
-def test_textbook_setting_with_two_classes(digits):
+def test_textbook_setting_with_two_classes_equals_sigmoid_regression(digits):
     # One column and a sigmoid: as in ten_lines, but for a single row of weights.
     X, y = digits
     X, y = X[y < 2], y[y < 2]
@@ -98,7 +98,7 @@ def test_textbook_setting_with_two_classes(digits):
     assert_allclose(clf.intercept_, [b], atol=1e-12)
 
 
-def test_invscaling_lets_the_steps_shrink(digits):
+def test_invscaling_steps_shrink_from_call_to_call(digits):
     X, y = digits
     params = {"average": False, "shuffle": False, "max_iter": 1, "tol": None}
     one = SoftmaxRegressionClassifier(
@@ -119,7 +119,9 @@ def test_invscaling_lets_the_steps_shrink(digits):
 
 @pytest.mark.parametrize("n_classes", [2, 4])
 @pytest.mark.parametrize("offset", [0, 10])
-def test_sparse_equals_dense(counts, n_classes, offset):
+def test_sparse_rows_in_minibatches_give_the_model_of_dense_rows(
+    counts, n_classes, offset
+):
     X, y = counts
     y = y % n_classes
     if offset:
@@ -142,7 +144,7 @@ def test_sparse_equals_dense(counts, n_classes, offset):
     assert_allclose(sparse.intercept_, dense.intercept_, atol=1e-10)
 
 
-def test_gram_takes_sparse_rows_too(counts):
+def test_gram_of_sparse_rows_gives_the_model_of_dense_rows(counts):
     X, y = counts
     clf = SoftmaxRegressionClassifier(
         preconditioner="gram", batch_size=64, random_state=0
@@ -154,7 +156,7 @@ def test_gram_takes_sparse_rows_too(counts):
 
 
 @pytest.mark.parametrize("kind", ["F", "memmap", "list"])
-def test_layout_does_not_matter(digits, tmp_path, kind):
+def test_layout_of_dense_rows_does_not_matter(digits, tmp_path, kind):
     X, y = digits
     clf = SoftmaxRegressionClassifier(batch_size=64, random_state=0)
     wanted = copy.deepcopy(clf).fit(X, y)
@@ -173,7 +175,7 @@ def test_layout_does_not_matter(digits, tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", ["csr_matrix", "csc_array", "coo_array"])
-def test_sparse_format_does_not_matter(counts, kind):
+def test_format_of_sparse_rows_does_not_matter(counts, kind):
     X, y = counts
     clf = SoftmaxRegressionClassifier(batch_size=64, random_state=0)
     wanted = copy.deepcopy(clf).fit(X, y)
@@ -212,7 +214,7 @@ def test_integers_train_like_floats(digits, kind, trained_in, batch_size):
 
 
 @pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
-def test_tables(datasets, library):
+def test_tables_give_the_model_of_their_values(datasets, library):
     module = pytest.importorskip(library)
     X, y = datasets["iris"]
     labels = np.array(["setosa", "versicolor", "virginica"])[y]
@@ -232,7 +234,7 @@ def test_tables(datasets, library):
 
 
 @pytest.mark.parametrize("kind", ["str", "object", "bool", "float", "category"])
-def test_labels_of_any_kind(datasets, kind):
+def test_labels_of_any_kind_are_predicted_as_they_came(datasets, kind):
     X, y = datasets["breast_cancer"]
     names = {
         "str": np.array(["no", "yes"]),
@@ -251,6 +253,27 @@ def test_labels_of_any_kind(datasets, kind):
     assert equal(clf, wanted)
     assert_array_equal(clf.predict(X), names[wanted.predict(X)])
     assert_array_equal(clf.classes_, names)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("batch_size", ["auto", 64])
+@pytest.mark.parametrize("preconditioner", ["gram", "diagonal"])
+@pytest.mark.parametrize(
+    ("dtype", "size"), [(np.float32, 1e15), (np.float64, 1e30), (np.float32, 1e-15)]
+)
+def test_huge_and_tiny_features_are_learned(
+    digits, batch_size, preconditioner, dtype, size
+):
+    X, y = digits
+    X = (X * size).astype(dtype)
+    clf = SoftmaxRegressionClassifier(
+        alpha=0, batch_size=batch_size, preconditioner=preconditioner, random_state=0
+    )
+
+    clf.fit(X, y)
+
+    assert np.isfinite(clf.coef_).all()
+    assert clf.score(X, y) > 0.97
 
 
 # Predictions
@@ -286,7 +309,7 @@ def test_log_probabilities_do_not_underflow(datasets):
 
 
 @pytest.mark.parametrize("layout", [np.asarray, sp.csr_array], ids=["dense", "csr"])
-def test_many_rows_are_predicted_in_parts(digits, monkeypatch, layout):
+def test_many_rows_predicted_in_chunks_are_predicted_alike(digits, monkeypatch, layout):
     X, y = digits
     clf = SoftmaxRegressionClassifier().fit(X, y)
     whole = [getattr(clf, name)(layout(X)) for name in ("predict", "predict_proba")]
@@ -299,7 +322,7 @@ def test_many_rows_are_predicted_in_parts(digits, monkeypatch, layout):
     assert_allclose(clf.predict_proba(layout(X)), whole[1], rtol=1e-12)
 
 
-def test_sparse_coefficients_predict_the_same(digits):
+def test_sparsified_coefficients_predict_the_same(digits):
     X, y = digits
     clf = SoftmaxRegressionClassifier().fit(X, y)
     wanted, coef = clf.decision_function(X), clf.coef_.copy()
@@ -313,12 +336,12 @@ def test_sparse_coefficients_predict_the_same(digits):
 
 
 @pytest.mark.parametrize("method", ["sparsify", "densify"])
-def test_an_unfitted_model_has_no_coefficients(method):
+def test_unfitted_model_has_no_coefficients_to_convert(method):
     with pytest.raises(NotFittedError):
         getattr(SoftmaxRegressionClassifier(), method)()
 
 
-def test_without_intercept_there_is_none(digits):
+def test_intercept_without_fit_intercept_is_zero(digits):
     clf = SoftmaxRegressionClassifier(fit_intercept=False).fit(*digits)
 
     assert_array_equal(clf.intercept_, np.zeros(10))
@@ -376,7 +399,7 @@ def test_class_without_weight_is_known_but_not_predicted(
 # Stopping
 
 
-def test_not_converging_warns_with_advice(digits):
+def test_fit_that_does_not_converge_warns_with_advice(digits):
     clf = SoftmaxRegressionClassifier(max_iter=2)
 
     with pytest.warns(ConvergenceWarning, match=r"max_iter=2.*Raise max_iter or tol"):
@@ -384,7 +407,7 @@ def test_not_converging_warns_with_advice(digits):
     assert clf.n_iter_ == len(clf.loss_curve_) == 2
 
 
-def test_without_tol_all_epochs_are_made_and_nothing_is_said(digits):
+def test_fit_without_tol_makes_all_epochs_and_does_not_warn(digits):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         clf = SoftmaxRegressionClassifier(max_iter=7, tol=None, batch_size=512)
@@ -395,7 +418,7 @@ def test_without_tol_all_epochs_are_made_and_nothing_is_said(digits):
 
 
 @pytest.mark.parametrize("batch_size", ["auto", 64])
-def test_a_smaller_tol_comes_nearer(digits, batch_size):
+def test_smaller_tol_takes_longer_and_comes_nearer(digits, batch_size):
     rough, fine = (
         SoftmaxRegressionClassifier(batch_size=batch_size, tol=tol, random_state=0)
         .fit(*digits)
@@ -407,7 +430,7 @@ def test_a_smaller_tol_comes_nearer(digits, batch_size):
     assert fine[-1] < rough[-1]
 
 
-def test_patience_waits_longer(digits):
+def test_larger_n_iter_no_change_waits_longer(digits):
     X, y = digits
     hasty, patient = (
         SoftmaxRegressionClassifier(
@@ -419,7 +442,7 @@ def test_patience_waits_longer(digits):
     assert patient.n_iter_ >= hasty.n_iter_ + 2
 
 
-def test_separable_data_without_penalty_stop(datasets):
+def test_separable_data_without_penalty_stop_early(datasets):
     X, y = datasets["wine"]
 
     clf = SoftmaxRegressionClassifier(alpha=0).fit(X, y)
@@ -435,6 +458,46 @@ def test_loss_curve_is_the_objective_of_the_model(digits, objective):
     ours = objective(X, y, np.ones(len(y)), 1e-3, clf.coef_, clf.intercept_)
 
     assert clf.loss_curve_[-1] == pytest.approx(ours, rel=1e-6)
+
+
+def test_verbose_fit_prints_a_line_an_epoch(digits, capsys):
+    clf = SoftmaxRegressionClassifier(batch_size=256, verbose=1, random_state=0)
+
+    clf.fit(*digits)
+
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == clf.n_iter_
+    assert lines[0] == f"epoch 1: objective {clf.loss_curve_[0]:.6f}"
+
+
+def test_float32_fit_converges_to_its_own_precision(digits):
+    X, y = digits
+    clf = SoftmaxRegressionClassifier(batch_size=len(y), tol=1e-9)
+
+    single = copy.deepcopy(clf).fit(X.astype(np.float32), y)
+
+    expected = clf.fit(X, y).loss_curve_[-1]
+    assert single.loss_curve_[-1] == pytest.approx(expected, rel=3e-6)
+
+
+def test_fit_without_progress_before_tol_is_met_warns(digits, monkeypatch):
+    monkeypatch.setattr(
+        "sksoftmax._solvers.newton.Newton._wolfe_search", lambda *_: None
+    )
+
+    with pytest.warns(ConvergenceWarning, match=r"1 epochs no step lowered.*Raise tol"):
+        SoftmaxRegressionClassifier().fit(*digits)
+
+
+def test_step_size_that_makes_the_model_worse_than_none_warns():
+    X, y = load_wine(return_X_y=True)  # features in their own units
+    clf = SoftmaxRegressionClassifier(learning_rate="constant", random_state=0)
+
+    with pytest.warns(ConvergenceWarning, match=r"eta0=0.1 is too large"):
+        clf.fit(X, y)
+
+
+# Early stopping
 
 
 @pytest.mark.parametrize("batch_size", ["auto", 64])
@@ -460,7 +523,7 @@ def test_early_stopping_returns_the_best_epoch(digits, batch_size):
     assert_array_equal(clf.coef_, again.coef_)
 
 
-def test_early_stopping_learns_nothing_from_the_rows_set_aside(digits):
+def test_early_stopping_learns_nothing_from_rows_set_aside(digits):
     X, y = digits
     clf = SoftmaxRegressionClassifier(
         early_stopping=True, validation_fraction=0.5, random_state=0
@@ -485,7 +548,7 @@ def test_rows_too_few_to_stratify_are_split_plainly():
     assert len(clf.validation_loss_curve_) == clf.n_iter_
 
 
-def test_a_later_fit_forgets_the_validation(digits):
+def test_later_fit_without_validation_forgets_the_earlier_one(digits):
     clf = SoftmaxRegressionClassifier(early_stopping=True).fit(*digits)
 
     clf.set_params(early_stopping=False).fit(*digits)
@@ -494,21 +557,11 @@ def test_a_later_fit_forgets_the_validation(digits):
     assert not hasattr(clf, "best_validation_loss_")
 
 
-def test_verbose_prints_a_line_an_epoch(digits, capsys):
-    clf = SoftmaxRegressionClassifier(batch_size=256, verbose=1, random_state=0)
-
-    clf.fit(*digits)
-
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == clf.n_iter_
-    assert lines[0] == f"epoch 1: objective {clf.loss_curve_[0]:.6f}"
-
-
 # Randomness
 
 
 @pytest.mark.parametrize("params", [{}, {"preconditioner": "diagonal"}, TEXTBOOK])
-def test_same_seed_same_bits(digits, params):
+def test_same_seed_gives_the_same_bits(digits, params):
     clf = SoftmaxRegressionClassifier(batch_size=100, random_state=3, **params)
 
     first = copy.deepcopy(clf.fit(*digits))
@@ -517,7 +570,7 @@ def test_same_seed_same_bits(digits, params):
     assert not equal(first, clf.set_params(random_state=4).fit(*digits))
 
 
-def test_one_batch_draws_nothing(digits):
+def test_one_batch_does_not_depend_on_the_seed(digits):
     first, second = (
         SoftmaxRegressionClassifier(random_state=seed).fit(*digits) for seed in (0, 1)
     )
@@ -525,7 +578,7 @@ def test_one_batch_draws_nothing(digits):
     assert equal(first, second)
 
 
-def test_without_shuffle_the_order_is_kept(digits):
+def test_minibatches_without_shuffle_do_not_depend_on_the_seed(digits):
     X, y = digits
     params = {"batch_size": 100, "max_iter": 2, "tol": None, **TEXTBOOK}
 
@@ -537,7 +590,10 @@ def test_without_shuffle_the_order_is_kept(digits):
     assert equal(*(model.fit(X, y) for model in models))
 
 
-def test_warm_start_goes_on_from_the_model(digits):
+# Warm starts
+
+
+def test_warm_start_from_a_near_model_takes_fewer_epochs(digits):
     X, y = digits
     cold = SoftmaxRegressionClassifier(alpha=1e-3, warm_start=True).fit(X, y)
     n_cold = cold.n_iter_
@@ -563,6 +619,55 @@ def test_warm_start_with_other_features_is_refused(digits):
     with pytest.raises(ValueError, match="X has 3 features, but with warm_start=True"):
         clf.fit(X[:, :3], y)
     assert clf.n_features_in_ == 64
+
+
+# partial_fit
+
+
+@pytest.mark.parametrize(
+    "params", [{}, {"preconditioner": "diagonal"}, {"average": False}, TEXTBOOK]
+)
+@pytest.mark.parametrize("layout", [np.asarray, sp.csr_array], ids=["dense", "csr"])
+def test_one_partial_fit_is_one_epoch_of_fit(digits, params, layout):
+    X, y = digits
+    clf = SoftmaxRegressionClassifier(
+        batch_size=100, random_state=0, max_iter=1, tol=None, **params
+    )
+    streamed = copy.deepcopy(clf).partial_fit(layout(X), y, classes=np.arange(10))
+
+    assert equal(clf.fit(layout(X), y), streamed)
+    assert clf.t_ == streamed.t_ == 18
+
+
+def test_classes_announced_first_may_come_late(digits):
+    X, y = digits
+    clf = SoftmaxRegressionClassifier(random_state=0)
+    clf.partial_fit(X[y < 5], y[y < 5], classes=np.arange(10))
+
+    for _ in range(20):
+        clf.partial_fit(X, y)
+
+    assert clf.score(X, y) > 0.9
+
+
+@pytest.mark.parametrize("fitted", [True, False])
+def test_partial_fit_of_rows_without_weight_changes_nothing(digits, fitted):
+    X, y = digits
+    clf = SoftmaxRegressionClassifier(random_state=0)
+    if fitted:
+        clf.partial_fit(X, y, classes=np.arange(10))
+    before = copy.deepcopy(vars(clf))
+
+    clf.partial_fit(X, y, classes=np.arange(10), sample_weight=np.zeros(len(y)))
+
+    if fitted:
+        assert vars(clf).keys() == before.keys()
+        assert_array_equal(clf.coef_, before["coef_"])
+        assert clf.t_ == before["t_"]
+        assert clf.n_iter_ == before["n_iter_"]
+    else:
+        assert_array_equal(clf.coef_, np.zeros((10, 64)))
+        assert_allclose(clf.predict_proba(X[:1]), np.full((1, 10), 0.1))
 
 
 # Refusals
@@ -601,98 +706,3 @@ def test_gram_of_too_many_features_is_refused():
 
     with pytest.raises(ValueError, match=r"30000 features.*Use 'diagonal' or 'auto'"):
         clf.fit(X, np.arange(50) % 2)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("batch_size", ["auto", 64])
-@pytest.mark.parametrize("preconditioner", ["gram", "diagonal"])
-@pytest.mark.parametrize(
-    ("dtype", "size"), [(np.float32, 1e15), (np.float64, 1e30), (np.float32, 1e-15)]
-)
-def test_huge_and_tiny_features(digits, batch_size, preconditioner, dtype, size):
-    X, y = digits
-    X = (X * size).astype(dtype)
-    clf = SoftmaxRegressionClassifier(
-        alpha=0, batch_size=batch_size, preconditioner=preconditioner, random_state=0
-    )
-
-    clf.fit(X, y)
-
-    assert np.isfinite(clf.coef_).all()
-    assert clf.score(X, y) > 0.97
-
-
-def test_no_progress_before_the_stopping_rule_is_said(digits, monkeypatch):
-    monkeypatch.setattr(
-        "sksoftmax._solvers.newton.Newton._wolfe_search", lambda *_: None
-    )
-
-    with pytest.warns(ConvergenceWarning, match=r"1 epochs no step lowered.*Raise tol"):
-        SoftmaxRegressionClassifier().fit(*digits)
-
-
-def test_float32_converges_to_its_own_precision(digits):
-    X, y = digits
-    clf = SoftmaxRegressionClassifier(batch_size=len(y), tol=1e-9)
-
-    single = copy.deepcopy(clf).fit(X.astype(np.float32), y)
-
-    expected = clf.fit(X, y).loss_curve_[-1]
-    assert single.loss_curve_[-1] == pytest.approx(expected, rel=3e-6)
-
-
-# partial_fit
-
-
-@pytest.mark.parametrize(
-    "params", [{}, {"preconditioner": "diagonal"}, {"average": False}, TEXTBOOK]
-)
-@pytest.mark.parametrize("layout", [np.asarray, sp.csr_array], ids=["dense", "csr"])
-def test_one_partial_fit_is_one_epoch_of_fit(digits, params, layout):
-    X, y = digits
-    clf = SoftmaxRegressionClassifier(
-        batch_size=100, random_state=0, max_iter=1, tol=None, **params
-    )
-    streamed = copy.deepcopy(clf).partial_fit(layout(X), y, classes=np.arange(10))
-
-    assert equal(clf.fit(layout(X), y), streamed)
-    assert clf.t_ == streamed.t_ == 18
-
-
-def test_classes_may_come_late(digits):
-    X, y = digits
-    clf = SoftmaxRegressionClassifier(random_state=0)
-    clf.partial_fit(X[y < 5], y[y < 5], classes=np.arange(10))
-
-    for _ in range(20):
-        clf.partial_fit(X, y)
-
-    assert clf.score(X, y) > 0.9
-
-
-@pytest.mark.parametrize("fitted", [True, False])
-def test_a_call_without_weight_changes_nothing(digits, fitted):
-    X, y = digits
-    clf = SoftmaxRegressionClassifier(random_state=0)
-    if fitted:
-        clf.partial_fit(X, y, classes=np.arange(10))
-    before = copy.deepcopy(vars(clf))
-
-    clf.partial_fit(X, y, classes=np.arange(10), sample_weight=np.zeros(len(y)))
-
-    if fitted:
-        assert vars(clf).keys() == before.keys()
-        assert_array_equal(clf.coef_, before["coef_"])
-        assert clf.t_ == before["t_"]
-        assert clf.n_iter_ == before["n_iter_"]
-    else:
-        assert_array_equal(clf.coef_, np.zeros((10, 64)))
-        assert_allclose(clf.predict_proba(X[:1]), np.full((1, 10), 0.1))
-
-
-def test_a_step_size_that_makes_the_model_worse_than_none_warns():
-    X, y = load_wine(return_X_y=True)  # features in their own units
-    clf = SoftmaxRegressionClassifier(learning_rate="constant", random_state=0)
-
-    with pytest.warns(ConvergenceWarning, match=r"eta0=0.1 is too large"):
-        clf.fit(X, y)

@@ -1,4 +1,4 @@
-"""The anchored gradient: unbiased, and exact where it is cast."""
+"""The gradient of SVRG: unbiased, and exact at its snapshot."""
 
 from itertools import pairwise
 
@@ -50,7 +50,7 @@ def full_gradient(problem, weights):
 
 @N_CLASSES
 @LAYOUT
-def test_over_an_epoch_the_mean_gradient_is_that_of_all_rows(digits, layout, n_classes):
+def test_mean_gradient_over_an_epoch_is_that_of_all_rows(digits, layout, n_classes):
     X, y = digits
     problem = make_problem(layout(X), y, n_classes)
     rng = np.random.RandomState(0)
@@ -73,7 +73,7 @@ def test_over_an_epoch_the_mean_gradient_is_that_of_all_rows(digits, layout, n_c
 
 @N_CLASSES
 @LAYOUT
-def test_at_the_anchor_every_batch_has_the_full_gradient(digits, layout, n_classes):
+def test_batch_gradient_at_the_snapshot_is_the_full_gradient(digits, layout, n_classes):
     X, y = digits
     problem = make_problem(layout(X), y, n_classes)
     weights = np.random.RandomState(0).standard_normal(problem.zeros().shape)
@@ -87,7 +87,7 @@ def test_at_the_anchor_every_batch_has_the_full_gradient(digits, layout, n_class
 
 @pytest.mark.parametrize("preconditioner_class", [Gram, Diagonal])
 @LAYOUT
-def test_a_step_at_the_anchor_is_one_along_the_full_gradient(
+def test_step_at_the_snapshot_follows_the_full_gradient(
     digits, layout, preconditioner_class
 ):
     X, y = digits
@@ -117,7 +117,7 @@ def test_a_step_at_the_anchor_is_one_along_the_full_gradient(
     assert after < before
 
 
-def test_a_refused_epoch_halves_the_steps_once(monkeypatch):
+def test_refused_epoch_halves_the_steps_once(monkeypatch):
     X, y = load_digits(return_X_y=True)
     accept_if_lower, shorten = Newton.accept_if_lower, SVRGStep.shorten
     verdicts, factors = iter([False]), []
