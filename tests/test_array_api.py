@@ -344,8 +344,10 @@ def test_X_of_another_kind_than_in_fit_is_refused(method, kind):
     X, y, _ = blobs(3)
     clf = SoftmaxRegressionClassifier().fit(STRICT(X), y)
 
-    wanted = rf"{method}\(\) must use the same namespace .* the model is array_api_str"
-    with pytest.raises(ValueError, match=wanted):
+    expected = (
+        rf"{method}\(\) must use the same namespace .* the model is array_api_str"
+    )
+    with pytest.raises(ValueError, match=expected):
         getattr(clf, method)(kind(X))
 
 

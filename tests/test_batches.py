@@ -132,16 +132,16 @@ def test_moments_of_parts_merge_to_those_of_the_whole():
         for part, w in zip(rows, (weight[:11], weight[11:], weight), strict=True)
     )
 
-    for merged, wanted in zip(first.merge(second), whole, strict=True):
-        assert_allclose(merged, wanted, atol=1e-13)
+    for merged, expected in zip(first.merge(second), whole, strict=True):
+        assert_allclose(merged, expected, atol=1e-13)
 
 
 def test_rows_without_weight_do_not_move_the_moments():
     some = make_data(X, np.float64, True).moments(np.ones(40))
     none = Moments(0.0, np.full(30, 5.0), *np.zeros((3, 30)))
 
-    for merged, wanted in zip(some.merge(none), some, strict=True):
-        assert_array_equal(merged, wanted)
+    for merged, expected in zip(some.merge(none), some, strict=True):
+        assert_array_equal(merged, expected)
 
 
 @pytest.mark.parametrize("layout", [np.asarray, sp.csr_array], ids=["dense", "csr"])

@@ -16,7 +16,7 @@ TEXTBOOK = {"learning_rate": "constant", "average": False, "eta0": 0.1}
 
 
 def equal(first, second):
-    """Tell whether two models are the same to the last bit."""
+    """Return whether two models are the same to the last bit."""
     return (
         np.array_equal(first.coef_, second.coef_)
         and np.array_equal(first.intercept_, second.intercept_)
@@ -159,7 +159,7 @@ def test_gram_of_sparse_rows_gives_the_model_of_dense_rows(counts):
 def test_layout_of_dense_rows_does_not_matter(digits, tmp_path, kind):
     X, y = digits
     clf = SoftmaxRegressionClassifier(batch_size=64, random_state=0)
-    wanted = copy.deepcopy(clf).fit(X, y)
+    expected = copy.deepcopy(clf).fit(X, y)
     if kind == "F":
         X = np.asfortranarray(X)
     elif kind == "memmap":
@@ -170,19 +170,19 @@ def test_layout_of_dense_rows_does_not_matter(digits, tmp_path, kind):
 
     clf.fit(X, y)
 
-    assert_allclose(clf.coef_, wanted.coef_, atol=1e-9)
-    assert_allclose(clf.predict_proba(X), wanted.predict_proba(X), atol=1e-9)
+    assert_allclose(clf.coef_, expected.coef_, atol=1e-9)
+    assert_allclose(clf.predict_proba(X), expected.predict_proba(X), atol=1e-9)
 
 
 @pytest.mark.parametrize("kind", ["csr_matrix", "csc_array", "coo_array"])
 def test_format_of_sparse_rows_does_not_matter(counts, kind):
     X, y = counts
     clf = SoftmaxRegressionClassifier(batch_size=64, random_state=0)
-    wanted = copy.deepcopy(clf).fit(X, y)
+    expected = copy.deepcopy(clf).fit(X, y)
     X = getattr(sp, kind)(X)
 
-    assert_allclose(clf.fit(X, y).coef_, wanted.coef_, atol=1e-12)
-    assert_array_equal(clf.predict(X), wanted.predict(counts[0]))
+    assert_allclose(clf.fit(X, y).coef_, expected.coef_, atol=1e-12)
+    assert_array_equal(clf.predict(X), expected.predict(counts[0]))
 
 
 @pytest.mark.slow
@@ -203,14 +203,14 @@ def test_integers_train_like_floats(digits, kind, trained_in, batch_size):
     X, y = digits
     X = (X * 16).astype(kind)
     clf = SoftmaxRegressionClassifier(batch_size=batch_size, random_state=0)
-    wanted = copy.deepcopy(clf).fit(X.astype(trained_in), y)
+    expected = copy.deepcopy(clf).fit(X.astype(trained_in), y)
 
     clf.fit(X, y)
 
     assert clf.coef_.dtype == clf.intercept_.dtype == trained_in
     assert clf.predict_proba(X).dtype == trained_in
-    assert_allclose(clf.coef_, wanted.coef_, rtol=1e-5, atol=1e-7)
-    assert_array_equal(clf.predict(X), wanted.predict(X))
+    assert_allclose(clf.coef_, expected.coef_, rtol=1e-5, atol=1e-7)
+    assert_array_equal(clf.predict(X), expected.predict(X))
 
 
 @pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
@@ -218,7 +218,7 @@ def test_tables_give_the_model_of_their_values(datasets, library):
     module = pytest.importorskip(library)
     X, y = datasets["iris"]
     labels = np.array(["setosa", "versicolor", "virginica"])[y]
-    wanted = SoftmaxRegressionClassifier().fit(X, labels)
+    expected = SoftmaxRegressionClassifier().fit(X, labels)
     columns = {f"column {j}": X[:, j] for j in range(4)}
     if library == "pyarrow":
         table, target = module.table(columns), module.array(labels.tolist())
@@ -227,8 +227,8 @@ def test_tables_give_the_model_of_their_values(datasets, library):
 
     clf = SoftmaxRegressionClassifier().fit(table, target)
 
-    assert_allclose(clf.coef_, wanted.coef_, atol=1e-12)
-    assert_array_equal(clf.predict(table), wanted.predict(X))
+    assert_allclose(clf.coef_, expected.coef_, atol=1e-12)
+    assert_array_equal(clf.predict(table), expected.predict(X))
     if library != "pyarrow":  # scikit-learn reads no names from its tables
         assert list(clf.feature_names_in_) == list(columns)
 
@@ -246,12 +246,12 @@ def test_labels_of_any_kind_are_predicted_as_they_came(datasets, kind):
     labels = names[y]
     if kind == "category":
         labels = pytest.importorskip("pandas").Series(labels, dtype="category")
-    wanted = SoftmaxRegressionClassifier().fit(X, y)
+    expected = SoftmaxRegressionClassifier().fit(X, y)
 
     clf = SoftmaxRegressionClassifier().fit(X, labels)
 
-    assert equal(clf, wanted)
-    assert_array_equal(clf.predict(X), names[wanted.predict(X)])
+    assert equal(clf, expected)
+    assert_array_equal(clf.predict(X), names[expected.predict(X)])
     assert_array_equal(clf.classes_, names)
 
 
@@ -325,13 +325,13 @@ def test_many_rows_predicted_in_chunks_are_predicted_alike(digits, monkeypatch, 
 def test_sparsified_coefficients_predict_the_same(digits):
     X, y = digits
     clf = SoftmaxRegressionClassifier().fit(X, y)
-    wanted, coef = clf.decision_function(X), clf.coef_.copy()
+    expected, coef = clf.decision_function(X), clf.coef_.copy()
 
     clf.sparsify()
 
     assert sp.issparse(clf.coef_)
-    assert_allclose(clf.decision_function(X), wanted, atol=1e-12)
-    assert_allclose(clf.decision_function(sp.csr_array(X)), wanted, atol=1e-12)
+    assert_allclose(clf.decision_function(X), expected, atol=1e-12)
+    assert_allclose(clf.decision_function(sp.csr_array(X)), expected, atol=1e-12)
     assert_array_equal(clf.densify().coef_, coef)
 
 

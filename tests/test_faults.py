@@ -447,7 +447,7 @@ def test_an_interrupt_at_any_line_leaves_all_or_nothing(rows, name, method):
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer's signals")
 @pytest.mark.skipif(
     sys.version_info >= (3, 14),
-    reason="Python 3.14 keeps a lock, threadpoolctl's too, for ever if a signal comes "
+    reason="Python 3.14 never releases a lock, threadpoolctl's too, if a signal comes "
     "just after `with lock` has taken it",
 )
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
@@ -475,7 +475,7 @@ def test_an_interrupt_at_any_time_leaves_all_or_nothing(rows, name, method):
 
 
 def interrupted_after(delay, call):
-    """Call with a signal that interrupts it after so many seconds, if it still runs."""
+    """Call with a signal that interrupts it after `delay` seconds, if it still runs."""
     armed = True
 
     def interrupt(*_):

@@ -1017,13 +1017,13 @@ def test_a_common_factor_of_the_weights_changes_nothing(exponent, setting):
     """A factor that no sum of weights can bear may be refused, if it is named."""
     clf = SoftmaxRegressionClassifier(random_state=0, max_iter=20)
     clf.set_params(**SETTINGS[setting])
-    wanted = clone(clf).fit(rows(), Y).coef_
+    expected = clone(clf).fit(rows(), Y).coef_
     arguments = {"X": rows(), "y": Y, "sample_weight": np.full(12, 2.0**exponent)}
 
     done = outcome(clf, "fit", arguments, Either("sample_weight"))
 
     if done is not None:
-        assert_allclose(clf.coef_, wanted, rtol=1e-6)
+        assert_allclose(clf.coef_, expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("setting", ["defaults", "elastic net", "no penalty"])

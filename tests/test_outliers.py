@@ -1,4 +1,4 @@
-"""Rows far from all others: minibatches and streams hardly notice them."""
+"""Rows far from all others: they change minibatches and streams little."""
 
 import numpy as np
 import pytest
@@ -140,9 +140,9 @@ def test_rows_of_any_library_are_bounded_alike():
 
     weight, moments = data.bounded_moments(torch.ones(600, dtype=torch.float64))
 
-    wanted, wanted_moments = bounded(X)
-    assert_allclose(weight.numpy(), wanted, rtol=1e-9)
-    assert_allclose(moments.squares, wanted_moments.squares, rtol=1e-9)
+    expected, expected_moments = bounded(X)
+    assert_allclose(weight.numpy(), expected, rtol=1e-9)
+    assert_allclose(moments.squares, expected_moments.squares, rtol=1e-9)
 
 
 def labels(X, seed=0):

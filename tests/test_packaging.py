@@ -94,8 +94,8 @@ def test_required_versions_have_a_lower_bound_alone(required):
 def test_the_metadata_are_those_of_the_project(required):
     project = tomllib.loads(PYPROJECT.read_text())["project"]
 
-    wanted = {str(Requirement(one)) for one in project["dependencies"]}
-    assert {str(one) for one in required} == wanted
+    expected = {str(Requirement(one)) for one in project["dependencies"]}
+    assert {str(one) for one in required} == expected
     assert project["version"] == sksoftmax.__version__
 
 

@@ -128,11 +128,11 @@ def test_the_centered_diagonal_has_the_variances_for_mean_squares(problem):
     assert (problem.residual_mean[[0, 1, 3, 4]] != 0).all()
     weight = problem.sample_weight / problem.sample_weight.sum()
     S = scaled_rows(problem)
-    wanted = weight @ S**2 - (problem.residual_mean / problem.scale)[:, 0] ** 2
+    expected = weight @ S**2 - (problem.residual_mean / problem.scale)[:, 0] ** 2
     shifted = problem.residual_mean[:, 0] != 0
-    assert_allclose(wanted[shifted], weight @ (S - weight @ S)[:, shifted] ** 2)
+    assert_allclose(expected[shifted], weight @ (S - weight @ S)[:, shifted] ** 2)
     k = problem.loss.mean_curvature(np.full((1, 4), 0.25))[0]
-    assert_allclose(hessian[:, 0], wanted * k * problem.sample_weight.mean())
+    assert_allclose(hessian[:, 0], expected * k * problem.sample_weight.mean())
 
 
 def test_diagonal_of_sparse_rows_equals_that_of_dense_rows():
@@ -282,7 +282,14 @@ def test_constant_columns_have_no_scale_from_rounding():
             0.0,
         ),
     ],
-    ids=["above", "below", "hardly", "centered", "off the usual", "on the usual"],
+    ids=[
+        "above",
+        "below",
+        "slightly above",
+        "centered",
+        "off the usual",
+        "on the usual",
+    ],
 )
 def test_offsets_are_of_columns_that_correlate_with_the_intercept(of_column, expected):
     *_, offset = center_and_scale(moments(**of_column), True, np.float64)

@@ -177,7 +177,7 @@ def test_earlier_curvature_of_a_stream_counts_for_at_most_a_sample(problem, n_kn
 
 @pytest.fixture
 def orders(problem):
-    """Return a function that tells which rows so many epochs take, cut at `edges`."""
+    """Return a function of a number of epochs: the rows each takes, cut at `edges`."""
 
     class Recorder(SGD):
         def epoch(self, order, edges):

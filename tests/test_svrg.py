@@ -66,8 +66,8 @@ def test_mean_gradient_over_an_epoch_is_that_of_all_rows(digits, layout, n_class
         _, change = problem.loss_gradient(batch, weights, rows, len(rows), snapshot)
         gradients.append(change + gradient_at_snapshot)
 
-    wanted = full_gradient(problem, weights)
-    assert_allclose(np.mean(gradients, axis=0), wanted, rtol=0, atol=1e-12)
+    expected = full_gradient(problem, weights)
+    assert_allclose(np.mean(gradients, axis=0), expected, rtol=0, atol=1e-12)
     assert np.std(gradients, axis=0).max() > 1e-2
 
 

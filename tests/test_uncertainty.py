@@ -40,8 +40,8 @@ def test_predictive_entropy_is_that_of_the_probabilities(fitted):
 
     found = clf.predictive_entropy(X)
 
-    wanted = entropy(clf.predict_proba(X), base=2, axis=1)
-    assert_allclose(found, wanted, rtol=1e-9)
+    expected = entropy(clf.predict_proba(X), base=2, axis=1)
+    assert_allclose(found, expected, rtol=1e-9)
 
 
 @TWO_OR_TEN
