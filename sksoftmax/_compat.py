@@ -14,11 +14,13 @@ is_array_api_obj, is_lazy_array, is_writeable_array : what such arrays are, like
 convert_to_numpy : from a device, for which each library has its own way.
 """
 
+from collections.abc import Callable
 from inspect import signature
 from numbers import Number
+from typing import Any, TypeVar
 
 import numpy as np
-from sklearn.base import _fit_context as fit_context
+from sklearn.base import _fit_context
 from sklearn.utils._array_api import _convert_to_numpy as convert_to_numpy
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import _check_partial_fit_first_call as check_first_call
@@ -61,6 +63,14 @@ __all__ = [
     "is_lazy_array",
     "is_writeable_array",
 ]
+
+
+_Method = TypeVar("_Method", bound=Callable[..., Any])
+
+
+def fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[_Method], _Method]:
+    """Return scikit-learn's decorator of `fit`, which keeps the method's type."""
+    return _fit_context(prefer_skip_nested_validation=prefer_skip_nested_validation)
 
 
 # From scikit-learn 1.9 it refuses weights that are all zero unless told otherwise.
