@@ -39,7 +39,8 @@ def _seeds(n_seeds, largest):
     return found
 
 
-QUICK = _seeds(N_SEEDS // 10, LARGEST_QUICK)
+# The problem of seed 10 alone takes 9 s, all others together 3 s.
+QUICK = [seed for seed in _seeds(N_SEEDS // 10, LARGEST_QUICK) if seed != 10]
 SLOW = [seed for seed in _seeds(N_SEEDS, LARGEST_SLOW) if seed not in QUICK]
 SEEDS = QUICK + [pytest.param(seed, marks=pytest.mark.slow) for seed in SLOW]
 
