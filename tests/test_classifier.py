@@ -722,9 +722,7 @@ def test_a_failed_fit_gives_back_what_it_drew(digits):
 
 
 def test_no_progress_before_the_stopping_rule_is_said(digits, monkeypatch):
-    monkeypatch.setattr(
-        "sksoftmax._solvers.newton.Newton._wolfe_search", lambda *_: None
-    )
+    monkeypatch.setattr("sksoftmax._solvers.newton.wolfe_search", lambda *_: None)
 
     with pytest.warns(ConvergenceWarning, match=r"1 epochs no step lowered.*Raise tol"):
         SoftmaxRegressionClassifier().fit(*digits)
