@@ -67,8 +67,8 @@ axes.set_title(f"Test digits: {np.sum(predicted == y_test)} of {len(y_test)} rig
 figures["confusion_matrix"] = figure
 
 # %%
-# What has it learned?
-# --------------------
+# The weights of each class
+# -------------------------
 # Each class has a weight for each pixel. Ink on a pixel with a positive weight, dark in
 # the picture, speaks for the class. Ink on a pixel with a negative weight, light in the
 # picture, speaks against the class.
@@ -77,8 +77,8 @@ display.figure_.suptitle("The weights of each class")
 figures["weights"] = display.figure_
 
 # %%
-# What surprises it?
-# ------------------
+# The largest surprises
+# ---------------------
 # The surprisal of a label is -log2 of the label's probability under the model, in bits.
 # A certain label has 0 bits, and a toss of a coin 1 bit. The mean over the test digits
 # is their cross-entropy.

@@ -35,8 +35,8 @@ for n in (2, 4, 5):
     print(f"phm_order={n}  {clf.n_parameters_:4d}  accuracy {score:.3f}")
 
 # %%
-# What they look like
-# -------------------
+# The weights as images
+# ---------------------
 # A pattern of weights is now shared. The same small pictures look at each block of the
 # image, mixed in a different way for each class.
 for title, clf in [("All weights", full), ("phm_order=5", models[5])]:

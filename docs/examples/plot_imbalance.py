@@ -69,8 +69,8 @@ for name, model in models.items():
     )
 
 # %%
-# What they give, and what they take
-# ----------------------------------
+# The gain and the price
+# ----------------------
 # The upper picture shows the gain: weights find rare parts, and good parts are taken
 # for bad ones. The lower picture shows the price. Without weights the mean probability
 # of a class is its share of the rows. A model with weights describes a world in which

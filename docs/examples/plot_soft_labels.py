@@ -95,8 +95,8 @@ axes.set(
 axes.legend()
 
 # %%
-# Where only the majority is left
-# -------------------------------
+# Label smoothing for the majority
+# --------------------------------
 # ``label_smoothing`` moves a share of each label to all classes alike. A good share
 # removes most of the excess of confidence. The best share depends on the data. This
 # example takes the test rows, to draw the curve; elsewhere let validation rows choose.

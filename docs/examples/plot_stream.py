@@ -81,8 +81,8 @@ for start, n_classes in arrivals.items():
     print(f"{n_classes} classes: accuracy with known centres {best[start]:.3f}")
 
 # %%
-# What happens when a class arrives
-# ---------------------------------
+# The arrival of a class
+# ----------------------
 # Accuracy falls, for two reasons. The model does not know the new classes, and more
 # classes are harder to tell apart, even with known centres. Accuracy recovers from the
 # first reason within some tens of batches. A new class begins with weights of zero and
@@ -132,8 +132,8 @@ axes.set(
 axes.legend(loc="lower right")
 
 # %%
-# What to look out for
-# --------------------
+# Classes that no longer come
+# ---------------------------
 # A stream follows its rows, and classes that no longer come are forgotten. So mix some
 # of their rows, kept from before, into each batch.
 X, y = many_rows(8)

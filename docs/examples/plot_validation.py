@@ -54,8 +54,8 @@ for alpha in [0, 1e-3, 1e-2]:
     models[f"alpha={alpha:g}"] = model
 
 # %%
-# What happened
-# -------------
+# The course of training
+# ----------------------
 # The objective, that is, log-loss and penalty on the training data, goes on falling.
 # The dashed log-loss of the validation data soon stops falling. Training stops after
 # five epochs without a new low, and the model is that of the best epoch, which is

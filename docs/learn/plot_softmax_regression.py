@@ -241,8 +241,8 @@ print(f"largest difference of a weight: {np.abs(textbook.coef_ - W).max():.1e}")
 print(f"accuracy: {textbook.score(X_test, y_test):.3f}")
 
 # %%
-# What automatic steps add
-# ------------------------
+# The gain from automatic steps
+# -----------------------------
 # Without those settings the estimator does not ask for a learning rate. Some directions
 # of the loss are steep and others flat, and a step that is right for steep directions
 # is wrong for flat ones. The curvature of each direction can be measured on a sample of
@@ -278,8 +278,8 @@ axes.legend()
 plt.show()
 
 # %%
-# What has it learned?
-# --------------------
+# The weights of each class
+# -------------------------
 # The default setting goes one step further. So few pictures are one batch, without any
 # noise, and training stops near the optimum. A class's 64 weights are a picture too.
 # Ink on a dark pixel speaks for the class, and ink on a light pixel speaks against the
@@ -299,8 +299,8 @@ print(f"accuracy on the test digits: {clf.score(X_test, y_test):.3f}")
 print(f"their mean surprisal, the cross-entropy: {surprisal.mean():.3f} bits")
 
 # %%
-# Where to go from here
-# ---------------------
+# The next pages
+# --------------
 # :doc:`/auto_examples/plot_digits` does all of this in a Pipeline, with a confusion
 # matrix. :doc:`/auto_examples/index` has recipes for text, embeddings, streams and
 # more. :doc:`/parameters` maps the parameters of other libraries to ours.
