@@ -1,7 +1,7 @@
 """All rows as one batch: the sums over them that a full step needs."""
 
 from sksoftmax._arrays import chunks, evenly_spaced, take
-from sksoftmax._preconditioner import Hessian
+from sksoftmax._hessian import Hessian
 from sksoftmax._problem import Problem
 from sksoftmax._threads import threads_for
 

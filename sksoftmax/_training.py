@@ -8,8 +8,8 @@ from sksoftmax._loss import cross_entropy
 from sksoftmax._oracle import Oracle
 from sksoftmax._preconditioner import Diagonal, Gram
 from sksoftmax._problem import Problem
-from sksoftmax._solvers.newton import Newton
 from sksoftmax._solvers.plateau import Plateau
+from sksoftmax._solvers.proximal_newton import make_newton
 from sksoftmax._solvers.sgd import MONITORED_ROWS, SGD, batch_edges
 from sksoftmax._solvers.state import State
 from sksoftmax._solvers.steps import (
@@ -91,7 +91,7 @@ class Plan:
                     preconditioner_class = self.choose_preconditioner(
                         problem, state.preconditioner_name
                     )
-                    newton = Newton(
+                    newton = make_newton(
                         Oracle(bounded_problem, rows, preconditioner_class), state
                     )
                     if newton.gap_estimate() > _LARGEST_RELATIVE_GAP * newton.objective:
@@ -245,7 +245,7 @@ def _make_solver(oracle: Oracle, state: State):
     copies_little = oracle.is_one_batch or not oracle.problem.data.is_dense
     if oracle.problem.penalty.makes_zeros and copies_little:
         return WorkingSets(oracle, state)
-    return Newton(oracle, state)
+    return make_newton(oracle, state)
 
 
 def _reset_if_worse_than_zeros(problem: Problem, state: State, rows) -> None:

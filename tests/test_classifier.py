@@ -481,9 +481,7 @@ def test_float32_fit_converges_to_its_own_precision(digits):
 
 
 def test_fit_without_progress_before_tol_is_met_warns(digits, monkeypatch):
-    monkeypatch.setattr(
-        "sksoftmax._solvers.newton.Newton._wolfe_search", lambda *_: None
-    )
+    monkeypatch.setattr("sksoftmax._solvers.newton.wolfe_search", lambda *_: None)
 
     with pytest.warns(ConvergenceWarning, match=r"1 epochs no step lowered.*Raise tol"):
         SoftmaxRegressionClassifier().fit(*digits)

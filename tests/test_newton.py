@@ -10,13 +10,14 @@ from scipy.special import expit, softmax
 
 from sksoftmax import _l1_model as l1_model
 from sksoftmax._data import make_data
+from sksoftmax._hessian import Hessian
 from sksoftmax._loss import SigmoidCrossEntropy, SoftmaxCrossEntropy, cross_entropy
 from sksoftmax._moments import center_and_scale
 from sksoftmax._oracle import Oracle
 from sksoftmax._penalty import ElasticNet
-from sksoftmax._preconditioner import Diagonal, Gram, Hessian
+from sksoftmax._preconditioner import Diagonal, Gram
 from sksoftmax._problem import Problem
-from sksoftmax._solvers.newton import Newton
+from sksoftmax._solvers.proximal_newton import make_newton
 from sksoftmax._solvers.state import State
 
 PRECONDITIONERS = pytest.mark.parametrize(
@@ -43,9 +44,9 @@ def make_solver(
     # The whole Hessian takes over from another one.
     first = Diagonal if preconditioner_class is Hessian else preconditioner_class
     oracle = Oracle(problem, np.arange(X.shape[0]), first)
-    solver = Newton(oracle, State(weights, weights))
+    solver = make_newton(oracle, State(weights, weights))
     if preconditioner_class is Hessian:
-        solver._preconditioner_class = Hessian
+        solver._curvature._class = Hessian
     return solver
 
 
@@ -100,7 +101,7 @@ def test_gradient_vanishes_where_the_steps_stop(datasets, preconditioner_class):
     assert solver.stalled or converged
     assert len(objectives) < 60
     assert solver.gap_estimate() < 1e-14
-    assert np.abs(solver._pseudo_gradient).max() < 1e-8
+    assert np.abs(solver._slopes()).max() < 1e-8
 
 
 @PENALTIES

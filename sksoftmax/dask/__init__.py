@@ -14,6 +14,7 @@ from sksoftmax._compat import fit_context
 from sksoftmax._data import make_data
 from sksoftmax._monitoring import Callbacks
 from sksoftmax._solvers.newton import Newton
+from sksoftmax._solvers.proximal_newton import make_newton
 from sksoftmax._training import Plan
 from sksoftmax._validation import unit_mean_factor
 
@@ -221,7 +222,7 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
             oracle = rows.make_oracle(
                 problem, Plan(local).choose_preconditioner(problem)
             )
-            epochs = _epochs(Newton(oracle, state), problem, local.tol or 0.0)
+            epochs = _epochs(make_newton(oracle, state), problem, local.tol or 0.0)
             attributes = partial(local._to_attributes, problem, state, rng=rng)
             model = local._train(epochs, attributes, None, Callbacks(local, X, y, None))
             vars(local).update(attributes(model), n_iter_=len(local.loss_curve_))
