@@ -38,7 +38,12 @@ from sksoftmax._kronecker import (
     project_weights,
 )
 from sksoftmax._loss import cross_entropy
-from sksoftmax._moments import Moments, center_and_scale
+from sksoftmax._moments import (
+    Moments,
+    center_and_scale,
+    measure_bounded_moments,
+    measure_moments,
+)
 from sksoftmax._monitoring import Callbacks, Validation
 from sksoftmax._outliers import FEW_ROWS, SAMPLED_ROWS
 from sksoftmax._penalty import ElasticNet
@@ -559,7 +564,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             training_weight = data.xp.asarray(training_weight, data.dtype)
             bounded_weight = training_weight
             if is_full_batch:
-                moments = data.moments(training_weight)
+                moments = measure_moments(data, training_weight)
             else:
                 bounded_weight, moments = self._measure_moments(data, training_weight)
             self._moments = moments._asdict()
@@ -1326,8 +1331,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         Textbook SGD bounds nothing. `known_moments` are the moments of earlier rows.
         """
         if self._automatic:
-            return data.bounded_moments(weight, fill_value, known_moments)
-        return weight, data.moments(weight, fill_value)
+            return measure_bounded_moments(data, weight, fill_value, known_moments)
+        return weight, measure_moments(data, weight, fill_value)
 
     def _make_problem(self, data, y, weight, bounded_weight=None):
         """Return what there is to minimise over these rows; weights: as batches."""

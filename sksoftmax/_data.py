@@ -4,24 +4,11 @@ Below, `weights` has the shape (n_weights, n_outputs): a row for each feature an
 an intercept is fitted, one more at the end.
 """
 
-import math
-
 import numpy as np
 import scipy.sparse as sp
 
-from sksoftmax._arrays import chunks, evenly_spaced, namespace, take
-from sksoftmax._moments import Moments
-from sksoftmax._outliers import (
-    FEW_ROWS,
-    LARGE_QUANTILE,
-    OUTLIER_SIZE,
-    SAMPLED_ROWS,
-    bound_weights,
-    finite_inverse,
-    is_rare,
-    large_quantile,
-)
-from sksoftmax._threads import threads_for
+from sksoftmax._arrays import NUMPY, namespace, take
+from sksoftmax._columns import DenseColumns, SparseColumns
 
 
 def make_data(X, dtype, fit_intercept: bool) -> "DenseData | SparseData":
@@ -58,98 +45,6 @@ class _Data:
     def shift(self, weights):
         """Return what the centers add to the raw predictions, (n_outputs,)."""
         return self.center[:, 0] @ take(weights, self.centered)
-
-    def moments(self, sample_weight, fill_value=None) -> Moments:
-        """Return the moments of the columns; sample_weight: (n_samples,), as batches.
-
-        `fill_value`, (n_features,), are the usual values, if they are known.
-        """
-        if fill_value is None:
-            rows = np.flatnonzero(self.xp.to_numpy(sample_weight))
-            fill_value = self._fill_values(self.index(evenly_spaced(rows, 128)))
-        no_bounds = np.zeros((2, self.n_features))
-        return self._moments(sample_weight, fill_value, *no_bounds)[1]
-
-    def bounded_moments(
-        self, sample_weight, fill_value=None, known: Moments | None = None
-    ):
-        """Return weights that bound outliers, (n_samples,), and the moments under them.
-
-        The weight of an outlier is divided by its size, in units of the size at which
-        outliers begin. That grows with the square of its entries: its curvature is then
-        at most that of a row of this size, and its gradient is smaller. All other
-        weights stay as they are, to the bit. `known` are the moments of earlier rows;
-        what is an outlier to these must be one among the rows at hand, too, unless they
-        are few.
-        """
-        rows = np.flatnonzero(self.xp.to_numpy(sample_weight))
-        if fill_value is None:
-            fill_value = self._fill_values(self.index(evenly_spaced(rows, 128)))
-        is_few = len(rows) < FEW_ROWS
-        if known is not None:
-            bounded, moments = self._moments(
-                sample_weight, fill_value, *self._bounds_from_moments(known)
-            )
-            if is_few or not bool(self.xp.any(bounded != sample_weight)):
-                return bounded, moments
-        inverse_bound = np.zeros((2, self.n_features))
-        if not is_few:
-            inverse_bound = self._bounds_from_sample(
-                self.index(evenly_spaced(rows, SAMPLED_ROWS)), fill_value
-            )
-        return self._moments(sample_weight, fill_value, *inverse_bound)
-
-    def _moments(self, sample_weight, fill_value, center, inverse_bound):
-        zeros = np.zeros(self.n_features)
-        moments, bounded = Moments(0.0, zeros, zeros, fill_value, zeros), []
-        with threads_for(0, math.inf, self.xp.thread_pools):
-            for part in chunks(slice(0, self.n_samples), self._chunk_rows):
-                weight, chunk = self._chunk_moments(
-                    part, sample_weight[part], fill_value, center, inverse_bound
-                )
-                bounded.append(weight)
-                moments = moments.merge(chunk)
-        return self.xp.concat(bounded or [sample_weight]), moments
-
-    def _bounds_from_sample(self, rows, fill_value):
-        """Return center and inverse bound of each column, (n_features,), in NumPy.
-
-        The size of a row, with that at which outliers begin as its unit, is the norm of
-        (x - center)^2 * inverse_bound. Dense columns far from zero have a center.
-        """
-        center, large, squares = self._large_squares(rows, fill_value)
-        factor = finite_inverse(large)
-        size = large_quantile((squares**2 @ factor**2)[None, :])[0] ** 0.5
-        return center, factor / (OUTLIER_SIZE * size or 1)
-
-    def _bounds_from_moments(self, moments: Moments):
-        """Return the same, from the moments of earlier rows."""
-        mean, total = moments.mean, moments.total or 1.0
-        center = np.zeros_like(mean)
-        if self.is_dense:
-            is_far = total * mean**2 > 4 * moments.squares
-            center = np.where(
-                is_far & (moments.fill_value == 0), mean, moments.fill_value
-            )
-        square = moments.squares / total + (mean - center) ** 2
-        share = np.where(
-            center == moments.fill_value, moments.non_fill_weight / total, 1.0
-        )
-        share[is_rare(share, 1.0)] = 0
-        # The root of the mean fourth power of normal numbers, and half of it more.
-        size = (7 * share.sum()) ** 0.5
-        return center, share * finite_inverse(square) / (OUTLIER_SIZE * size or 1)
-
-    def _fill_values(self, rows):
-        """Return the value that most of these rows share in each column, or zero."""
-        fill_value = np.zeros(self.n_features)
-        if rows.shape[0] >= 32:  # what few rows share says little
-            columns, X = self._dense_columns(rows)
-            X = self.xp.to_numpy(X)
-            median = np.median(X, axis=0).astype(X.dtype)
-            n_shared = np.count_nonzero(median == X, axis=0)
-            fill_value[columns] = np.where(n_shared > rows.shape[0] / 2, median, 0)
-        return fill_value
 
     def make_feature_batch(self, rows, features):
         """Return a batch over some features, sorted, in NumPy, that stays valid.
@@ -276,7 +171,7 @@ class DenseData(_Data):
 
     def __init__(self, X, dtype, fit_intercept) -> None:
         super().__init__(X, dtype, fit_intercept)
-        self._chunk_rows = max(1, self.xp.chunk_size // self.n_features)
+        self.chunk_rows = max(1, self.xp.chunk_size // self.n_features)
         self._buffer = self.xp.empty((0, self.n_features), dtype)
         self.n_stored = self.product_work = X.shape[0] * X.shape[1]
         if self.xp.wide_batches:
@@ -311,69 +206,18 @@ class DenseData(_Data):
         X = self.xp.take(self.full_batch(rows).X, self.xp.indices(features), axis=1)
         return self.xp.astype(X, self.dtype)
 
-    def _dense_columns(self, rows):
+    def columns(self, rows) -> DenseColumns:
+        """Return the entries of those rows, valid as long as a batch of them."""
+        return DenseColumns(self.batch(rows).X, self.xp)
+
+    def sample_columns(self, rows) -> DenseColumns:
+        """Return the entries of a few rows, in NumPy and float64."""
+        X = self.xp.to_numpy(self.batch(rows).X)
+        return DenseColumns(X.astype(np.float64), NUMPY)
+
+    def dense_columns(self, rows):
+        """Return the columns of which most of these rows store a value, and these."""
         return slice(None), self.batch(rows).X
-
-    def _large_squares(self, rows, fill_value):
-        """Return centers, the columns' large squares, zero if rare, and all squares."""
-        X = self.xp.to_numpy(self.batch(rows).X).astype(np.float64)
-        ordered = np.sort(X.T, axis=1)
-        low, median, high = (
-            ordered[:, int(share * X.shape[0])]
-            for share in (1 - LARGE_QUANTILE, 0.5, LARGE_QUANTILE)
-        )
-        center = np.where(np.abs(median) > high - low, median, 0.0)
-        center = np.where(fill_value != 0, fill_value, center)
-        X -= center
-        X *= X
-        large = large_quantile(X.T)
-        large[is_rare(np.count_nonzero(X, axis=0), len(X))] = 0
-        return center, large, X
-
-    def _chunk_moments(self, part, sample_weight, fill_value, center, inverse_bound):
-        xp, dtype = self.xp, self.xp.numpy_dtype(self.dtype)
-
-        def weighted_sum(X):
-            return xp.to_numpy(sample_weight @ X).astype(np.float64)
-
-        X = xp.astype(self.X[part, :], self.dtype)
-        squares = X * X
-        if inverse_bound.any():
-            deviation_squares = squares
-            if center.any():
-                deviation_squares = X - xp.asarray(center.astype(dtype))
-                deviation_squares *= deviation_squares
-            factor = xp.asarray(
-                np.minimum(inverse_bound, np.finfo(dtype).max).astype(dtype)
-            )
-            sample_weight = bound_weights(
-                sample_weight,
-                deviation_squares,
-                inverse_bound,
-                deviation_squares @ factor,
-                dtype,
-            )
-        total = float(xp.total(sample_weight))
-        fill = 0  # a number is quicker
-        if fill_value.any():
-            fill = xp.asarray(fill_value.astype(dtype))
-        non_fill_weight = weighted_sum(xp.not_equal(X, fill))
-        mean = weighted_sum(X) / (total or 1)
-        squares = weighted_sum(squares) - total * mean**2
-        if (total * mean**2 > 4 * squares).any():
-            # Of a mean far from zero float32 loses digits, which the deviations have.
-            # Plain BLAS adds up so badly that the mean itself is off: then once more.
-            for _ in range(2):
-                first_mean = mean.astype(dtype)
-                deviation = X - xp.asarray(first_mean)
-                rest = weighted_sum(deviation) / (total or 1)
-                deviation *= deviation
-                squares = weighted_sum(deviation) - total * rest**2
-                mean = first_mean + rest
-                if not (total * rest**2 > squares).any():
-                    break
-        squares = np.maximum(squares, 0)
-        return sample_weight, Moments(total, mean, squares, fill_value, non_fill_weight)
 
 
 class SparseData(_Data):
@@ -400,7 +244,7 @@ class SparseData(_Data):
         # A chunk's statistics are dense: more entries than columns make them pay.
         self._row_size = 1 + X.nnz // max(1, self.n_samples)
         chunk_size = max(self.xp.chunk_size, self.n_features)
-        self._chunk_rows = max(1, chunk_size // self._row_size)
+        self.chunk_rows = max(1, chunk_size // self._row_size)
         # There, applying a full matrix takes some eight times the multiply-adds of one
         # product with a batch, in BLAS, which is that much faster than sparse loops.
         self.max_gram_features = int(
@@ -457,7 +301,13 @@ class SparseData(_Data):
     def _take_features(self, rows, features):
         return self._csr_rows(rows)[:, features]
 
-    def _dense_columns(self, rows):
+    def columns(self, rows) -> SparseColumns:
+        """Return the entries of those rows."""
+        return SparseColumns(self._csr_rows(rows), self.dtype)
+
+    sample_columns = columns
+
+    def dense_columns(self, rows):
         """Return the columns of which most of these rows store a value, and these."""
         X = self._csr_rows(rows)
         n_stored = np.bincount(X.indices, minlength=self.n_features)
@@ -469,35 +319,3 @@ class SparseData(_Data):
         if not (isinstance(rows, slice) and rows == slice(None)):
             X = X[rows]
         return X.astype(self.dtype, copy=False)
-
-    def _large_squares(self, rows, fill_value):
-        """Return centers of zero, the columns' large squares, and all squares."""
-        X = sp.csr_array(self._csr_rows(rows), dtype=np.float64, copy=True)
-        X.data *= X.data
-        X.eliminate_zeros()
-        order = np.lexsort((X.data, X.indices))
-        columns, start, n_stored = np.unique(
-            X.indices[order], return_index=True, return_counts=True
-        )
-        large = np.zeros(self.n_features)
-        large[columns] = X.data[
-            order[start + (LARGE_QUANTILE * n_stored).astype(np.intp)]
-        ]
-        large[columns[is_rare(n_stored, X.shape[0])]] = 0
-        return np.zeros_like(large), large, X
-
-    def _chunk_moments(self, part, sample_weight, fill_value, center, inverse_bound):
-        X = self._csr_rows(part).astype(np.float64)
-        squares = sp.csr_array((X.data * X.data, X.indices, X.indptr), shape=X.shape)
-        bounded = bound_weights(
-            sample_weight, squares, inverse_bound, squares @ inverse_bound, self.dtype
-        )
-        sample_weight = bounded.astype(np.float64)
-        total = float(sample_weight.sum())
-        mean = (X.T @ sample_weight) / (total or 1)
-        shared = fill_value.astype(self.dtype)[X.indices]
-        # What is not stored is zero, unusual where the usual value is not.
-        X.data = np.subtract(X.data != shared, shared != 0, dtype=np.float64)
-        non_fill_weight = X.T @ sample_weight + total * (fill_value != 0)
-        squares = np.maximum(squares.T @ sample_weight - total * mean**2, 0)
-        return bounded, Moments(total, mean, squares, fill_value, non_fill_weight)

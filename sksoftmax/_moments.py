@@ -1,10 +1,21 @@
 """Moments of the columns, and the centers and scales that follow."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 
-from sksoftmax._outliers import COMMON_SHARE, OUTLIER_SIZE
+from sksoftmax._arrays import chunks, evenly_spaced
+from sksoftmax._outliers import (
+    COMMON_SHARE,
+    FEW_ROWS,
+    OUTLIER_SIZE,
+    SAMPLED_ROWS,
+    OutlierBounds,
+)
+from sksoftmax._threads import threads_for
+
+_FILL_VALUE_ROWS = 128  # sampled, to find the fill values of the columns
 
 # Squared correlation of a column with the intercept from which it counts.
 _CORRELATED = 1e-3
@@ -60,6 +71,81 @@ class Moments(NamedTuple):
             squares=self.squares / ratio,
             non_fill_weight=self.non_fill_weight / ratio,
         )
+
+
+def measure_moments(data, sample_weight, fill_value=None) -> Moments:
+    """Return the moments of the columns; sample_weight: (n_samples,), as batches.
+
+    `fill_value`, (n_features,), is found on a sample of the rows if it is not given.
+    """
+    if fill_value is None:
+        fill_value = _find_fill_value(data, _nonzero_rows(data, sample_weight))
+    bounds = OutlierBounds.unlimited(data.n_features)
+    return _measure(data, sample_weight, fill_value, bounds)[1]
+
+
+def measure_bounded_moments(
+    data, sample_weight, fill_value=None, known: Moments | None = None
+):
+    """Return weights that bound outliers, (n_samples,), and the moments under them.
+
+    The weight of an outlier is divided by its size, in units of the size at which
+    outliers begin. The size grows with the square of the entries: the curvature of an
+    outlier is then at most that of a row of size one, and its gradient is smaller. All
+    other weights stay as they are, to the bit. `known` are the moments of earlier rows.
+    A row that is an outlier by `known` must be one among the rows at hand, too, unless
+    these are few.
+    """
+    rows = _nonzero_rows(data, sample_weight)
+    if fill_value is None:
+        fill_value = _find_fill_value(data, rows)
+    is_few = len(rows) < FEW_ROWS
+    if known is not None:
+        bounds = OutlierBounds.from_moments(known, data.is_dense)
+        bounded, moments = _measure(data, sample_weight, fill_value, bounds)
+        if is_few or not bool(data.xp.any(bounded != sample_weight)):
+            return bounded, moments
+    bounds = OutlierBounds.unlimited(data.n_features)
+    if not is_few:
+        sample = data.index(evenly_spaced(rows, SAMPLED_ROWS))
+        bounds = OutlierBounds.from_sample(data, sample, fill_value)
+    return _measure(data, sample_weight, fill_value, bounds)
+
+
+def _measure(data, sample_weight, fill_value, bounds: OutlierBounds):
+    """Return the weights under these bounds, (n_samples,), and the moments."""
+    zeros, bounded = np.zeros(data.n_features), []
+    moments = Moments(0.0, zeros, zeros, fill_value, zeros)
+    with threads_for(0, math.inf, data.xp.thread_pools):
+        for rows in chunks(slice(0, data.n_samples), data.chunk_rows):
+            columns = data.columns(rows)
+            bounded.append(bounds.bound_weight(columns, sample_weight[rows]))
+            weight = columns.cast_weight(bounded[-1])
+            total = float(data.xp.total(weight))
+            mean, squares = columns.mean_and_squares(weight, total)
+            non_fill_weight = columns.non_fill_weight(weight, total, fill_value)
+            moments = moments.merge(
+                Moments(total, mean, squares, fill_value, non_fill_weight)
+            )
+    return data.xp.concat(bounded or [sample_weight]), moments
+
+
+def _find_fill_value(data, rows):
+    """Return the value that most of a sample of the rows share, or zero, by column."""
+    rows = data.index(evenly_spaced(rows, _FILL_VALUE_ROWS))
+    fill_value = np.zeros(data.n_features)
+    if rows.shape[0] >= FEW_ROWS:
+        columns, X = data.dense_columns(rows)
+        X = data.xp.to_numpy(X)
+        median = np.median(X, axis=0).astype(X.dtype)
+        n_shared = np.count_nonzero(median == X, axis=0)
+        fill_value[columns] = np.where(n_shared > rows.shape[0] / 2, median, 0)
+    return fill_value
+
+
+def _nonzero_rows(data, sample_weight):
+    """Return the numbers of the rows with weight, in NumPy."""
+    return np.flatnonzero(data.xp.to_numpy(sample_weight))
 
 
 def center_and_scale(moments, fit_intercept: bool, dtype, may_center: bool = True):

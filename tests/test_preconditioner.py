@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from sksoftmax._data import make_data
 from sksoftmax._loss import cross_entropy
-from sksoftmax._moments import Moments, center_and_scale
+from sksoftmax._moments import Moments, center_and_scale, measure_moments
 from sksoftmax._penalty import ElasticNet
 from sksoftmax._preconditioner import (
     CenteredDiagonal,
@@ -25,7 +25,7 @@ ALPHA = 0.05
 
 def make_problem(X, y, weight, n_classes, fit_intercept=True):
     data = make_data(X, np.float64, fit_intercept)
-    moments = data.moments(weight)
+    moments = measure_moments(data, weight)
     center, *column_statistics = center_and_scale(moments, fit_intercept, np.float64)
     data.set_center(center)
     penalty = ElasticNet(ALPHA, 0.0, X.shape[1], fit_intercept, np.float64)

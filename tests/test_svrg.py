@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax._data import make_data
 from sksoftmax._loss import cross_entropy
-from sksoftmax._moments import center_and_scale
+from sksoftmax._moments import center_and_scale, measure_moments
 from sksoftmax._penalty import ElasticNet
 from sksoftmax._preconditioner import Diagonal, Gram
 from sksoftmax._problem import Problem
@@ -33,7 +33,7 @@ def make_problem(X, y, n_classes):
     weight = np.linspace(0.5, 1.5, len(y))
     data = make_data(X, np.dtype(np.float64), True)
     center, *column_statistics = center_and_scale(
-        data.moments(weight), True, data.dtype, may_center=True
+        measure_moments(data, weight), True, data.dtype, may_center=True
     )
     data.set_center(center)
     penalty = ElasticNet(1e-2, 0.0, X.shape[1], True, np.float64)
