@@ -39,8 +39,8 @@ from sksoftmax._kronecker import (
 )
 from sksoftmax._loss import cross_entropy
 from sksoftmax._moments import (
+    ColumnScaling,
     Moments,
-    center_and_scale,
     measure_bounded_moments,
     measure_moments,
 )
@@ -1336,13 +1336,13 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
     def _make_problem(self, data, y, weight, bounded_weight=None):
         """Return what there is to minimise over these rows; weights: as batches."""
-        center, *column_statistics = center_and_scale(
+        scaling = ColumnScaling.from_moments(
             Moments(**self._moments),
             self.fit_intercept,
             data.xp.numpy_dtype(data.dtype),
             may_center=self._automatic,
         )
-        data.set_center(center)
+        data.set_center(scaling.center)
         penalty = ElasticNet(
             self.alpha,
             self.l1_ratio,
@@ -1354,11 +1354,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         loss = cross_entropy(len(self.classes_))
         if self.phm_order:
             self._check_phm(data, (loss.n_outputs, data.n_features))
-        column_statistics = map(data.xp.asarray, column_statistics)
-        targets = self._make_targets(data, y)
-        return Problem(
-            data, targets, weight, loss, penalty, *column_statistics, bounded_weight
-        )
+        scaling, targets = scaling.convert(data.xp), self._make_targets(data, y)
+        return Problem(data, targets, weight, loss, penalty, scaling, bounded_weight)
 
     def _choose_dtype(self, dtype, xp, moments):
         """Return the dtype of the model: that of X, or float64 for more digits.

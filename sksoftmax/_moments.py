@@ -1,7 +1,7 @@
-"""Moments of the columns, and the centers and scales that follow."""
+"""Moments of the columns, their fill values, and the scaling that follows."""
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -70,6 +70,87 @@ class Moments(NamedTuple):
             total=self.total / ratio,
             squares=self.squares / ratio,
             non_fill_weight=self.non_fill_weight / ratio,
+        )
+
+
+class ColumnScaling(NamedTuple):
+    """Centers and scales of the columns, and statistics of the columns in them."""
+
+    center: Any  # (n_features,), in NumPy, zero where a column is not centered
+    scale: Any  # (n_weights, 1), 1 for the intercept
+    mean_square: Any  # (n_weights, 1), of the centered and scaled columns
+    residual_mean: Any  # (n_weights, 1), of the centered columns, zero if negligible
+
+    @classmethod
+    def from_moments(
+        cls, moments: Moments, fit_intercept: bool, dtype, may_center: bool = True
+    ) -> "ColumnScaling":
+        """Return the scaling that follows from the moments, in NumPy and `dtype`.
+
+        A scale is the root mean square of the column's entries that are not zero. Zero
+        is the fill value, where the column has one: the background of images keeps its
+        meaning when it is not stored as zero. Of the other columns only those far from
+        zero, |mean| > 2 std, are centered, at their mean. With an intercept the
+        centering changes no model, but a common offset would hide all else. Centering
+        all columns would make every entry of a sparse one count. Constant columns get
+        the scale of their value.
+        """
+        mean, total = moments.mean, moments.total or 1.0
+        variance = moments.squares / total
+        center = np.where(mean**2 > 4 * variance, mean, 0.0)
+        # In a stream what was usual once may be so no longer.
+        has_fill_value = (moments.fill_value != 0) & (
+            moments.non_fill_weight < total / 2
+        )
+        center = np.where(has_fill_value, moments.fill_value, center)
+        center *= fit_intercept and may_center
+        constant = np.sqrt(variance) <= 4 * np.finfo(dtype).eps * np.abs(mean)
+        constant |= has_fill_value & (moments.non_fill_weight <= 1e-12 * total)
+        square = np.where(constant & (center != 0), 0, variance + (mean - center) ** 2)
+        nonzero_share = np.where(
+            center == moments.fill_value, moments.non_fill_weight / total, 1.0
+        )
+        nonzero_share[square == 0] = 1.0
+        scale = np.sqrt(square / np.maximum(nonzero_share, np.finfo(dtype).tiny))
+        scale = np.where(constant & (center != 0), np.abs(mean), scale)
+        # Within these bounds the square of a scale is far from over- and underflow.
+        finfo = np.finfo(dtype)
+        smallest, largest = 1e3 * np.sqrt(finfo.tiny), 1e-3 * np.sqrt(finfo.max)
+        _check_scale(scale, largest, finfo)
+        scale = np.where(scale == 0, 1, np.maximum(scale, smallest))
+        residual_mean = np.where(
+            (mean - center) ** 2 > _CORRELATED * square, mean - center, 0
+        )
+
+        def append_intercept(column, value):
+            intercept = np.full(int(fit_intercept), value)
+            return np.append(column, intercept)[:, None].astype(dtype)
+
+        return cls(
+            center.astype(dtype),
+            append_intercept(scale, 1),
+            append_intercept(square / scale**2, 1),
+            append_intercept(residual_mean, 0),
+        )
+
+    def convert(self, xp) -> "ColumnScaling":
+        """Return the scaling with all arrays but the centers in the namespace xp."""
+        return ColumnScaling(self.center, *map(xp.asarray, self[1:]))
+
+
+def _check_scale(scale, largest: float, finfo) -> None:
+    """Raise ValueError unless all scales, (n_features,), are at most `largest`."""
+    too_large = ~(scale <= largest)
+    if too_large.any():
+        column = int(np.argmax(too_large))
+        received = (
+            f"is {scale[column]:.2g}" if np.isfinite(scale[column]) else "overflows"
+        )
+        raise ValueError(
+            f"X holds values too large to train on in {finfo.dtype}: the root mean "
+            f"square of feature {column} {received}, where at most {largest:.1g} is "
+            "wanted. Divide the feature by a constant or scale X, for example with "
+            "StandardScaler" + (", or pass X as float64." if finfo.bits < 64 else ".")
         )
 
 
@@ -146,65 +227,3 @@ def _find_fill_value(data, rows):
 def _nonzero_rows(data, sample_weight):
     """Return the numbers of the rows with weight, in NumPy."""
     return np.flatnonzero(data.xp.to_numpy(sample_weight))
-
-
-def center_and_scale(moments, fit_intercept: bool, dtype, may_center: bool = True):
-    """Return the columns' centers, scales, and, centered, mean squares and means.
-
-    They are NumPy's, of the shapes (n_features,), zero where a column is not centered,
-    and (n_weights, 1) thrice. The mean squares are those of the scaled columns.
-
-    A scale is the root mean square of the column's entries that are not zero. Zero is
-    the usual value, where the column has one: the background of images keeps its
-    meaning when it is not stored as zero. Of the other columns only those far from
-    zero, |mean| > 2 std, are centered, at their mean: with an intercept that changes no
-    model, but a common offset would hide all else, while centering all columns would
-    make every entry of a sparse one count. Constant columns get the scale of their
-    value.
-    """
-    mean, total = moments.mean, moments.total or 1.0
-    variance = moments.squares / total
-    center = np.where(mean**2 > 4 * variance, mean, 0.0)
-    # In a stream what was usual once may be so no longer.
-    has_fill_value = (moments.fill_value != 0) & (moments.non_fill_weight < total / 2)
-    center = np.where(has_fill_value, moments.fill_value, center)
-    center *= fit_intercept and may_center
-    constant = np.sqrt(variance) <= 4 * np.finfo(dtype).eps * np.abs(mean)
-    constant |= has_fill_value & (moments.non_fill_weight <= 1e-12 * total)
-    square = np.where(constant & (center != 0), 0, variance + (mean - center) ** 2)
-    nonzero_share = np.where(
-        center == moments.fill_value, moments.non_fill_weight / total, 1.0
-    )
-    nonzero_share[square == 0] = 1.0
-    scale = np.sqrt(square / np.maximum(nonzero_share, np.finfo(dtype).tiny))
-    scale = np.where(constant & (center != 0), np.abs(mean), scale)
-    # Within these bounds the square of a scale is far from over- and underflow.
-    finfo = np.finfo(dtype)
-    smallest, largest = 1e3 * np.sqrt(finfo.tiny), 1e-3 * np.sqrt(finfo.max)
-    too_large = ~(scale <= largest)
-    if too_large.any():
-        column = int(np.argmax(too_large))
-        received = (
-            f"is {scale[column]:.2g}" if np.isfinite(scale[column]) else "overflows"
-        )
-        raise ValueError(
-            f"X holds values too large to train on in {finfo.dtype}: the root mean "
-            f"square of feature {column} {received}, where at most {largest:.1g} is "
-            "wanted. Divide the feature by a constant or scale X, for example with "
-            "StandardScaler" + (", or pass X as float64." if finfo.bits < 64 else ".")
-        )
-    scale = np.where(scale == 0, 1, np.maximum(scale, smallest))
-    residual_mean = np.where(
-        (mean - center) ** 2 > _CORRELATED * square, mean - center, 0
-    )
-    scale, mean_square, residual_mean = (
-        np.append(column, np.full(int(fit_intercept), intercept_value))[:, None].astype(
-            dtype
-        )
-        for column, intercept_value in (
-            (scale, 1),
-            (square / scale**2, 1),
-            (residual_mean, 0),
-        )
-    )
-    return center.astype(dtype), scale, mean_square, residual_mean

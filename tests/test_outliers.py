@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax._data import make_data
 from sksoftmax._moments import (
-    center_and_scale,
+    ColumnScaling,
     measure_bounded_moments,
     measure_moments,
 )
@@ -52,8 +52,8 @@ def test_an_outlier_loses_weight_with_the_square_of_its_entries(layout, factor):
     others = np.delete(weight, ROW)
     assert_array_equal(others, 1)
     assert 1 < weight[ROW] * factor**2 < 100
-    scale = center_and_scale(moments, True, np.float64)[1]
-    assert_allclose(scale, 1, atol=0.2)
+    scaling = ColumnScaling.from_moments(moments, True, np.float64)
+    assert_allclose(scaling.scale, 1, atol=0.2)
 
 
 def test_one_huge_entry_makes_an_outlier():

@@ -9,7 +9,7 @@ from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax._arrays import NUMPY, evenly_spaced
 from sksoftmax._data import make_data
 from sksoftmax._loss import cross_entropy
-from sksoftmax._moments import center_and_scale, measure_moments
+from sksoftmax._moments import ColumnScaling, measure_moments
 from sksoftmax._penalty import ElasticNet
 from sksoftmax._preconditioner import Gram
 from sksoftmax._problem import Problem
@@ -91,7 +91,7 @@ def test_schedules_count_from_one():
 
 
 def test_work_and_floor_follow_from_the_sizes():
-    X, nothing = np.zeros((20, 7)), [None] * 7
+    X, nothing = np.zeros((20, 7)), [None] * 5
     nothing[2] = cross_entropy(3)
 
     problem = Problem(make_data(X, np.float64, True), *nothing)
@@ -163,13 +163,10 @@ def problem():
     rng = np.random.RandomState(0)
     X, weight = rng.standard_normal((40, 3)), np.ones(40)
     data = make_data(X, np.float64, True)
-    column_statistics = center_and_scale(
-        measure_moments(data, weight), True, np.float64
-    )[1:]
+    moments = measure_moments(data, weight)
+    scaling = ColumnScaling.from_moments(moments, True, np.float64)
     penalty, loss = ElasticNet(0.1, 0.0, 3, True, np.float64), cross_entropy(4)
-    return Problem(
-        data, rng.randint(4, size=40), weight, loss, penalty, *column_statistics
-    )
+    return Problem(data, rng.randint(4, size=40), weight, loss, penalty, scaling)
 
 
 @pytest.mark.parametrize(
