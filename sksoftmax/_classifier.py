@@ -39,7 +39,12 @@ from sksoftmax._kronecker import (
     project_weights,
 )
 from sksoftmax._loss import cross_entropy
-from sksoftmax._moments import Moments, center_and_scale
+from sksoftmax._moments import (
+    ColumnScaling,
+    Moments,
+    measure_bounded_moments,
+    measure_moments,
+)
 from sksoftmax._monitoring import Callbacks, Validation
 from sksoftmax._outliers import FEW_ROWS, SAMPLED_ROWS
 from sksoftmax._penalty import ElasticNet
@@ -563,7 +568,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             training_weight = data.xp.asarray(training_weight, data.dtype)
             bounded_weight = training_weight
             if is_full_batch:
-                moments = data.moments(training_weight)
+                moments = measure_moments(data, training_weight)
             else:
                 bounded_weight, moments = self._measure_moments(data, training_weight)
             self._moments = moments._asdict()
@@ -1332,18 +1337,18 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         Textbook SGD bounds nothing. `known_moments` are the moments of earlier rows.
         """
         if self._automatic:
-            return data.bounded_moments(weight, fill_value, known_moments)
-        return weight, data.moments(weight, fill_value)
+            return measure_bounded_moments(data, weight, fill_value, known_moments)
+        return weight, measure_moments(data, weight, fill_value)
 
     def _make_problem(self, data, y, weight, bounded_weight=None):
         """Return what there is to minimise over these rows; weights: as batches."""
-        center, *column_statistics = center_and_scale(
+        scaling = ColumnScaling.from_moments(
             Moments(**self._moments),
             self.fit_intercept,
             data.xp.numpy_dtype(data.dtype),
             may_center=self._automatic,
         )
-        data.set_center(center)
+        data.set_center(scaling.center)
         penalty = ElasticNet(
             self.alpha,
             self.l1_ratio,
@@ -1355,11 +1360,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         loss = cross_entropy(len(self.classes_))
         if self.phm_order:
             self._check_phm(data, (loss.n_outputs, data.n_features))
-        column_statistics = map(data.xp.asarray, column_statistics)
-        targets = self._make_targets(data, y)
-        return Problem(
-            data, targets, weight, loss, penalty, *column_statistics, bounded_weight
-        )
+        scaling, targets = scaling.convert(data.xp), self._make_targets(data, y)
+        return Problem(data, targets, weight, loss, penalty, scaling, bounded_weight)
 
     def _choose_dtype(self, dtype, xp, moments):
         """Return the dtype of the model: that of X, or float64 for more digits.

@@ -118,7 +118,7 @@ class Oracle:
         total = None
         for rows, batch in self._batches():
             proba = self._expand(rows, batch, weights)[2]
-            S = batch.scaled(problem.scale)
+            S = batch.scaled(problem.scaling.scale)
             share = problem.loss.hessian(
                 proba, S, take(problem.sample_weight, rows) / self.n_rows
             )

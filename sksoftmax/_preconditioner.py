@@ -51,7 +51,7 @@ class Gram:
         """
         xp = namespace(hessian)
         diagonal = xp.astype(xp.diagonal(hessian), xp.float64)
-        mean_square = xp.astype(problem.mean_square[:, 0], xp.float64)
+        mean_square = xp.astype(problem.scaling.mean_square[:, 0], xp.float64)
         added = SMALL_DAMPING[xp.finfo(hessian.dtype).bits] * diagonal
         if is_sample:
             ratio = float(xp.total(diagonal)) / float(xp.total(mean_square))
@@ -60,10 +60,10 @@ class Gram:
         added = xp.where(diagonal + added > 0, added, 1.0)
         diagonal = xp.astype(xp.where(diagonal > 0, diagonal, 1.0), hessian.dtype)
         added = xp.astype(added, hessian.dtype) + ridge(
-            0.0, problem.scale, problem.penalty.l2, 0.0
+            0.0, problem.scaling.scale, problem.penalty.l2, 0.0
         )
         matrix = xp.add_to_diagonal(hessian, added)
-        return cls(damped_inverse(matrix, diagonal), problem.scale)
+        return cls(damped_inverse(matrix, diagonal), problem.scaling.scale)
 
     @staticmethod
     def work(data, n_rows: int) -> float:
@@ -78,7 +78,7 @@ class Gram:
     @staticmethod
     def measure(problem, rows, weights):
         """Return K of those rows at those weights."""
-        loss, data, scale = problem.loss, problem.data, problem.scale
+        loss, data, scale = problem.loss, problem.data, problem.scaling.scale
         xp, scaled_weights, n_rows = data.xp, scale * weights, count_rows(rows)
         hessian = xp.zeros((data.n_weights, data.n_weights), data.dtype)
         for part in chunks(rows, _GRAM_ROWS):
@@ -128,7 +128,7 @@ class Diagonal:
     @classmethod
     def build(cls, problem, hessian, is_sample: bool, active=slice(None)):
         """Return the preconditioner for steps on all rows, which have no noise."""
-        penalty = ridge(0.0, problem.scale, problem.penalty.l2, 0.0)
+        penalty = ridge(0.0, problem.scaling.scale, problem.penalty.l2, 0.0)
         xp = namespace(hessian)
         mean = float(xp.total(hessian)) / hessian.shape[0]
         hessian = xp.where(hessian > 0, hessian, mean or 1.0)
@@ -136,7 +136,7 @@ class Diagonal:
 
     @classmethod
     def _make_restricted(cls, inverse, problem, active):
-        return cls(inverse, problem.scale)
+        return cls(inverse, problem.scaling.scale)
 
     @staticmethod
     def work(data, n_rows: int) -> float:
@@ -160,7 +160,7 @@ class Diagonal:
             raw = problem.data.batch(part, compact=False).raw_prediction(weights)
             k = loss.mean_curvature(loss.proba(raw))
             total += float(k @ problem.sample_weight[part])
-        return problem.mean_square * (total / count_rows(rows))
+        return problem.scaling.mean_square * (total / count_rows(rows))
 
     def restrict(self, free, damping: float) -> None:
         """Do nothing: any part of a diagonal is one, and a factor no matter."""
@@ -200,14 +200,16 @@ class CenteredDiagonal(Diagonal):
 
     @classmethod
     def _make_restricted(cls, inverse, problem, active):
-        return cls(inverse, problem.scale, problem.residual_mean, active)
+        scaling = problem.scaling
+        return cls(inverse, scaling.scale, scaling.residual_mean, active)
 
     @staticmethod
     def measure(problem, rows, weights):
         """Return the diagonal of K for those rows at those weights."""
         hessian, xp = Diagonal.measure(problem, rows, weights), problem.data.xp
-        mean_square = xp.where(problem.mean_square > 0, problem.mean_square, 1.0)
-        variance = mean_square - (problem.residual_mean / problem.scale) ** 2
+        _, scale, mean_square, residual_mean = problem.scaling
+        mean_square = xp.where(mean_square > 0, mean_square, 1.0)
+        variance = mean_square - (residual_mean / scale) ** 2
         return hessian * xp.maximum(variance / mean_square, 0.0)
 
     def _restrict_inverse(self, active):

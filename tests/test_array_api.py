@@ -25,6 +25,7 @@ from sksoftmax import _arrays as arrays
 from sksoftmax._compat import array_namespace
 from sksoftmax._data import make_data
 from sksoftmax._loss import cross_entropy
+from sksoftmax._moments import ColumnScaling
 from sksoftmax._penalty import ElasticNet
 from sksoftmax._preconditioner import Diagonal, Gram
 from sksoftmax._problem import Problem
@@ -678,15 +679,14 @@ def problem_on(X, y, n_classes):
     xp = arrays.namespace(X)
     data = make_data(X, X.dtype, True)
     shape = data.n_weights, 1
+    ones = xp.ones(shape, X.dtype)
     return Problem(
         data,
         y,
         xp.ones((X.shape[0],), X.dtype),
         cross_entropy(n_classes),
         ElasticNet(1e-3, 0.0, X.shape[1], True, X.dtype, xp),
-        xp.ones(shape, X.dtype),
-        xp.ones(shape, X.dtype),
-        xp.full(shape, 0.0, X.dtype),
+        ColumnScaling(None, ones, ones, xp.full(shape, 0.0, X.dtype)),
     )
 
 

@@ -69,13 +69,13 @@ ELSEWHERE = [
     ("dense gram", "_data.Batch.gradient"),
     ("sparse diagonal", "_solvers.sgd.SGD._average"),
     ("dense gram", "_solvers.steps.largest_eigenvalue"),
-    ("dense gram", "_classifier.center_and_scale"),
+    ("dense gram", "_moments.ColumnScaling.from_moments"),
     ("dense svrg", "_solvers.svrg.SVRGStep.descend"),
     ("sparse full batch", "_solvers.newton.Newton.step"),
     ("dense validated", "_monitoring.Validation.watch"),
     ("dense gram", "_classifier.SoftmaxRegressionClassifier._to_attributes"),
 ]
-QUICK = {"Problem.mean_loss", "Moments.merge", "center_and_scale", "Newton.step"}
+QUICK = {"Problem.mean_loss", "Moments.merge", "from_moments", "Newton.step"}
 FAILURES = [
     pytest.param(
         name,
@@ -189,7 +189,7 @@ class Fault:
         self.n_calls = 0
 
     def __get__(self, instance, owner):
-        return partial(self, instance)
+        return self if instance is None else partial(self, instance)
 
     def __call__(self, *args, **kwargs):
         self.n_calls += 1

@@ -12,7 +12,7 @@ from sksoftmax import _l1_model as l1_model
 from sksoftmax._data import make_data
 from sksoftmax._hessian import Hessian
 from sksoftmax._loss import SigmoidCrossEntropy, SoftmaxCrossEntropy, cross_entropy
-from sksoftmax._moments import center_and_scale
+from sksoftmax._moments import ColumnScaling, measure_moments
 from sksoftmax._oracle import Oracle
 from sksoftmax._penalty import ElasticNet
 from sksoftmax._preconditioner import Diagonal, Gram
@@ -35,11 +35,11 @@ def make_solver(
 ):
     data = make_data(X, dtype, True)
     weight = np.ones(X.shape[0], dtype)
-    center, *column_statistics = center_and_scale(data.moments(weight), True, dtype)
-    data.set_center(center)
+    scaling = ColumnScaling.from_moments(measure_moments(data, weight), True, dtype)
+    data.set_center(scaling.center)
     loss = cross_entropy(int(y.max()) + 1)
     penalty = ElasticNet(alpha, l1_ratio, X.shape[1], True, dtype)
-    problem = Problem(data, y, weight, loss, penalty, *column_statistics)
+    problem = Problem(data, y, weight, loss, penalty, scaling)
     weights = problem.zeros() if weights is None else weights
     # The whole Hessian takes over from another one.
     first = Diagonal if preconditioner_class is Hessian else preconditioner_class

@@ -9,7 +9,7 @@ from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax._arrays import NUMPY, evenly_spaced
 from sksoftmax._data import make_data
 from sksoftmax._loss import cross_entropy
-from sksoftmax._moments import center_and_scale
+from sksoftmax._moments import ColumnScaling, measure_moments
 from sksoftmax._penalty import ElasticNet
 from sksoftmax._preconditioner import Gram
 from sksoftmax._problem import Problem
@@ -152,11 +152,10 @@ def problem():
     rng = np.random.RandomState(0)
     X, weight = rng.standard_normal((40, 3)), np.ones(40)
     data = make_data(X, np.float64, True)
-    column_statistics = center_and_scale(data.moments(weight), True, np.float64)[1:]
+    moments = measure_moments(data, weight)
+    scaling = ColumnScaling.from_moments(moments, True, np.float64)
     penalty, loss = ElasticNet(0.1, 0.0, 3, True, np.float64), cross_entropy(4)
-    return Problem(
-        data, rng.randint(4, size=40), weight, loss, penalty, *column_statistics
-    )
+    return Problem(data, rng.randint(4, size=40), weight, loss, penalty, scaling)
 
 
 @pytest.mark.parametrize("n_known", [0, 100, 10**6])

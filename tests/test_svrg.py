@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax._data import make_data
 from sksoftmax._loss import cross_entropy
-from sksoftmax._moments import center_and_scale
+from sksoftmax._moments import ColumnScaling, measure_moments
 from sksoftmax._penalty import ElasticNet
 from sksoftmax._preconditioner import Diagonal, Gram
 from sksoftmax._problem import Problem
@@ -32,14 +32,12 @@ def make_problem(X, y, n_classes):
     X, y = X[rows], y[rows]
     weight = np.linspace(0.5, 1.5, len(y))
     data = make_data(X, np.dtype(np.float64), True)
-    center, *column_statistics = center_and_scale(
-        data.moments(weight), True, data.dtype, may_center=True
+    scaling = ColumnScaling.from_moments(
+        measure_moments(data, weight), True, data.dtype, may_center=True
     )
-    data.set_center(center)
+    data.set_center(scaling.center)
     penalty = ElasticNet(1e-2, 0.0, X.shape[1], True, np.float64)
-    return Problem(
-        data, y, weight, cross_entropy(n_classes), penalty, *column_statistics
-    )
+    return Problem(data, y, weight, cross_entropy(n_classes), penalty, scaling)
 
 
 def full_gradient(problem, weights):

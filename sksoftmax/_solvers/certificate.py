@@ -24,7 +24,7 @@ class Certificate:
         self._oracle, self._problem = oracle, oracle.problem
         self._active, data = oracle.active, oracle.problem.data
         self._xp = data.xp
-        self._varies = take(self._problem.mean_square, self._active) > 0
+        self._varies = take(self._problem.scaling.mean_square, self._active) > 0
         self.objectives: list[float] = []  # after each step
         self.first_decrement = math.inf  # <G, M G> before products with the Hessian
         n_outputs = self._problem.loss.n_outputs

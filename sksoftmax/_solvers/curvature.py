@@ -44,7 +44,7 @@ class Curvature:
         self.is_exact = self.is_hessian or is_gram
         if self.is_hessian:
             hessian = oracle.hessian(weights)
-            scale = take(problem.scale, self._active)
+            scale = take(problem.scaling.scale, self._active)
             self._preconditioner = Hessian(hessian, self._l2, scale)
             return
         if self._work < oracle.sampled_hessian_work(self._class):

@@ -213,7 +213,7 @@ class Newton:
 
         A model without curvature, as of saturated rows, promises too much.
         """
-        xp, scale = self._xp, take(self._problem.scale, self._active)
+        xp, scale = self._xp, take(self._problem.scaling.scale, self._active)
         size, limit = (
             float(xp.max(xp.max(xp.abs(scale * weights), axis=0), axis=0))
             for weights in (direction, self._weights)
