@@ -68,7 +68,7 @@ def seconds_to_fit(clf, X, y):
 
 
 def by_max_iter(make, counts, X, y, X_test):
-    """Train anew for each number of iterations, until the budget is spent."""
+    """Train a new model for each number of iterations, until the budget is spent."""
     curve = []
     for max_iter in counts:
         clf = make(max_iter)
