@@ -3,4 +3,4 @@
 from sksoftmax._classifier import SoftmaxRegressionClassifier
 
 __all__ = ["SoftmaxRegressionClassifier"]
-__version__ = "0.1.0"
+__version__ = "0.1.0"  # the only place; pyproject.toml reads it here

@@ -5,6 +5,7 @@ import math
 import warnings
 from numbers import Integral, Real
 from operator import is_not
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -57,6 +58,9 @@ from sksoftmax._validation import (
     validate_rows,
     weigh_rows,
 )
+
+if TYPE_CHECKING:
+    from sklearn.linear_model import LogisticRegression
 
 # Labels of these dtypes are predicted on X's device, others in NumPy.
 _LABELS = "bool", "int8", "uint8", "int16", "int32", "int64", "float32", "float64"
@@ -409,30 +413,30 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
     def __init__(
         self,
         *,
-        alpha=1e-4,
-        l1_ratio=0.0,
-        fit_intercept=True,
-        solver="sgd",
-        batch_size="auto",
-        max_iter=1000,
-        tol=1e-2,
-        n_iter_no_change=1,
-        learning_rate="auto",
-        eta0=0.1,
-        power_t=0.5,
-        momentum=0.0,
-        preconditioner="auto",
-        average=True,
-        shuffle=True,
-        class_weight=None,
-        label_smoothing=0.0,
-        phm_order=None,
-        warm_start=False,
-        random_state=None,
-        early_stopping="auto",
-        validation_fraction=0.1,
-        verbose=0,
-    ):
+        alpha: float = 1e-4,
+        l1_ratio: float = 0.0,
+        fit_intercept: bool = True,
+        solver: Literal["sgd", "svrg"] = "sgd",
+        batch_size: int | Literal["auto"] = "auto",
+        max_iter: int = 1000,
+        tol: float | None = 1e-2,
+        n_iter_no_change: int = 1,
+        learning_rate: Literal["auto", "constant", "invscaling"] = "auto",
+        eta0: float = 0.1,
+        power_t: float = 0.5,
+        momentum: float = 0.0,
+        preconditioner: Literal["auto", "gram", "diagonal"] = "auto",
+        average: bool = True,
+        shuffle: bool = True,
+        class_weight: dict[Any, float] | Literal["balanced"] | None = None,
+        label_smoothing: float = 0.0,
+        phm_order: int | None = None,
+        warm_start: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        early_stopping: bool | Literal["auto"] = "auto",
+        validation_fraction: float = 0.1,
+        verbose: int = 0,
+    ) -> None:
         self.alpha = alpha
         self.l1_ratio = l1_ratio
         self.fit_intercept = fit_intercept
@@ -460,14 +464,14 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
-        X,
-        y,
-        sample_weight=None,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
         *,
-        X_val=None,
-        y_val=None,
-        sample_weight_val=None,
-    ):
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
         """Fit the model to the data.
 
         Parameters
@@ -570,7 +574,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    def partial_fit(
+        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+    ) -> Self:
         """Go on training with one pass over these rows.
 
         The rows are cut into batches of `batch_size`; fewer rows are one batch, one
@@ -659,7 +665,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             self.n_iter_ = getattr(self, "n_iter_", 0) + 1
         return self
 
-    def decision_function(self, X):
+    def decision_function(self, X: Any) -> Any:
         """Return the raw predictions, X W' + c.
 
         Parameters
@@ -676,7 +682,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         raw = predict_in_chunks(self, "decision_function", X, lambda loss, raw, y: raw)
         return raw[:, 0] if raw.shape[1] == 1 else raw
 
-    def predict(self, X):
+    def predict(self, X: Any) -> Any:
         """Return the most probable class of each row.
 
         Parameters
@@ -697,7 +703,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             return self.classes_[xp.to_numpy(indices)]
         return xp.take(xp.asarray(self.classes_), indices, axis=0)
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> Any:
         """Return the probability of each class.
 
         Parameters
@@ -714,7 +720,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             self, "predict_proba", X, lambda loss, raw, y: loss.predict_proba(raw)
         )
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: Any) -> Any:
         """Return the logarithm of the probability of each class.
 
         Parameters
@@ -734,7 +740,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             lambda loss, raw, y: loss.predict_log_proba(raw),
         )
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the accuracy of `predict`.
 
         Parameters
@@ -761,7 +767,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         sample_weight = input_to_numpy(sample_weight, "sample_weight")
         return accuracy_score(y, predicted, sample_weight=sample_weight)
 
-    def surprisal(self, X, y):
+    def surprisal(self, X: Any, y: Any) -> Any:
         """Return how surprising each label is to the model, in bits.
 
         The surprisal of a label is -log2 of its probability: 0 where it was certain, 1
@@ -796,7 +802,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             y,
         )
 
-    def predictive_entropy(self, X):
+    def predictive_entropy(self, X: Any) -> Any:
         """Return how uncertain each prediction is, in bits.
 
         It is the entropy of the predicted probabilities, sum_c -p_c log2 p_c, which is
@@ -820,7 +826,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
         return predict_in_chunks(self, "predictive_entropy", X, entropy)
 
-    def sparsify(self):
+    def sparsify(self) -> Self:
         """Convert `coef_` to a sparse matrix, which saves memory if it holds zeros.
 
         Returns
@@ -837,7 +843,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         self.coef_ = sp.csr_matrix(self.coef_)
         return self
 
-    def densify(self):
+    def densify(self) -> Self:
         """Convert `coef_` back to an ndarray.
 
         Returns
@@ -855,7 +861,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         tags.array_api_support = array_namespace is not None and not self.phm_order
         return tags
 
-    def to_logistic_regression(self):
+    def to_logistic_regression(self) -> "LogisticRegression":
         """Return the model as scikit-learn's LogisticRegression.
 
         Whatever can store or serve that can then store or serve this model.

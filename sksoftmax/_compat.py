@@ -13,11 +13,13 @@ is_array_api_obj, is_lazy_array, is_writeable_array : what such arrays are, like
 convert_to_numpy : from a device, for which each library has its own way.
 """
 
+from collections.abc import Callable
 from inspect import signature
 from numbers import Number
+from typing import Any, TypeVar
 
 import numpy as np
-from sklearn.base import _fit_context as fit_context
+from sklearn.base import _fit_context
 from sklearn.utils._array_api import _convert_to_numpy as convert_to_numpy
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight
@@ -60,6 +62,14 @@ __all__ = [
     "is_lazy_array",
     "is_writeable_array",
 ]
+
+
+_Method = TypeVar("_Method", bound=Callable[..., Any])
+
+
+def fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[_Method], _Method]:
+    """Return scikit-learn's decorator of `fit`, which keeps the method's type."""
+    return _fit_context(prefer_skip_nested_validation=prefer_skip_nested_validation)
 
 
 # From scikit-learn 1.9 it refuses weights that are all zero unless told otherwise.

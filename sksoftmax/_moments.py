@@ -1,10 +1,21 @@
-"""Moments of the columns, and the centers and scales that follow."""
+"""Moments of the columns, their fill values, and the scaling that follows."""
 
-from typing import NamedTuple
+import math
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from sksoftmax._outliers import COMMON_SHARE, OUTLIER_SIZE
+from sksoftmax._arrays import chunks, evenly_spaced
+from sksoftmax._outliers import (
+    COMMON_SHARE,
+    FEW_ROWS,
+    OUTLIER_SIZE,
+    SAMPLED_ROWS,
+    OutlierBounds,
+)
+from sksoftmax._threads import threads_for
+
+_FILL_VALUE_ROWS = 128  # sampled, to find the fill values of the columns
 
 # Squared correlation of a column with the intercept from which it counts.
 _CORRELATED = 1e-3
@@ -62,39 +73,73 @@ class Moments(NamedTuple):
         )
 
 
-def center_and_scale(moments, fit_intercept: bool, dtype, may_center: bool = True):
-    """Return the columns' centers, scales, and, centered, mean squares and means.
+class ColumnScaling(NamedTuple):
+    """Centers and scales of the columns, and statistics of the columns in them."""
 
-    They are NumPy's, of the shapes (n_features,), zero where a column is not centered,
-    and (n_weights, 1) thrice. The mean squares are those of the scaled columns.
+    center: Any  # (n_features,), in NumPy, zero where a column is not centered
+    scale: Any  # (n_weights, 1), 1 for the intercept
+    mean_square: Any  # (n_weights, 1), of the centered and scaled columns
+    residual_mean: Any  # (n_weights, 1), of the centered columns, zero if negligible
 
-    A scale is the root mean square of the column's entries that are not zero. Zero is
-    the usual value, where the column has one: the background of images keeps its
-    meaning when it is not stored as zero. Of the other columns only those far from
-    zero, |mean| > 2 std, are centered, at their mean: with an intercept that changes no
-    model, but a common offset would hide all else, while centering all columns would
-    make every entry of a sparse one count. Constant columns get the scale of their
-    value.
-    """
-    mean, total = moments.mean, moments.total or 1.0
-    variance = moments.squares / total
-    center = np.where(mean**2 > 4 * variance, mean, 0.0)
-    # In a stream what was usual once may be so no longer.
-    has_fill_value = (moments.fill_value != 0) & (moments.non_fill_weight < total / 2)
-    center = np.where(has_fill_value, moments.fill_value, center)
-    center *= fit_intercept and may_center
-    constant = np.sqrt(variance) <= 4 * np.finfo(dtype).eps * np.abs(mean)
-    constant |= has_fill_value & (moments.non_fill_weight <= 1e-12 * total)
-    square = np.where(constant & (center != 0), 0, variance + (mean - center) ** 2)
-    nonzero_share = np.where(
-        center == moments.fill_value, moments.non_fill_weight / total, 1.0
-    )
-    nonzero_share[square == 0] = 1.0
-    scale = np.sqrt(square / np.maximum(nonzero_share, np.finfo(dtype).tiny))
-    scale = np.where(constant & (center != 0), np.abs(mean), scale)
-    # Within these bounds the square of a scale is far from over- and underflow.
-    finfo = np.finfo(dtype)
-    smallest, largest = 1e3 * np.sqrt(finfo.tiny), 1e-3 * np.sqrt(finfo.max)
+    @classmethod
+    def from_moments(
+        cls, moments: Moments, fit_intercept: bool, dtype, may_center: bool = True
+    ) -> "ColumnScaling":
+        """Return the scaling that follows from the moments, in NumPy and `dtype`.
+
+        A scale is the root mean square of the column's entries that are not zero. Zero
+        is the fill value, where the column has one: the background of images keeps its
+        meaning when it is not stored as zero. Of the other columns only those far from
+        zero, |mean| > 2 std, are centered, at their mean. With an intercept the
+        centering changes no model, but a common offset would hide all else. Centering
+        all columns would make every entry of a sparse one count. Constant columns get
+        the scale of their value.
+        """
+        mean, total = moments.mean, moments.total or 1.0
+        variance = moments.squares / total
+        center = np.where(mean**2 > 4 * variance, mean, 0.0)
+        # In a stream what was usual once may be so no longer.
+        has_fill_value = (moments.fill_value != 0) & (
+            moments.non_fill_weight < total / 2
+        )
+        center = np.where(has_fill_value, moments.fill_value, center)
+        center *= fit_intercept and may_center
+        constant = np.sqrt(variance) <= 4 * np.finfo(dtype).eps * np.abs(mean)
+        constant |= has_fill_value & (moments.non_fill_weight <= 1e-12 * total)
+        square = np.where(constant & (center != 0), 0, variance + (mean - center) ** 2)
+        nonzero_share = np.where(
+            center == moments.fill_value, moments.non_fill_weight / total, 1.0
+        )
+        nonzero_share[square == 0] = 1.0
+        scale = np.sqrt(square / np.maximum(nonzero_share, np.finfo(dtype).tiny))
+        scale = np.where(constant & (center != 0), np.abs(mean), scale)
+        # Within these bounds the square of a scale is far from over- and underflow.
+        finfo = np.finfo(dtype)
+        smallest, largest = 1e3 * np.sqrt(finfo.tiny), 1e-3 * np.sqrt(finfo.max)
+        _check_scale(scale, largest, finfo)
+        scale = np.where(scale == 0, 1, np.maximum(scale, smallest))
+        residual_mean = np.where(
+            (mean - center) ** 2 > _CORRELATED * square, mean - center, 0
+        )
+
+        def append_intercept(column, value):
+            intercept = np.full(int(fit_intercept), value)
+            return np.append(column, intercept)[:, None].astype(dtype)
+
+        return cls(
+            center.astype(dtype),
+            append_intercept(scale, 1),
+            append_intercept(square / scale**2, 1),
+            append_intercept(residual_mean, 0),
+        )
+
+    def convert(self, xp) -> "ColumnScaling":
+        """Return the scaling with all arrays but the centers in the namespace xp."""
+        return ColumnScaling(self.center, *map(xp.asarray, self[1:]))
+
+
+def _check_scale(scale, largest: float, finfo) -> None:
+    """Raise ValueError unless all scales, (n_features,), are at most `largest`."""
     too_large = ~(scale <= largest)
     if too_large.any():
         column = int(np.argmax(too_large))
@@ -107,18 +152,78 @@ def center_and_scale(moments, fit_intercept: bool, dtype, may_center: bool = Tru
             "wanted. Divide the feature by a constant or scale X, for example with "
             "StandardScaler" + (", or pass X as float64." if finfo.bits < 64 else ".")
         )
-    scale = np.where(scale == 0, 1, np.maximum(scale, smallest))
-    residual_mean = np.where(
-        (mean - center) ** 2 > _CORRELATED * square, mean - center, 0
-    )
-    scale, mean_square, residual_mean = (
-        np.append(column, np.full(int(fit_intercept), intercept_value))[:, None].astype(
-            dtype
-        )
-        for column, intercept_value in (
-            (scale, 1),
-            (square / scale**2, 1),
-            (residual_mean, 0),
-        )
-    )
-    return center.astype(dtype), scale, mean_square, residual_mean
+
+
+def measure_moments(data, sample_weight, fill_value=None) -> Moments:
+    """Return the moments of the columns; sample_weight: (n_samples,), as batches.
+
+    `fill_value`, (n_features,), is found on a sample of the rows if it is not given.
+    """
+    if fill_value is None:
+        fill_value = _find_fill_value(data, _nonzero_rows(data, sample_weight))
+    bounds = OutlierBounds.unlimited(data.n_features)
+    return _measure(data, sample_weight, fill_value, bounds)[1]
+
+
+def measure_bounded_moments(
+    data, sample_weight, fill_value=None, known: Moments | None = None
+):
+    """Return weights that bound outliers, (n_samples,), and the moments under them.
+
+    The weight of an outlier is divided by its size, in units of the size at which
+    outliers begin. The size grows with the square of the entries: the curvature of an
+    outlier is then at most that of a row of size one, and its gradient is smaller. All
+    other weights stay as they are, to the bit. `known` are the moments of earlier rows.
+    A row that is an outlier by `known` must be one among the rows at hand, too, unless
+    these are few.
+    """
+    rows = _nonzero_rows(data, sample_weight)
+    if fill_value is None:
+        fill_value = _find_fill_value(data, rows)
+    is_few = len(rows) < FEW_ROWS
+    if known is not None:
+        bounds = OutlierBounds.from_moments(known, data.is_dense)
+        bounded, moments = _measure(data, sample_weight, fill_value, bounds)
+        if is_few or not bool(data.xp.any(bounded != sample_weight)):
+            return bounded, moments
+    bounds = OutlierBounds.unlimited(data.n_features)
+    if not is_few:
+        sample = data.index(evenly_spaced(rows, SAMPLED_ROWS))
+        bounds = OutlierBounds.from_sample(data, sample, fill_value)
+    return _measure(data, sample_weight, fill_value, bounds)
+
+
+def _measure(data, sample_weight, fill_value, bounds: OutlierBounds):
+    """Return the weights under these bounds, (n_samples,), and the moments."""
+    zeros, bounded = np.zeros(data.n_features), []
+    moments = Moments(0.0, zeros, zeros, fill_value, zeros)
+    with threads_for(0, math.inf, data.xp.thread_pools):
+        for rows in chunks(slice(0, data.n_samples), data.chunk_rows):
+            columns = data.columns(rows)
+            bounded.append(bounds.bound_weight(columns, sample_weight[rows]))
+            weight = columns.cast_weight(bounded[-1])
+            total = float(data.xp.total(weight))
+            mean, squares = columns.mean_and_squares(weight, total)
+            non_fill_weight = columns.non_fill_weight(weight, total, fill_value)
+            moments = moments.merge(
+                Moments(total, mean, squares, fill_value, non_fill_weight)
+            )
+    return data.xp.concat(bounded or [sample_weight]), moments
+
+
+def _find_fill_value(data, rows):
+    """Return the value that most of a sample of the rows share, or zero, by column."""
+    rows = data.index(evenly_spaced(rows, _FILL_VALUE_ROWS))
+    fill_value = np.zeros(data.n_features)
+    if rows.shape[0] >= FEW_ROWS:
+        columns, X = data.dense_columns(rows)
+        X = data.xp.to_numpy(X)
+        median = np.median(X, axis=0).astype(X.dtype)
+        n_shared = np.count_nonzero(median == X, axis=0)
+        fill_value[columns] = np.where(n_shared > rows.shape[0] / 2, median, 0)
+    return fill_value
+
+
+def _nonzero_rows(data, sample_weight):
+    """Return the numbers of the rows with weight, in NumPy."""
+    return np.flatnonzero(data.xp.to_numpy(sample_weight))

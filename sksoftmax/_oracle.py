@@ -1,7 +1,7 @@
 """All rows as one batch: the sums over them that a full step needs."""
 
 from sksoftmax._arrays import chunks, evenly_spaced, take
-from sksoftmax._preconditioner import Hessian
+from sksoftmax._hessian import Hessian
 from sksoftmax._problem import Problem
 from sksoftmax._threads import threads_for
 
@@ -118,7 +118,7 @@ class Oracle:
         total = None
         for rows, batch in self._batches():
             proba = self._expand(rows, batch, weights)[2]
-            S = batch.scaled(problem.scale)
+            S = batch.scaled(problem.scaling.scale)
             share = problem.loss.hessian(
                 proba, S, take(problem.sample_weight, rows) / self.n_rows
             )

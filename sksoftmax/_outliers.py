@@ -1,9 +1,11 @@
 """Bounded weights for rows that are far from all others."""
 
-import numpy as np
-import scipy.sparse as sp
+from typing import NamedTuple
 
-from sksoftmax._arrays import namespace, take
+import numpy as np
+
+from sksoftmax._arrays import namespace
+from sksoftmax._columns import nonzero_quantile
 
 # A row is an outlier where its size is OUTLIER_SIZE times that of a large row. Its size
 # is the root of the sum of fourth powers of its entries, each in units of the large
@@ -17,51 +19,89 @@ SAMPLED_ROWS = 256
 FEW_ROWS = 32  # fewer say little about the rest
 
 
-def is_rare(n_entries, n_rows):
-    """Return of which columns too few entries are not zero to judge rows by them."""
+class OutlierBounds(NamedTuple):
+    """Center and inverse bound of each column, (n_features,), in NumPy and float64.
+
+    The norm of (x - center)^2 * inverse is the size of a row, in units of the size at
+    which outliers begin. Only dense columns have a center: sparse ones stay sparse.
+    """
+
+    center: np.ndarray
+    inverse: np.ndarray  # zero in columns by which no row is judged
+
+    @classmethod
+    def unlimited(cls, n_features: int) -> "OutlierBounds":
+        """Return bounds under which no row is an outlier."""
+        return cls(*np.zeros((2, n_features)))
+
+    @classmethod
+    def from_sample(cls, data, rows, fill_value) -> "OutlierBounds":
+        """Return the bounds by these rows of the data, an index array.
+
+        `fill_value`, (n_features,), and otherwise the median is the center of a dense
+        column, if the column is far from zero.
+        """
+        columns, center = data.sample_columns(rows), np.zeros(data.n_features)
+        if data.is_dense:
+            low, median, high = columns.quantiles(
+                (1 - LARGE_QUANTILE, 0.5, LARGE_QUANTILE)
+            )
+            center = np.where(np.abs(median) > high - low, median, 0.0)
+            center = np.where(fill_value != 0, fill_value, center)
+        squares = columns.squares(center)
+        large, n_nonzero = columns.nonzero_quantile(squares, LARGE_QUANTILE)
+        large[_is_rare(n_nonzero, rows.shape[0])] = 0
+        factor = _finite_inverse(large)
+        squared_sizes = squares**2 @ factor**2
+        size = nonzero_quantile(squared_sizes[None, :], LARGE_QUANTILE)[0] ** 0.5
+        return cls(center, factor / (OUTLIER_SIZE * size or 1))
+
+    @classmethod
+    def from_moments(cls, moments, is_dense: bool) -> "OutlierBounds":
+        """Return the bounds by the moments of earlier rows."""
+        mean, total = moments.mean, moments.total or 1.0
+        center = np.zeros_like(mean)
+        if is_dense:
+            is_far = total * mean**2 > 4 * moments.squares
+            center = np.where(
+                is_far & (moments.fill_value == 0), mean, moments.fill_value
+            )
+        square = moments.squares / total + (mean - center) ** 2
+        share = np.where(
+            center == moments.fill_value, moments.non_fill_weight / total, 1.0
+        )
+        share[_is_rare(share, 1.0)] = 0
+        # The root of the mean fourth power of normal numbers, and half of it more.
+        size = (7 * share.sum()) ** 0.5
+        return cls(center, share * _finite_inverse(square) / (OUTLIER_SIZE * size or 1))
+
+    def bound_weight(self, columns, sample_weight):
+        """Return the weights, (n_rows,), those of outliers divided by their size.
+
+        The sum of a row of squares * inverse is at least its norm, the size, and costs
+        a third of it: only rows with a sum above one have their size computed. Rows
+        with a square that the dtype cannot hold keep their weight; their scale is
+        refused.
+        """
+        if not self.inverse.any():
+            return sample_weight
+        squares, xp = columns.squares(self.center), namespace(sample_weight)
+        suspects = np.flatnonzero(~(columns.row_sums(squares, self.inverse) <= 1))
+        if not len(suspects):
+            return sample_weight
+        largest, squared_sizes = columns.squared_norms(squares, suspects, self.inverse)
+        squared_sizes[~(largest <= np.finfo(columns.dtype).max)] = 1
+        squared_sizes[~np.isfinite(squared_sizes)] = 1
+        sizes = np.ones(sample_weight.shape[0])
+        sizes[suspects] = np.sqrt(np.maximum(squared_sizes, 1))
+        return sample_weight / xp.asarray(sizes, sample_weight.dtype)
+
+
+def _is_rare(n_entries, n_rows):
+    """Return for each column whether too few entries are nonzero to judge rows by."""
     return n_entries < min(COMMON_SHARE * n_rows, n_entries.max(initial=0) / 4)
 
 
-def bound_weights(sample_weight, squares, inverse_bound, row_sums, dtype):
-    """Return the weights, those of outliers divided by their size.
-
-    The sum of a row of squares * inverse_bound is at least its norm, the size, and
-    costs a third of it: the size of rows with a sum up to one is not looked at. Rows
-    with a square that `dtype` cannot hold keep their weight; their scale is refused.
-    """
-    xp = namespace(sample_weight)
-    suspects = np.flatnonzero(~(xp.to_numpy(row_sums) <= 1))
-    if not len(suspects):
-        return sample_weight
-    squares = (
-        squares[suspects]
-        if sp.issparse(squares)
-        else take(squares, xp.indices(suspects))
-    )
-    if sp.issparse(squares):
-        largest = squares.max(axis=1).toarray().ravel()
-        squared_sizes = squares.power(2) @ inverse_bound**2
-    else:
-        squares = xp.to_numpy(squares)
-        largest, scaled = squares.max(axis=1), squares * inverse_bound
-        squared_sizes = np.einsum("ij,ij->i", scaled, scaled)
-    squared_sizes[~(largest <= np.finfo(dtype).max)] = 1
-    squared_sizes[~np.isfinite(squared_sizes)] = 1
-    sizes = np.ones(sample_weight.shape[0])
-    sizes[suspects] = np.sqrt(np.maximum(squared_sizes, 1))
-    return sample_weight / xp.asarray(sizes, sample_weight.dtype)
-
-
-def large_quantile(squares):
-    """Return the quantile LARGE_QUANTILE of what is not zero in each row, or zero."""
-    squares = np.sort(squares, axis=1)
-    n_zeros, n = np.count_nonzero(squares == 0, axis=1), squares.shape[1]
-    positions = np.minimum(
-        n_zeros + (LARGE_QUANTILE * (n - n_zeros)).astype(np.intp), n - 1
-    )
-    return squares[np.arange(len(squares)), positions]
-
-
-def finite_inverse(values):
+def _finite_inverse(values):
     """Return 1 / values, and zero for those whose inverse has no finite square."""
     return np.divide(1, values, out=np.zeros_like(values), where=values > 1e-150)

@@ -54,6 +54,36 @@ class ElasticNet:
             weights == 0, soft_threshold(grad, l1), grad + l1 * xp.sign(weights)
         )
 
+    def duality_gap(self, weights, grad, objective: float, active=slice(None)):
+        """Return the gap between the penalty and its conjugate, and a factor.
+
+        `grad` is the gradient of the smooth part, loss and l2, at the dual point, and
+        `objective` the value at the weights. L1 alone bounds the gradient of the loss:
+        the dual point is made smaller by the factor returned, and the loss with it. The
+        weights without a penalty are left out (Fenchel and Young's inequality).
+        """
+        xp = namespace(weights)
+        l1, l2 = take(self.l1, active), take(self.l2, active)
+        if not self.makes_zeros:
+            divisor = xp.where(l2 > 0, l2, 1.0)
+            terms = xp.where(l2 > 0, grad**2 / divisor, 0.0)
+            return float(xp.total(terms)) / 2, 1.0
+        pull = xp.where(l1 > 0, l2 * weights - grad, 0.0)
+        if self.l1_ratio < 1:
+            divisor, sign = xp.where(l2 > 0, l2, 1.0), xp.sign(pull)
+            excess = xp.abs(pull) - l1
+            outside = l1 * (xp.abs(weights) - sign * weights) + (
+                l2 * weights - sign * excess
+            ) ** 2 / (2 * divisor)
+            inside = l1 * xp.abs(weights) - pull * weights + l2 * weights**2 / 2
+            terms = xp.where(excess > 0, outside, inside)
+            return float(xp.total(xp.where(l1 > 0, terms, 0.0))), 1.0
+        largest = float(xp.max(xp.max(xp.abs(pull), axis=0), axis=0))
+        factor = min(1.0, self.alpha / largest) if largest > 0 else 1.0
+        terms = l1 * xp.abs(weights) - factor * pull * weights
+        loss = max(objective - float(self.value(weights, active)), 0.0)
+        return float(xp.total(terms)) + (1 - factor) * loss, factor
+
     def soft_threshold_weights(
         self, weights, step_size: float, active=slice(None)
     ) -> None:

@@ -12,9 +12,6 @@ The scales make it exactly invariant to a rescaling of the features.
 
 import math
 
-import numpy as np
-
-from sksoftmax import _l1_model as l1_model
 from sksoftmax._arrays import chunks, count_rows, namespace, take
 
 _GRAM_ROWS = 2048  # rows of S at a time
@@ -54,7 +51,7 @@ class Gram:
         """
         xp = namespace(hessian)
         diagonal = xp.astype(xp.diagonal(hessian), xp.float64)
-        mean_square = xp.astype(problem.mean_square[:, 0], xp.float64)
+        mean_square = xp.astype(problem.scaling.mean_square[:, 0], xp.float64)
         added = SMALL_DAMPING[xp.finfo(hessian.dtype).bits] * diagonal
         if is_sample:
             ratio = float(xp.total(diagonal)) / float(xp.total(mean_square))
@@ -63,10 +60,10 @@ class Gram:
         added = xp.where(diagonal + added > 0, added, 1.0)
         diagonal = xp.astype(xp.where(diagonal > 0, diagonal, 1.0), hessian.dtype)
         added = xp.astype(added, hessian.dtype) + ridge(
-            0.0, problem.scale, problem.penalty.l2, 0.0
+            0.0, problem.scaling.scale, problem.penalty.l2, 0.0
         )
         matrix = xp.add_to_diagonal(hessian, added)
-        return cls(_damped_inverse(matrix, diagonal), problem.scale)
+        return cls(damped_inverse(matrix, diagonal), problem.scaling.scale)
 
     @staticmethod
     def work(data, n_rows: int) -> float:
@@ -81,7 +78,7 @@ class Gram:
     @staticmethod
     def measure(problem, rows, weights):
         """Return K of those rows at those weights."""
-        loss, data, scale = problem.loss, problem.data, problem.scale
+        loss, data, scale = problem.loss, problem.data, problem.scaling.scale
         xp, scaled_weights, n_rows = data.xp, scale * weights, count_rows(rows)
         hessian = xp.zeros((data.n_weights, data.n_weights), data.dtype)
         for part in chunks(rows, _GRAM_ROWS):
@@ -131,7 +128,7 @@ class Diagonal:
     @classmethod
     def build(cls, problem, hessian, is_sample: bool, active=slice(None)):
         """Return the preconditioner for steps on all rows, which have no noise."""
-        penalty = ridge(0.0, problem.scale, problem.penalty.l2, 0.0)
+        penalty = ridge(0.0, problem.scaling.scale, problem.penalty.l2, 0.0)
         xp = namespace(hessian)
         mean = float(xp.total(hessian)) / hessian.shape[0]
         hessian = xp.where(hessian > 0, hessian, mean or 1.0)
@@ -139,7 +136,7 @@ class Diagonal:
 
     @classmethod
     def _make_restricted(cls, inverse, problem, active):
-        return cls(inverse, problem.scale)
+        return cls(inverse, problem.scaling.scale)
 
     @staticmethod
     def work(data, n_rows: int) -> float:
@@ -163,7 +160,7 @@ class Diagonal:
             raw = problem.data.batch(part, compact=False).raw_prediction(weights)
             k = loss.mean_curvature(loss.proba(raw))
             total += float(k @ problem.sample_weight[part])
-        return problem.mean_square * (total / count_rows(rows))
+        return problem.scaling.mean_square * (total / count_rows(rows))
 
     def restrict(self, free, damping: float) -> None:
         """Do nothing: any part of a diagonal is one, and a factor no matter."""
@@ -203,14 +200,16 @@ class CenteredDiagonal(Diagonal):
 
     @classmethod
     def _make_restricted(cls, inverse, problem, active):
-        return cls(inverse, problem.scale, problem.residual_mean, active)
+        scaling = problem.scaling
+        return cls(inverse, scaling.scale, scaling.residual_mean, active)
 
     @staticmethod
     def measure(problem, rows, weights):
         """Return the diagonal of K for those rows at those weights."""
         hessian, xp = Diagonal.measure(problem, rows, weights), problem.data.xp
-        mean_square = xp.where(problem.mean_square > 0, problem.mean_square, 1.0)
-        variance = mean_square - (problem.residual_mean / problem.scale) ** 2
+        _, scale, mean_square, residual_mean = problem.scaling
+        mean_square = xp.where(mean_square > 0, mean_square, 1.0)
+        variance = mean_square - (residual_mean / scale) ** 2
         return hessian * xp.maximum(variance / mean_square, 0.0)
 
     def _restrict_inverse(self, active):
@@ -229,101 +228,7 @@ class CenteredDiagonal(Diagonal):
         return direction
 
 
-class Hessian:
-    """The whole Hessian, (n_outputs * n_weights,) twice: for few weights.
-
-    All rows and all pairs of classes are in it. With L1 it is that of the weights that
-    are free to move.
-    """
-
-    name = "hessian"
-    lazy = False
-    largest = 2000  # weights of all classes: to invert it takes .5 s
-
-    def __init__(self, hessian, l2, scale) -> None:
-        """Take the Hessian of the loss, of the scaled columns."""
-        xp, n_outputs = namespace(hessian), hessian.shape[0] // scale.shape[0]
-        scale = xp.concat([scale[:, 0]] * n_outputs, axis=0)
-        penalty = xp.concat([l2[:, 0]] * n_outputs, axis=0) / scale**2
-        self._hessian = xp.add_to_diagonal(hessian, penalty)
-        self._scale, self._shape = scale, (n_outputs, -1)
-        diagonal = xp.diagonal(self._hessian)
-        self._diagonal = xp.where(diagonal > 0, diagonal, 1.0)
-        self._free = None
-
-    @classmethod
-    def work(cls, n_weights: int, n_rows: int, n_outputs: int) -> float:
-        """Return the multiply-adds of measuring it, infinite where it is too large."""
-        size = n_weights * n_outputs
-        if size > cls.largest:
-            return math.inf
-        return size**3 + max(size**2 * n_rows / 2, n_outputs**2 * 1e5)
-
-    def restrict(self, free, damping: float) -> None:
-        """Invert it, or what is left of it where only some weights are free."""
-        xp = namespace(self._hessian)
-        matrix, diagonal = self._hessian, self._diagonal
-        if free is not None:
-            free = xp.reshape(free.T, (-1,))
-            free = np.flatnonzero(xp.to_numpy(free))
-            positions = np.full(matrix.shape[0], len(free))  # the last one is a zero's
-            positions[free] = np.arange(len(free))
-            self._free, self._positions = xp.indices(free), xp.indices(positions)
-            matrix = xp.take(xp.take(matrix, self._free, axis=0), self._free, axis=1)
-            diagonal = xp.take(diagonal, self._free, axis=0)
-        damping += SMALL_DAMPING[xp.finfo(matrix.dtype).bits]
-        matrix = xp.add_to_diagonal(matrix, damping * diagonal)
-        self._inverse = _damped_inverse(matrix, diagonal)
-
-    def product(self, direction):
-        """Return the Hessian of the objective's smooth part times a direction."""
-        xp = namespace(direction)
-        vector = xp.reshape(direction.T, (-1,)) * self._scale
-        vector = xp.matmul(self._hessian, vector) * self._scale
-        return xp.copy(xp.reshape(vector, self._shape).T)
-
-    def minimise_l1_model(self, weights, grad, l1, damping: float, tol: float):
-        """Return the step to the minimum of the quadratic model with L1.
-
-        `grad` is that of the smooth part, `l1` (n_weights, 1), `damping` the share of
-        the diagonal to add, `tol` how far above the minimum the model may stay.
-        """
-        xp = namespace(self._hessian)
-
-        def flat(values):
-            values = xp.reshape(values.T, (-1,))
-            return xp.to_numpy(values).astype(np.float64)
-
-        scale = xp.to_numpy(self._scale).astype(np.float64)
-        strength = flat(l1 + xp.zeros(weights.shape, weights.dtype)) / scale
-        hessian = xp.to_numpy(self._hessian).astype(np.float64)
-        np.fill_diagonal(
-            hessian, hessian.diagonal() + damping * xp.to_numpy(self._diagonal)
-        )
-        slope, start = flat(grad) / scale, flat(weights) * scale
-        step = l1_model.minimise(hessian, slope, strength, start, tol) / scale
-        step = np.ascontiguousarray(step.reshape(self._shape).T)
-        return xp.asarray(step, weights.dtype)
-
-    def damping_diagonal(self, active):
-        """Return the diagonal, (n_weights, n_outputs)."""
-        xp = namespace(self._hessian)
-        return xp.reshape(self._diagonal * self._scale**2, self._shape).T
-
-    def apply(self, grad, active=slice(None), out=None):
-        """Return the preconditioned gradient, (n_weights, n_outputs)."""
-        xp = namespace(grad)
-        vector = xp.reshape(grad.T, (-1,)) / self._scale
-        if self._free is None:
-            vector = xp.matmul(self._inverse, vector)
-        else:
-            product = xp.matmul(self._inverse, xp.take(vector, self._free, axis=0))
-            product = xp.concat([product, xp.zeros((1,), product.dtype)], axis=0)
-            vector = xp.take(product, self._positions, axis=0)
-        return xp.copy(xp.reshape(vector / self._scale, self._shape).T)
-
-
-def _damped_inverse(matrix, diagonal):
+def damped_inverse(matrix, diagonal):
     """Return the inverse; where rounding has left it indefinite, of a sum.
 
     As little of the diagonal is added as Cholesky's factors need.

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sksoftmax._arrays import chunks, take
+from sksoftmax._moments import ColumnScaling
 from sksoftmax._threads import threads_for
 
 # Multiply-adds from which a product gets all BLAS threads. Measured: at 4 million one
@@ -23,9 +24,7 @@ class Problem:
     sample_weight: Any  # (n_samples,), of mean 1 in fit
     loss: Any
     penalty: Any
-    scale: Any  # (n_weights, 1), of the columns
-    mean_square: Any  # (n_weights, 1), mean squares of the scaled columns
-    residual_mean: Any  # (n_weights, 1), means of the columns as they are centered
+    scaling: ColumnScaling
     bounded_weight: Any = None  # sample_weight, of outliers less: for minibatches
     constraint: Any = None  # with a method `project`, or None
 

@@ -7,8 +7,8 @@ from sksoftmax._arrays import evenly_spaced
 from sksoftmax._oracle import Oracle
 from sksoftmax._preconditioner import Diagonal, Gram
 from sksoftmax._problem import Problem
-from sksoftmax._solvers.newton import Newton
 from sksoftmax._solvers.plateau import Plateau
+from sksoftmax._solvers.proximal_newton import make_newton
 from sksoftmax._solvers.sampler import BatchSampler, batch_edges
 from sksoftmax._solvers.sgd import MONITORED_ROWS, SGD
 from sksoftmax._solvers.state import State
@@ -251,7 +251,7 @@ def _epochs_to_plateau(params, problem: Problem, state: State, sampler: BatchSam
             )
             bounded_problem = problem.bound_outliers()
             oracle = Oracle(bounded_problem, sampler.rows, preconditioner_class)
-            newton = Newton(oracle, state)
+            newton = make_newton(oracle, state)
             if newton.gap_estimate() > LARGEST_RELATIVE_GAP * newton.objective:
                 yield solver, objective, False
                 yield from newton.iterate_to_plateau(tol, patience)
@@ -324,7 +324,7 @@ def _make_full_solver(oracle: Oracle, state: State):
     copies_little = oracle.is_one_batch or not oracle.problem.data.is_dense
     if oracle.problem.penalty.makes_zeros and copies_little:
         return WorkingSets(oracle, state)
-    return Newton(oracle, state)
+    return make_newton(oracle, state)
 
 
 def _reset_if_worse_than_zeros(problem: Problem, state: State, rows) -> None:

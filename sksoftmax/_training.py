@@ -11,7 +11,12 @@ from sksoftmax._arrays import namespace
 from sksoftmax._data import make_data
 from sksoftmax._kronecker import KroneckerConstraint
 from sksoftmax._loss import cross_entropy
-from sksoftmax._moments import Moments, center_and_scale
+from sksoftmax._moments import (
+    ColumnScaling,
+    Moments,
+    measure_bounded_moments,
+    measure_moments,
+)
 from sksoftmax._outliers import FEW_ROWS, SAMPLED_ROWS
 from sksoftmax._parameters import check_phm
 from sksoftmax._penalty import ElasticNet
@@ -61,11 +66,11 @@ def measure(
         if memory["counts"]["n_rows"] >= SAMPLED_ROWS:
             reference_moments = known_moments
     if is_automatic(params) and not is_full_batch:
-        bounded_weight, moments = data.bounded_moments(
-            weight, fill_value, reference_moments
+        bounded_weight, moments = measure_bounded_moments(
+            data, weight, fill_value, reference_moments
         )
     else:
-        bounded_weight, moments = weight, data.moments(weight, fill_value)
+        bounded_weight, moments = weight, measure_moments(data, weight, fill_value)
     if known_moments is None:
         dtype = choose_dtype(params, dtype, xp, moments)
     else:
@@ -100,13 +105,13 @@ def make_problem(
     `attributes` are those of a fitted model to go on from.
     """
     data, loss = training.data, cross_entropy(n_classes)
-    center, *column_statistics = center_and_scale(
+    scaling = ColumnScaling.from_moments(
         training.moments,
         params.fit_intercept,
         data.xp.numpy_dtype(data.dtype),
         may_center=is_automatic(params),
     )
-    data.set_center(center)
+    data.set_center(scaling.center)
     penalty = ElasticNet(
         params.alpha,
         params.l1_ratio,
@@ -125,7 +130,7 @@ def make_problem(
         training.weight,
         loss,
         penalty,
-        *map(data.xp.asarray, column_statistics),
+        scaling.convert(data.xp),
         training.bounded_weight,
         constraint,
     )

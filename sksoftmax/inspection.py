@@ -4,12 +4,17 @@ They follow scikit-learn's displays: `from_estimator` draws a fitted estimator, 
 display keeps the data, and `plot` draws them again, perhaps on other axes.
 """
 
+from typing import TYPE_CHECKING, Any, Self
+
 import numpy as np
 import scipy.sparse as sp
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from sksoftmax._arrays import namespace
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["CoefficientImageDisplay", "LossCurveDisplay"]
 
@@ -73,12 +78,24 @@ class LossCurveDisplay:
     >>> plt.show()
     """
 
-    def __init__(self, *, loss_curve, validation_loss_curve=None, estimator_name=None):
+    def __init__(
+        self,
+        *,
+        loss_curve: Any,
+        validation_loss_curve: Any = None,
+        estimator_name: str | None = None,
+    ) -> None:
         self.loss_curve = loss_curve
         self.validation_loss_curve = validation_loss_curve
         self.estimator_name = estimator_name
 
-    def plot(self, ax=None, *, name=None, line_kw=None):
+    def plot(
+        self,
+        ax: "Axes | None" = None,
+        *,
+        name: str | None = None,
+        line_kw: dict[str, Any] | None = None,
+    ) -> Self:
         """Draw the curves.
 
         Parameters
@@ -113,7 +130,7 @@ class LossCurveDisplay:
             "markersize": 5,
             "markevery": 1 + len(self.loss_curve) // _MOST_MARKS,
             "label": f"{prefix}training objective",
-            **normalize_kwargs(line_kw, Line2D),
+            **normalize_kwargs(line_kw or {}, Line2D),
         }
         curves = [(self.loss_curve, {**look, "gid": f"{_GROUP}-{number}"})]
         if self.validation_loss_curve is not None:
@@ -137,7 +154,14 @@ class LossCurveDisplay:
         return self
 
     @classmethod
-    def from_estimator(cls, estimator, *, name=None, ax=None, line_kw=None):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        *,
+        name: str | None = None,
+        ax: "Axes | None" = None,
+        line_kw: dict[str, Any] | None = None,
+    ) -> Self:
         """Draw the curves of a fitted estimator.
 
         Parameters
@@ -228,12 +252,14 @@ class CoefficientImageDisplay:
     >>> plt.show()
     """
 
-    def __init__(self, *, coefficients, image_shape, classes):
+    def __init__(
+        self, *, coefficients: Any, image_shape: tuple[int, int], classes: Any
+    ) -> None:
         self.coefficients = coefficients
         self.image_shape = image_shape
         self.classes = classes
 
-    def plot(self, ax=None, *, im_kw=None):
+    def plot(self, ax: Any = None, *, im_kw: dict[str, Any] | None = None) -> Self:
         """Draw the images.
 
         Parameters
@@ -279,8 +305,14 @@ class CoefficientImageDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator, *, image_shape, classes=None, ax=None, im_kw=None
-    ):
+        cls,
+        estimator: Any,
+        *,
+        image_shape: tuple[int, int],
+        classes: Any = None,
+        ax: Any = None,
+        im_kw: dict[str, Any] | None = None,
+    ) -> Self:
         """Draw the weights of a fitted estimator.
 
         Parameters

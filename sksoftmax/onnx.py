@@ -10,7 +10,7 @@ from sksoftmax._kronecker import is_sum
 __all__ = ["register"]
 
 
-def register():
+def register() -> None:
     """Let skl2onnx convert `SoftmaxRegressionClassifier`.
 
     After this call `skl2onnx.to_onnx` converts the fitted classifier, alone or at the

@@ -919,7 +919,7 @@ def reference(problem) -> Reference:
         solver = _Sparse(rows) if rows.l1 else _Smooth(rows)
         value, lower, (coef, intercept) = _best(problem, rows, solver)
         if rows.l1 and value - lower > 1e-7 * value:
-            # Against a drift of weights of large columns, which L1 hardly holds.
+            # Against a drift of the weights of large columns, which L1 cannot hold.
             solver.smooth.common = 1e-6
             second = _best(problem, rows, solver)
             if second[0] < value:

@@ -39,7 +39,8 @@ def _seeds(n_seeds, largest):
     return found
 
 
-QUICK = _seeds(N_SEEDS // 10, LARGEST_QUICK)
+# The problem of seed 10 alone takes 9 s, all others together 3 s.
+QUICK = [seed for seed in _seeds(N_SEEDS // 10, LARGEST_QUICK) if seed != 10]
 SLOW = [seed for seed in _seeds(N_SEEDS, LARGEST_SLOW) if seed not in QUICK]
 SEEDS = QUICK + [pytest.param(seed, marks=pytest.mark.slow) for seed in SLOW]
 
@@ -71,8 +72,8 @@ def test_gap_is_within_tol_or_fit_warns(seed, solver):
 @pytest.mark.slow
 @pytest.mark.parametrize("solver", ["svrg 1e-4", "svrg 1e-6"])
 def test_svrg_warns_on_five_percent_at_most(solver):
-    # Measured: 3.5 %. Most of them are at the optimum, but have no penalty, or one that
-    # is too weak for a bound of the gap in float64.
+    # Measured: 2.3 % with tol=1e-4 and 3.3 % with 1e-6. Most of them are at the optimum,
+    # but their penalty is zero or too weak for a bound of the gap in float64.
     warned = [seed for seed in QUICK + SLOW if _result(seed, solver).warned]
     assert len(warned) <= N_SEEDS / 20, warned
 

@@ -58,7 +58,9 @@ def task(datasets, solve):
 @NAME
 @pytest.mark.parametrize("variant", VARIANTS)
 @LAYOUT
-def test_probabilities_are_those_of_the_optimum(task, name, variant, layout):
+def test_probabilities_in_one_batch_are_those_of_the_optimum(
+    task, name, variant, layout
+):
     X, y, sample_weight, _, params, exact = task(name, variant)
 
     clf = SoftmaxRegressionClassifier(solver="svrg", tol=1e-9, **params)
@@ -69,7 +71,7 @@ def test_probabilities_are_those_of_the_optimum(task, name, variant, layout):
 
 @NAME
 @LAYOUT
-def test_probabilities_in_float32(task, name, layout):
+def test_probabilities_in_float32_are_those_of_the_optimum(task, name, layout):
     X, y, _, _, params, exact = task(name)
     single = layout(X.astype(np.float32))
 
@@ -91,7 +93,9 @@ def test_probabilities_in_float32(task, name, layout):
     ],
 )
 @LAYOUT
-def test_minibatches_come_there_too(task, name, preconditioner, layout):
+def test_probabilities_in_minibatches_are_those_of_the_optimum(
+    task, name, preconditioner, layout
+):
     X, y, _, _, params, exact = task(name)
 
     clf = SoftmaxRegressionClassifier(
@@ -110,7 +114,7 @@ def test_minibatches_come_there_too(task, name, preconditioner, layout):
 @pytest.mark.parametrize("C", [1, 100])
 @pytest.mark.parametrize("tol", [1e-2, 1e-4, 1e-6])
 @pytest.mark.parametrize("batch_size", ["auto", 64])
-def test_tol_bounds_the_gap(task, objective, name, C, tol, batch_size):
+def test_gap_to_the_optimum_is_within_tol(task, objective, name, C, tol, batch_size):
     X, y, _, row_weight, params, exact = task(name, C=C)
 
     clf = SoftmaxRegressionClassifier(
@@ -133,7 +137,9 @@ def test_tol_bounds_the_gap(task, objective, name, C, tol, batch_size):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("batch_size", ["auto", 64])
-def test_a_path_of_warm_starts(digits, objective, batch_size):
+def test_path_of_warm_starts_takes_fewer_epochs_to_the_same_objectives(
+    digits, objective, batch_size
+):
     X, y = digits
     params = {"solver": "svrg", "tol": 1e-4, "batch_size": batch_size}
     warm = SoftmaxRegressionClassifier(warm_start=True, random_state=0, **params)
@@ -158,7 +164,7 @@ def test_a_path_of_warm_starts(digits, objective, batch_size):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("l1_ratio", [0.0, 0.5])
 @pytest.mark.parametrize("tol", [0.0, None])
-def test_separable_rows_without_a_penalty_to_speak_of(dtype, l1_ratio, tol):
+def test_separable_rows_with_a_tiny_penalty_end_at_a_finite_model(dtype, l1_ratio, tol):
     X, y = np.array([[-1.0], [1.0]] * 20, dtype), [0, 1] * 20
     clf = SoftmaxRegressionClassifier(
         solver="svrg", alpha=1e-30, l1_ratio=l1_ratio, tol=tol, max_iter=200
@@ -175,7 +181,7 @@ def test_separable_rows_without_a_penalty_to_speak_of(dtype, l1_ratio, tol):
 @pytest.mark.parametrize(
     ("eps", "params"), [(1e-3, {}), (0.01, {"preconditioner": "diagonal"})]
 )
-def test_collinear_features_do_not_look_like_the_optimum(eps, params):
+def test_fit_of_collinear_features_goes_beyond_the_first_step(eps, params):
     rng = np.random.RandomState(0)
     Z = rng.standard_normal((4000, 8))
     y = (Z @ rng.standard_normal(8) + rng.standard_normal(4000) > 0).astype(int)
@@ -187,7 +193,7 @@ def test_collinear_features_do_not_look_like_the_optimum(eps, params):
 
 
 @pytest.mark.parametrize("batch_size", ["auto", 10])
-def test_an_optimum_of_zeros_is_one(batch_size, recwarn):
+def test_optimum_of_zeros_is_found_without_a_warning(batch_size, recwarn):
     X = np.random.RandomState(0).standard_normal((100, 4))
     clf = SoftmaxRegressionClassifier(
         solver="svrg", l1_ratio=1.0, alpha=10.0, fit_intercept=False
@@ -199,7 +205,7 @@ def test_an_optimum_of_zeros_is_one(batch_size, recwarn):
     assert not recwarn.list
 
 
-def test_a_stream_goes_on_from_the_optimum(datasets, objective):
+def test_stream_after_svrg_stays_near_the_optimum(datasets, objective):
     X, y = datasets["digits"]
     clf = SoftmaxRegressionClassifier(
         solver="svrg", batch_size=64, alpha=1e-3, tol=1e-4, random_state=0

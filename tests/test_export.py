@@ -143,12 +143,6 @@ def test_a_parameter_that_the_writer_did_not_know_has_its_default(fitted):
     assert_array_equal(loaded.predict_proba(X), clf.predict_proba(X))
 
 
-def test_the_version_is_that_of_the_package():
-    from importlib.metadata import version
-
-    assert sksoftmax.__version__ == version("sksoftmax")
-
-
 # Notebooks
 
 

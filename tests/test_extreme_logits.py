@@ -86,20 +86,20 @@ def own_columns(table):
     return table[:, 1:] if table.shape[1] == 2 else table
 
 
-def assert_near(got, wanted, ulps, at_one=0.0):
-    """Compare in units of eps: relative to what is wanted, and `at_one` to one.
+def assert_near(got, expected, ulps, at_one=0.0):
+    """Compare in units of eps: relative to what is expected, and `at_one` to one.
 
     Numbers that are not normal have fewer digits: they may be off by the smallest
     normal number.
     """
     finfo = np.finfo(got.dtype)
     eps = mp.mpf(float(finfo.eps))
-    bound = eps * (ulps * abs(wanted) + at_one) + mp.mpf(float(finfo.tiny))
-    error = abs(exact(got) - wanted)
+    bound = eps * (ulps * abs(expected) + at_one) + mp.mpf(float(finfo.tiny))
+    error = abs(exact(got) - expected)
     assert np.isfinite(got).all()
     worst = np.unravel_index(np.argmax(error - bound), error.shape)
     assert (error <= bound).all(), (
-        f"{got[worst]!r} at {worst} instead of {mp.nstr(wanted[worst], 20)}"
+        f"{got[worst]!r} at {worst} instead of {mp.nstr(expected[worst], 20)}"
     )
 
 
@@ -119,15 +119,15 @@ def ulps_of_proba(raw):
 @N_CLASSES
 def test_probabilities_keep_their_digits_however_small(size, dtype, n_classes):
     raw = raw_predictions(size, n_classes, dtype)
-    wanted, ulps = exp(log_softmax(raw)), ulps_of_proba(raw)
+    expected, ulps = exp(log_softmax(raw)), ulps_of_proba(raw)
     loss = cross_entropy(n_classes)
 
     proba = loss.predict_proba(raw.copy())
     column_statistics = loss.proba(raw.copy())
 
     assert proba.dtype == column_statistics.dtype == dtype
-    assert_near(proba, wanted, ulps)
-    assert_near(column_statistics, own_columns(wanted), own_columns(ulps))
+    assert_near(proba, expected, ulps)
+    assert_near(column_statistics, own_columns(expected), own_columns(ulps))
     eps = np.finfo(dtype).eps
     assert_allclose(proba.sum(axis=1), 1, rtol=(4 + n_classes / 2) * eps)
 
@@ -136,13 +136,13 @@ def test_probabilities_keep_their_digits_however_small(size, dtype, n_classes):
 @N_CLASSES
 def test_logarithms_of_probabilities(size, dtype, n_classes):
     raw = raw_predictions(size, n_classes, dtype)
-    wanted, loss = log_softmax(raw), cross_entropy(n_classes)
+    expected, loss = log_softmax(raw), cross_entropy(n_classes)
 
     log_proba = loss.predict_log_proba(raw.copy())
 
     # The sigmoid has log1p; a softmax is the logarithm of a sum rounded near one.
     at_one = 0 if n_classes == 2 else 4 + n_classes / 2
-    assert_near(log_proba, wanted, 4, at_one)
+    assert_near(log_proba, expected, 4, at_one)
 
 
 @EXTREMES
@@ -152,7 +152,7 @@ def test_losses(size, dtype, n_classes, targets):
     raw = raw_predictions(size, n_classes, dtype)
     raw, y, weight = with_targets(raw, n_classes, targets)
     log_proba, table = log_softmax(raw), as_table(y, n_classes)
-    wanted, loss = -(table * log_proba).sum(axis=1), cross_entropy(n_classes)
+    expected, loss = -(table * log_proba).sum(axis=1), cross_entropy(n_classes)
 
     losses = loss.losses(raw.copy(), y)
     total = loss.loss(raw.copy(), y, weight)
@@ -164,12 +164,12 @@ def test_losses(size, dtype, n_classes, targets):
     ulps, at_one = 5 + n_terms, 0 if n_classes == 2 else 4 + n_classes / 2
     if n_classes > 2 and targets == "probabilities":
         at_one += float(n_terms * size)  # its terms may cancel those of the maximum
-    assert_near(losses, wanted, ulps, at_one)
+    assert_near(losses, expected, ulps, at_one)
     # Their sum is of float64: the errors of the rows add up, and no others.
     eps, tiny = float(np.finfo(dtype).eps), float(np.finfo(dtype).tiny)
-    bound = exact(weight) @ (ulps * wanted + at_one) * eps + len(raw) * tiny
+    bound = exact(weight) @ (ulps * expected + at_one) * eps + len(raw) * tiny
     for sum_of_losses in (total, value):
-        assert abs(mp.mpf(float(sum_of_losses)) - exact(weight) @ wanted) <= bound
+        assert abs(mp.mpf(float(sum_of_losses)) - exact(weight) @ expected) <= bound
 
 
 @EXTREMES
@@ -181,18 +181,18 @@ def test_gradients(size, dtype, n_classes, targets):
     table, scale = as_table(y, n_classes), exact(weight)[:, None]
     proba, ulps = exp(log_softmax(raw)), ulps_of_proba(raw) + 2
     of_others = (proba * (1 - table)).sum(axis=1)[:, None]  # where the target is 1
-    wanted = scale * np.where(table == 1, -of_others, proba - table)
+    expected = scale * np.where(table == 1, -of_others, proba - table)
 
     _, grad = cross_entropy(n_classes).loss_gradient(raw.copy(), y, weight)
 
     assert grad.dtype == dtype
     if n_classes == 2 and targets == "labels":
         # Nothing is subtracted: a row that is sure and right keeps all digits too.
-        assert_near(grad, own_columns(wanted), own_columns(ulps))
+        assert_near(grad, own_columns(expected), own_columns(ulps))
     else:
         # The errors of a probability, of the target, and of their difference.
         at_one = scale * (ulps * proba + table)
-        assert_near(grad, own_columns(wanted), 1, own_columns(at_one))
+        assert_near(grad, own_columns(expected), 1, own_columns(at_one))
 
 
 @EXTREMES
@@ -259,10 +259,10 @@ def test_shrinking_many_times_is_a_loop_of_50_digits(dtype, times, drifts):
         list(product(LOG_FACTORS, THRESHOLDS, WEIGHTS, drifts or [0.0])), dtype
     ).T[:, :, None]
     shrinkage = Shrinkage(log_factor, threshold, True)
-    factor, reach, wanted = exp(exact(log_factor)), exact(threshold), exact(weight)
+    factor, reach, expected = exp(exact(log_factor)), exact(threshold), exact(weight)
     for _ in range(times):
-        moved = factor * wanted - exact(drift)
-        wanted = np.where(
+        moved = factor * expected - exact(drift)
+        expected = np.where(
             abs(moved) <= reach, 0, moved - np.where(moved > 0, reach, -reach)
         )
     weights = weight.copy()
@@ -278,7 +278,7 @@ def test_shrinking_many_times_is_a_loop_of_50_digits(dtype, times, drifts):
     parts = abs(exact(weight)) * kept + terms * (reach + abs(exact(drift)))
     # A factor that is nearly one has lost digits in 1 - factor, but for expm1.
     rounded = 8 + abs(exact(log_factor)) * times
-    assert_near(weights, wanted, 0, rounded * parts)
+    assert_near(weights, expected, 0, rounded * parts)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -290,7 +290,7 @@ def test_a_step_of_any_length_is_that_of_50_digits(l1_ratio, strength, dtype):
     l2, l1 = exact(penalty.l2), exact(penalty.l1)
     before = exact(weights)
     size = abs(before) - l1
-    wanted = np.where(size > 0, size / (1 + l2), 0) * np.sign(weights).astype(int)
+    expected = np.where(size > 0, size / (1 + l2), 0) * np.sign(weights).astype(int)
     no_overshoot = np.where(l2 < 1, 1 - l2, 0)
     by_gradient = no_overshoot * before
     size = abs(by_gradient) - l1
@@ -302,7 +302,7 @@ def test_a_step_of_any_length_is_that_of_50_digits(l1_ratio, strength, dtype):
 
     # exp(-log1p(l2)) turns the rounding of the logarithm, at most half an eps of 70,
     # into a relative error; a gradient step that would overshoot keeps one eps.
-    assert_near(proximal, wanted, 0, 40 * abs(before))
+    assert_near(proximal, expected, 0, 40 * abs(before))
     assert_near(explicit, by_gradient, 0, 40 * abs(before))
     assert_array_equal(proximal[3], weights[3])
     assert_array_equal(explicit[3], weights[3])

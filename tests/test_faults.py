@@ -69,13 +69,13 @@ ELSEWHERE = [
     ("dense gram", "_data.Batch.gradient"),
     ("sparse diagonal", "_solvers.sgd.SGD._average"),
     ("dense gram", "_solvers.steps.largest_eigenvalue"),
-    ("dense gram", "_training.center_and_scale"),
+    ("dense gram", "_moments.ColumnScaling.from_moments"),
     ("dense svrg", "_solvers.svrg.SVRGStep.descend"),
     ("sparse full batch", "_solvers.newton.Newton.step"),
     ("dense validated", "_monitoring.Validation.watch"),
     ("dense gram", "_classifier.to_attributes"),
 ]
-QUICK = {"Problem.mean_loss", "Moments.merge", "center_and_scale", "Newton.step"}
+QUICK = {"Problem.mean_loss", "Moments.merge", "from_moments", "Newton.step"}
 FAILURES = [
     pytest.param(
         name,
@@ -189,7 +189,7 @@ class Fault:
         self.n_calls = 0
 
     def __get__(self, instance, owner):
-        return partial(self, instance)
+        return self if instance is None else partial(self, instance)
 
     def __call__(self, *args, **kwargs):
         self.n_calls += 1
@@ -447,7 +447,7 @@ def test_an_interrupt_at_any_line_leaves_all_or_nothing(rows, name, method):
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer's signals")
 @pytest.mark.skipif(
     sys.version_info >= (3, 14),
-    reason="Python 3.14 keeps a lock, threadpoolctl's too, for ever if a signal comes "
+    reason="Python 3.14 never releases a lock, threadpoolctl's too, if a signal comes "
     "just after `with lock` has taken it",
 )
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
@@ -475,7 +475,7 @@ def test_an_interrupt_at_any_time_leaves_all_or_nothing(rows, name, method):
 
 
 def interrupted_after(delay, call):
-    """Call with a signal that interrupts it after so many seconds, if it still runs."""
+    """Call with a signal that interrupts it after `delay` seconds, if it still runs."""
     armed = True
 
     def interrupt(*_):

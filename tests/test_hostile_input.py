@@ -168,7 +168,10 @@ SHAPES = {
     "zero rows": (lambda: {"X": rows(0), "y": []}, "0 sample"),
     "zero columns": (lambda: {"X": rows(12, 0)}, "0 feature"),
     "nothing": (lambda: {"X": rows(0, 0), "y": []}, "0 sample"),
-    "3-D": (lambda: {"X": rows().reshape(12, 3, 1)}, r"shape \(12, 3, 1\)"),
+    "3-D": (
+        lambda: {"X": rows().reshape(12, 3, 1)},
+        r"shape \(12, 3, 1\).*Flatten images with X.reshape\(n_samples, -1\)",
+    ),
     "4-D": (lambda: {"X": rows().reshape(12, 3, 1, 1)}, r"shape \(12, 3, 1, 1\)"),
     "1-D": (lambda: {"X": rows()[:, 0]}, SHAPE),
     "0-D": (lambda: {"X": np.array(1.0), "y": [0]}, SHAPE),
@@ -223,7 +226,10 @@ DTYPES = {
         lambda: {"X": with_value(10**400, rows(dtype=object))},
         "too large",
     ),
-    "strings": (lambda: {"X": np.array([["red"] * 3] * 12)}, NO_NUMBERS),
+    "strings": (
+        lambda: {"X": np.array([["red"] * 3] * 12)},
+        NO_NUMBERS + ".*TfidfVectorizer.*OneHotEncoder",
+    ),
     "bytes": (lambda: {"X": np.array([[b"red"] * 3] * 12)}, NO_NUMBERS),
     # Numbers of seconds, to NumPy's conversion.
     "dates": (lambda: {"X": counts("M8[s]")}, Either("numbers")),
@@ -845,16 +851,60 @@ FIRST_CLASSES = {
 }
 
 
+@pytest.mark.parametrize("layout", [np.asarray, sp.csr_array], ids=["dense", "csr"])
 @pytest.mark.parametrize("kind", FIRST_CLASSES)
-def test_classes_of_a_first_call(kind):
+def test_classes_of_a_first_call(kind, layout):
     classes, expected = FIRST_CLASSES[kind]
-    arguments = {"X": rows(), "y": Y, "classes": classes}
+    arguments = {"X": layout(rows()), "y": Y, "classes": classes}
     clf = SoftmaxRegressionClassifier(random_state=0)
 
     done = outcome(clf, "partial_fit", arguments, expected)
 
     if done is not None:
         assert_finite(clf, rows())
+
+
+REFUSED_BY_A_NEW_ESTIMATOR = [
+    "zero rows",
+    "zero columns",
+    "dtype D",
+    "NaN",
+    "infinity",
+    "times 1e+300 in f8",
+    "short y",
+    "y: continuous",
+    "weights: short",
+    "weights: one NaN",
+    "weights: one infinite",
+    "weights: one negative",
+]
+
+
+@pytest.mark.parametrize("layout", [np.asarray, sp.csr_array], ids=["dense", "csr"])
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize("kind", REFUSED_BY_A_NEW_ESTIMATOR)
+def test_new_estimator_stays_new_after_an_error(kind, method, layout):
+    make, expected = KINDS[kind]
+    arguments = arguments_of(make)
+    arguments["X"] = layout(arguments["X"])
+    if method == "partial_fit":
+        arguments["classes"] = range(3)
+    clf = SoftmaxRegressionClassifier(batch_size=5, random_state=0)
+
+    outcome(clf, method, arguments, expected)
+
+    assert not hasattr(clf, "classes_")
+
+
+@pytest.mark.parametrize("method", ["fit", "predict"])
+def test_text_in_a_table_is_named(method):
+    pandas = pytest.importorskip("pandas")
+    numbers = {"size": np.arange(12.0), "weight": np.arange(12.0)}
+    clf = SoftmaxRegressionClassifier().fit(pandas.DataFrame(numbers), Y)
+    numbers["weight"] = ["red"] * 12
+    arguments = {"X": pandas.DataFrame(numbers)} | ({"y": Y} if method == "fit" else {})
+
+    outcome(clf, method, arguments, NO_NUMBERS + " string to float: 'red'")
 
 
 PREDICT_NAMES = [
@@ -967,13 +1017,13 @@ def test_a_common_factor_of_the_weights_changes_nothing(exponent, setting):
     """A factor that no sum of weights can bear may be refused, if it is named."""
     clf = SoftmaxRegressionClassifier(random_state=0, max_iter=20)
     clf.set_params(**SETTINGS[setting])
-    wanted = clone(clf).fit(rows(), Y).coef_
+    expected = clone(clf).fit(rows(), Y).coef_
     arguments = {"X": rows(), "y": Y, "sample_weight": np.full(12, 2.0**exponent)}
 
     done = outcome(clf, "fit", arguments, Either("sample_weight"))
 
     if done is not None:
-        assert_allclose(clf.coef_, wanted, rtol=1e-6)
+        assert_allclose(clf.coef_, expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("setting", ["defaults", "elastic net", "no penalty"])
@@ -1009,7 +1059,10 @@ PARAMETERS = {
     "alpha infinite": ({"alpha": np.inf}, "'alpha' parameter"),
     "alpha NaN": ({"alpha": np.nan}, "'alpha' parameter"),
     "alpha of float16": ({"alpha": np.float16(0.1)}, FINITE),
-    "eta0 1e300": ({"eta0": 1e300, **TEXTBOOK}, "eta0=1e\\+300 is too large"),
+    "eta0 1e300": (
+        {"eta0": 1e300, **TEXTBOOK},
+        "eta0=1e\\+300 is too large.*lower eta0",
+    ),
     "eta0 5e-324": ({"eta0": 5e-324, **TEXTBOOK}, FINITE),
     "eta0 infinite": ({"eta0": np.inf, **TEXTBOOK}, "'eta0' parameter"),
     "power_t 1e300": (
@@ -1036,6 +1089,14 @@ PARAMETERS = {
     "a list as a class's weight": ({"class_weight": {0: [1, 2]}}, WEIGHT_OF_CLASS),
     "a complex class weight": ({"class_weight": {0: 1j}}, WEIGHT_OF_CLASS),
     "a weight for None": ({"class_weight": {None: 1}}, WEIGHT_OF_CLASS),
+    "a weight for an unknown class": (
+        {"class_weight": {5: 2.0}},
+        r"class_weight names \[5\], which are not among the classes \[0, 1, 2\]",
+    ),
+    "a negative class weight": (
+        {"class_weight": {1: -2.0}},
+        "class_weight=.* negative",
+    ),
     "class weights of all sizes": ({"class_weight": {0: 1e300, 1: 1e-300}}, FINITE),
 }
 

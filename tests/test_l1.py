@@ -145,7 +145,7 @@ def test_much_of_it_leaves_the_intercept_alone(datasets, batch_size, layout):
 def test_sparsify_keeps_what_is_not_zero(digits, solver):
     X, y = digits
     clf = SoftmaxRegressionClassifier(alpha=5e-3, l1_ratio=1, solver=solver).fit(X, y)
-    wanted, coef, size = clf.predict_proba(X), clf.coef_, len(pickle.dumps(clf))
+    expected, coef, size = clf.predict_proba(X), clf.coef_, len(pickle.dumps(clf))
     n_nonzero = np.count_nonzero(coef)
 
     clf.sparsify()
@@ -153,7 +153,7 @@ def test_sparsify_keeps_what_is_not_zero(digits, solver):
     assert 0 < n_nonzero < coef.size / 3
     assert sp.issparse(clf.coef_)
     assert clf.coef_.nnz == n_nonzero
-    assert_allclose(clf.predict_proba(X), wanted, atol=1e-12)
+    assert_allclose(clf.predict_proba(X), expected, atol=1e-12)
     assert len(pickle.dumps(clf)) < size
 
 

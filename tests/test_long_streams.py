@@ -76,11 +76,11 @@ def updates_to_recover(clf, rng, size):
     """
     swapped = np.array([1, 0, 2])
     X, y = chunk(np.random.default_rng(1), 5000)
-    wanted = 0.95 * clf.score(X, y)
+    expected = 0.95 * clf.score(X, y)
     assert clf.score(X, swapped[y]) < 0.5
     for n_updates in range(1, 2000):
         clf.partial_fit(*chunk(rng, size, order=swapped))
-        if clf.score(X, swapped[y]) >= wanted:
+        if clf.score(X, swapped[y]) >= expected:
             return n_updates
     return np.inf
 

@@ -36,12 +36,12 @@ def as_table(y, loss):
 def test_value_is_the_weighted_sum_of_cross_entropies(sample):
     loss, raw, y, weight = sample
     losses = -(as_table(y, loss) * log_softmax(full_columns(raw), axis=1)).sum(axis=1)
-    wanted = weight @ losses
+    expected = weight @ losses
 
     assert_allclose(loss.losses(raw.copy(), y), losses, rtol=1e-12)
-    assert loss.loss(raw.copy(), y, weight) == pytest.approx(wanted, rel=1e-13)
+    assert loss.loss(raw.copy(), y, weight) == pytest.approx(expected, rel=1e-13)
     value, _ = loss.loss_gradient(raw.copy(), y, weight)
-    assert value == pytest.approx(wanted, rel=1e-13)
+    assert value == pytest.approx(expected, rel=1e-13)
 
 
 @N_CLASSES
@@ -94,11 +94,13 @@ def test_curvature_is_the_mean_eigenvalue_of_the_hessian(sample):
 @N_CLASSES
 def test_predictions_agree_with_softmax(sample):
     loss, raw, _, _ = sample
-    wanted = log_softmax(full_columns(raw), axis=1)
+    expected = log_softmax(full_columns(raw), axis=1)
 
-    assert_allclose(loss.predict_log_proba(raw.copy()), wanted, rtol=1e-12, atol=1e-14)
-    assert_allclose(loss.predict_proba(raw.copy()), np.exp(wanted), rtol=1e-12)
-    assert_allclose(loss.predict(raw.copy()), wanted.argmax(axis=1))
+    assert_allclose(
+        loss.predict_log_proba(raw.copy()), expected, rtol=1e-12, atol=1e-14
+    )
+    assert_allclose(loss.predict_proba(raw.copy()), np.exp(expected), rtol=1e-12)
+    assert_allclose(loss.predict(raw.copy()), expected.argmax(axis=1))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -117,8 +119,8 @@ def test_no_magnitude_overflows(sample, size, dtype):
     # The most wrong rows teach the most: the gradient is the whole weight.
     if size == 1e30 and loss.n_outputs > 1:
         sure = np.eye(loss.n_outputs)[raw.argmax(axis=1)]
-        wanted = weight[:, None] * (sure - as_table(y, loss))
-        assert_allclose(grad, wanted, atol=1e-6)
+        expected = weight[:, None] * (sure - as_table(y, loss))
+        assert_allclose(grad, expected, atol=1e-6)
 
 
 def test_a_sure_and_right_row_keeps_its_tiny_gradient():

@@ -115,7 +115,7 @@ def test_new_classes_are_learnt_and_old_ones_kept(digits, n_known, layout, param
 
 @pytest.mark.parametrize("params", [{}, TEXTBOOK], ids=["automatic", "textbook"])
 @pytest.mark.parametrize("n_known", [2, 5])
-def test_the_last_iterate_goes_on_and_the_average_starts_anew(
+def test_new_classes_keep_the_last_iterate_and_restart_the_average(
     digits, stream_of, n_known, params
 ):
     X, y = digits

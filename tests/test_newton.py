@@ -10,13 +10,14 @@ from scipy.special import expit, softmax
 
 from sksoftmax import _l1_model as l1_model
 from sksoftmax._data import make_data
+from sksoftmax._hessian import Hessian
 from sksoftmax._loss import SigmoidCrossEntropy, SoftmaxCrossEntropy, cross_entropy
-from sksoftmax._moments import center_and_scale
+from sksoftmax._moments import ColumnScaling, measure_moments
 from sksoftmax._oracle import Oracle
 from sksoftmax._penalty import ElasticNet
-from sksoftmax._preconditioner import Diagonal, Gram, Hessian
+from sksoftmax._preconditioner import Diagonal, Gram
 from sksoftmax._problem import Problem
-from sksoftmax._solvers.newton import Newton
+from sksoftmax._solvers.proximal_newton import make_newton
 from sksoftmax._solvers.state import State
 
 PRECONDITIONERS = pytest.mark.parametrize(
@@ -34,18 +35,18 @@ def make_solver(
 ):
     data = make_data(X, dtype, True)
     weight = np.ones(X.shape[0], dtype)
-    center, *column_statistics = center_and_scale(data.moments(weight), True, dtype)
-    data.set_center(center)
+    scaling = ColumnScaling.from_moments(measure_moments(data, weight), True, dtype)
+    data.set_center(scaling.center)
     loss = cross_entropy(int(y.max()) + 1)
     penalty = ElasticNet(alpha, l1_ratio, X.shape[1], True, dtype)
-    problem = Problem(data, y, weight, loss, penalty, *column_statistics)
+    problem = Problem(data, y, weight, loss, penalty, scaling)
     weights = problem.zeros() if weights is None else weights
     # The whole Hessian takes over from another one.
     first = Diagonal if preconditioner_class is Hessian else preconditioner_class
     oracle = Oracle(problem, np.arange(X.shape[0]), first)
-    solver = Newton(oracle, State(weights, weights))
+    solver = make_newton(oracle, State(weights, weights))
     if preconditioner_class is Hessian:
-        solver._preconditioner_class = Hessian
+        solver._curvature._class = Hessian
     return solver
 
 
@@ -76,7 +77,9 @@ def optimum(datasets):
 
 @PENALTIES
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_no_step_raises_the_objective(datasets, preconditioner_class, l1_ratio, dtype):
+def test_step_never_raises_the_objective(
+    datasets, preconditioner_class, l1_ratio, dtype
+):
     X, y = datasets["wine"]
     solver = make_solver(
         X.astype(dtype), y, preconditioner_class, l1_ratio=l1_ratio, dtype=dtype
@@ -89,7 +92,7 @@ def test_no_step_raises_the_objective(datasets, preconditioner_class, l1_ratio, 
 
 
 @PRECONDITIONERS
-def test_at_the_optimum_the_slope_vanishes_and_it_stops(datasets, preconditioner_class):
+def test_gradient_vanishes_where_the_steps_stop(datasets, preconditioner_class):
     X, y = datasets["wine"]
     solver = make_solver(X, y, preconditioner_class)
 
@@ -98,7 +101,7 @@ def test_at_the_optimum_the_slope_vanishes_and_it_stops(datasets, preconditioner
     assert solver.stalled or converged
     assert len(objectives) < 60
     assert solver.gap_estimate() < 1e-14
-    assert np.abs(solver._pseudo_gradient).max() < 1e-8
+    assert np.abs(solver._slopes()).max() < 1e-8
 
 
 @PENALTIES
@@ -106,7 +109,7 @@ def test_at_the_optimum_the_slope_vanishes_and_it_stops(datasets, preconditioner
 @pytest.mark.parametrize(
     "name", ["wine", pytest.param("digits", marks=pytest.mark.slow)]
 )
-def test_the_gap_at_the_stop_is_at_most_tol(
+def test_gap_at_the_stop_is_at_most_tol(
     datasets, optimum, preconditioner_class, l1_ratio, tol, name
 ):
     solver = make_solver(*datasets[name], preconditioner_class, 1e-3, l1_ratio)
@@ -120,7 +123,7 @@ def test_the_gap_at_the_stop_is_at_most_tol(
 @PENALTIES
 @pytest.mark.parametrize("name", ["iris", "wine", "breast_cancer"])
 @pytest.mark.parametrize("alpha", [1e-4, 1e-1])
-def test_the_bound_of_the_gap_is_never_below_the_gap(
+def test_bound_of_the_gap_is_never_below_the_gap(
     datasets, optimum, preconditioner_class, l1_ratio, name, alpha
 ):
     best = optimum(name, alpha, l1_ratio)
@@ -147,7 +150,7 @@ def test_sparse_rows_take_the_same_steps_as_dense_ones():
     assert_allclose(dense, sparse, rtol=1e-10)
 
 
-def test_weights_of_absent_columns_go_to_their_optimum():
+def test_weights_of_empty_columns_go_to_zero_only_with_a_penalty():
     rng = np.random.RandomState(0)
     X = sp.csr_array(rng.standard_normal((60, 40)) * (rng.uniform(size=(60, 40)) < 0.1))
     X = sp.csr_array(sp.hstack([X, sp.csr_array((60, 50))]))
@@ -162,7 +165,7 @@ def test_weights_of_absent_columns_go_to_their_optimum():
         assert_array_equal(solver.model[40:90], expected)
 
 
-def test_it_counts_its_steps_in_the_state(datasets):
+def test_steps_are_counted_in_the_state(datasets):
     X, y = datasets["iris"]
     solver = make_solver(X, y, Gram)
 
@@ -191,7 +194,7 @@ def test_weights_that_are_lower_are_accepted(datasets):
     assert_allclose(solver.gradient_of_loss(), other.gradient_of_loss(), atol=1e-15)
 
 
-def test_a_start_worse_than_zeros_is_left_for_zeros(datasets):
+def test_start_worse_than_zeros_is_replaced_by_zeros(datasets):
     X, y = datasets["iris"]
     far = 1e6 * np.random.RandomState(0).standard_normal((5, 3))
 
@@ -216,7 +219,7 @@ def numerical_hessian(loss, X, weights, y, sample_weight, shift=1e-5):
 
 
 @pytest.mark.parametrize("n_classes", [2, 3, 5])
-def test_the_hessian_is_that_of_finite_differences(n_classes):
+def test_hessian_of_the_loss_is_that_of_finite_differences(n_classes):
     rng = np.random.RandomState(n_classes)
     loss = cross_entropy(n_classes)
     X, weights = rng.standard_normal((30, 4)), rng.standard_normal((4, loss.n_outputs))
@@ -229,7 +232,7 @@ def test_the_hessian_is_that_of_finite_differences(n_classes):
 
 
 @pytest.mark.parametrize("n_classes", [2, 3, 5])
-def test_products_with_the_hessian_are_those_of_the_matrix(n_classes):
+def test_products_with_the_hessian_are_those_of_its_matrix(n_classes):
     rng = np.random.RandomState(n_classes)
     loss = cross_entropy(n_classes)
     X = rng.standard_normal((30, 4))
@@ -246,7 +249,7 @@ def test_products_with_the_hessian_are_those_of_the_matrix(n_classes):
 
 @pytest.mark.parametrize("l2", [0.0, 0.3])
 @pytest.mark.parametrize("some_are_free", [False, True])
-def test_the_hessian_as_a_preconditioner_solves_its_equations(l2, some_are_free):
+def test_hessian_as_a_preconditioner_solves_its_equations(l2, some_are_free):
     rng = np.random.RandomState(0)
     loss, X = cross_entropy(3), rng.standard_normal((50, 4))
     scale = rng.exponential(size=(4, 1))
@@ -288,7 +291,7 @@ def direct_divergences(n_classes, raw, change):
 @pytest.mark.parametrize("n_classes", [2, 3, 20])
 @pytest.mark.parametrize("size", [1e-6, 1e-3, 0.1, 1.0, 5.0])
 @pytest.mark.parametrize("sureness", [0.1, 3.0, 30.0])
-def test_the_linearization_error_is_the_divergence(n_classes, size, sureness):
+def test_linearization_error_is_the_divergence(n_classes, size, sureness):
     rng = np.random.RandomState(n_classes)
     loss = cross_entropy(n_classes)
     raw = sureness * rng.standard_normal((200, loss.n_outputs))
@@ -313,7 +316,7 @@ def test_the_linearization_error_is_the_divergence(n_classes, size, sureness):
 
 @pytest.mark.parametrize("loss", [SigmoidCrossEntropy(), SoftmaxCrossEntropy(4)])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_the_linearization_error_of_any_change_is_finite(loss, dtype):
+def test_linearization_error_of_any_change_is_finite(loss, dtype):
     rng = np.random.RandomState(0)
     sizes = 10.0 ** rng.uniform(-40, 30, (2, 300, 1))
     raw, change = sizes * rng.standard_normal((2, 300, loss.n_outputs))
@@ -326,7 +329,7 @@ def test_the_linearization_error_of_any_change_is_finite(loss, dtype):
     assert np.isfinite(rest).all()
 
 
-def test_linear_probabilities_are_those_of_both_losses():
+def test_linearization_errors_of_sigmoid_and_softmax_agree():
     """With two classes the softmax of (0, raw) is the sigmoid of raw."""
     rng = np.random.RandomState(0)
     raw, change = rng.standard_normal((2, 50, 1))
@@ -342,7 +345,9 @@ def test_linear_probabilities_are_those_of_both_losses():
 
 @pytest.mark.parametrize("condition", [1e2, 1e8, 1e14])
 @pytest.mark.parametrize("started", [False, True])
-def test_quadratic_models_with_l1_meet_the_optimality_conditions(condition, started):
+def test_minimum_of_a_quadratic_with_l1_meets_the_optimality_conditions(
+    condition, started
+):
     rng = np.random.RandomState(0)
     A = rng.standard_normal((60, 60)) * np.geomspace(1, condition**-0.5, 60)
     hessian, grad = A.T @ A / 60, A.T @ rng.standard_normal(60)

@@ -94,9 +94,23 @@ def test_required_versions_have_a_lower_bound_alone(required):
 def test_the_metadata_are_those_of_the_project(required):
     project = tomllib.loads(PYPROJECT.read_text())["project"]
 
-    wanted = {str(Requirement(one)) for one in project["dependencies"]}
-    assert {str(one) for one in required} == wanted
-    assert project["version"] == sksoftmax.__version__
+    expected = {str(Requirement(one)) for one in project["dependencies"]}
+    assert {str(one) for one in required} == expected
+
+
+def test_version_is_written_once_in_the_package():
+    project = tomllib.loads(PYPROJECT.read_text())["project"]
+
+    assert project["dynamic"] == ["version"]
+    assert importlib.metadata.version("sksoftmax") == sksoftmax.__version__
+
+
+def test_estimator_pages_are_in_the_linked_documentation():
+    urls = tomllib.loads(PYPROJECT.read_text())["project"]["urls"]
+
+    template = sksoftmax.SoftmaxRegressionClassifier._doc_link_template
+
+    assert template.startswith(urls["Documentation"])
 
 
 def test_the_build_backend_is_pinned_to_a_range():

@@ -106,7 +106,7 @@ def test_a_stored_model_goes_on_as_its_copy_does(file):
 
 
 @each_file
-def test_a_stored_model_is_fitted_anew(file):
+def test_stored_model_can_be_fitted_again(file):
     X, y, *_ = expected(file)
     clf, _ = load(file)
     before = log_loss(clf, X, y)

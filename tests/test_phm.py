@@ -79,9 +79,9 @@ def test_the_cut_that_a_sum_has_is_found(interleaved):
 
 def test_places_that_stand_for_no_weight_are_free():
     _, coef, *_ = random_sum(3, (8, 59), False)
-    anew = KroneckerSums(3, (8, 59))
+    restarted = KroneckerSums(3, (8, 59))
 
-    lost = [np.abs(coef - anew.nearest(coef)).max() for _ in range(500)]
+    lost = [np.abs(coef - restarted.nearest(coef)).max() for _ in range(500)]
 
     assert lost[0] > 0.1
     assert lost[-1] < 1e-3

@@ -261,7 +261,7 @@ def test_units_do_not_matter_without_a_penalty(recipe, smoothing):
 
 
 @given(problems())
-def test_a_weight_is_so_many_copies(recipe):
+def test_row_of_weight_k_is_k_copies(recipe):
     X, y = recipe.data
     weight = recipe.rng.randint(4, size=len(y))
     weight[: recipe.n_classes] += 1

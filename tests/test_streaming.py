@@ -47,7 +47,7 @@ def permuted(digits):
     ("size", "worst"),
     [(200, 0.25), (50, 0.25), pytest.param(1, 0.5, marks=pytest.mark.slow)],
 )
-def test_one_pass_learns(permuted, layout, size, worst):
+def test_one_pass_in_calls_of_any_size_learns(permuted, layout, size, worst):
     X, y = permuted
     clf = SoftmaxRegressionClassifier(random_state=0)
 
@@ -58,7 +58,7 @@ def test_one_pass_learns(permuted, layout, size, worst):
 
 @settings
 @pytest.mark.parametrize("way", ["pickle", "joblib", "deepcopy"])
-def test_a_copy_in_mid_stream_goes_on_to_the_same_bits(permuted, params, way):
+def test_copy_in_mid_stream_goes_on_to_the_same_bits(permuted, params, way):
     X, y = permuted
     clf = SoftmaxRegressionClassifier(random_state=0, **params)
     stream(clf, X, y, 100, stop=1000)
@@ -80,7 +80,7 @@ def test_a_copy_in_mid_stream_goes_on_to_the_same_bits(permuted, params, way):
 
 
 @settings
-def test_a_pickle_holds_sums_but_no_rows(params):
+def test_pickle_in_mid_stream_holds_sums_but_no_rows(params):
     rng = np.random.RandomState(0)
     X = rng.standard_normal((3000, 80)).astype(np.float32)
     y = rng.randint(10, size=3000)
@@ -95,7 +95,7 @@ def test_a_pickle_holds_sums_but_no_rows(params):
     assert size < X.nbytes / 10
 
 
-def test_the_generator_of_a_stream_is_its_own(permuted):
+def test_stream_with_a_shared_generator_draws_from_its_own(permuted):
     X, y = permuted
     shared = np.random.RandomState(0)
     clf = SoftmaxRegressionClassifier(random_state=shared, batch_size=100)
@@ -118,7 +118,7 @@ def test_shallow_copies_do_not_share_the_generator(permuted):
     assert_array_equal(first.coef_, second.coef_)
 
 
-def test_goes_on_from_a_fit(permuted):
+def test_stream_after_fit_goes_on_from_its_model(permuted):
     X, y = permuted
     clf = SoftmaxRegressionClassifier(random_state=0, batch_size=100)
     clf.fit(X, y)
@@ -131,7 +131,7 @@ def test_goes_on_from_a_fit(permuted):
     assert log_loss(clf, X, y) < before
 
 
-def test_goes_on_from_the_optimum_without_losing_it(permuted):
+def test_stream_after_fit_stays_near_the_optimum(permuted):
     X, y = permuted
     clf = SoftmaxRegressionClassifier(alpha=1e-3, random_state=0).fit(X, y)
     before = log_loss(clf, X, y)
@@ -141,7 +141,7 @@ def test_goes_on_from_the_optimum_without_losing_it(permuted):
     assert log_loss(clf, X, y) < 1.2 * before
 
 
-def test_goes_on_from_edited_coefficients(permuted):
+def test_stream_goes_on_from_edited_coefficients(permuted):
     X, y = permuted
     clf = stream(SoftmaxRegressionClassifier(random_state=0), X, y, 100)
     swapped = y.copy()
@@ -187,7 +187,7 @@ def test_changed_parameters_take_effect_at_once(permuted, change):
     assert log_loss(changed, X, y) < 1.1 * before
 
 
-def test_sparsified_coefficients_are_made_dense(permuted):
+def test_sparsified_coefficients_are_densified_by_the_next_call(permuted):
     X, y = permuted
     dense = stream(SoftmaxRegressionClassifier(random_state=0), X, y, 100)
     sparse = copy.deepcopy(dense).sparsify()
@@ -199,7 +199,7 @@ def test_sparsified_coefficients_are_made_dense(permuted):
     assert_array_equal(sparse.coef_, dense.coef_)
 
 
-def test_the_dtype_of_the_first_call_stays(permuted):
+def test_dtype_of_the_first_call_stays(permuted):
     X, y = permuted
     clf = SoftmaxRegressionClassifier(random_state=0)
     stream(clf, X.astype(np.float32), y, 100, stop=900)
@@ -211,7 +211,9 @@ def test_the_dtype_of_the_first_call_stays(permuted):
 
 
 @pytest.mark.parametrize("preconditioner", ["auto", "diagonal"])
-def test_sparse_calls_after_dense_ones(permuted, preconditioner):
+def test_sparse_calls_after_dense_calls_give_the_model_of_dense_calls(
+    permuted, preconditioner
+):
     X, y = permuted
     dense = SoftmaxRegressionClassifier(preconditioner=preconditioner, random_state=0)
     mixed = copy.deepcopy(dense)
@@ -223,7 +225,7 @@ def test_sparse_calls_after_dense_ones(permuted, preconditioner):
     assert_allclose(mixed.coef_, dense.coef_, atol=1e-9)
 
 
-def test_weights_are_absolute(permuted):
+def test_weights_of_a_call_are_absolute(permuted):
     X, y = permuted
     twice, once = (
         SoftmaxRegressionClassifier(random_state=0, **TEXTBOOK, alpha=0)
@@ -270,7 +272,7 @@ def test_balanced_weights_follow_the_counts_so_far(permuted, known):
     assert_allclose(balanced.coef_, by_hand.coef_, rtol=1e-9, atol=1e-12)
 
 
-def test_balanced_counts_go_on_after_a_fit(permuted):
+def test_balanced_counts_of_a_fit_go_on_in_the_stream(permuted):
     X, y = permuted
     first, second = slice(0, 900), slice(900, 1000)
     clf = SoftmaxRegressionClassifier(class_weight="balanced", random_state=0)
@@ -285,7 +287,7 @@ def test_balanced_counts_go_on_after_a_fit(permuted):
     assert_allclose(clf.coef_, twin.coef_, rtol=1e-9)
 
 
-def test_a_balanced_stream_finds_the_rare_class(permuted):
+def test_balanced_stream_finds_rare_classes(permuted):
     X, y = permuted
     rows = np.flatnonzero((y < 8) | (np.arange(len(y)) % 20 == 0))
     test = np.setdiff1d(np.arange(len(y)), rows)
@@ -305,7 +307,7 @@ def test_a_balanced_stream_finds_the_rare_class(permuted):
 @pytest.mark.parametrize(
     ("average", "n_updates"), [(False, 10), (True, 400)], ids=["last", "average"]
 )
-def test_a_change_in_the_data_is_followed(permuted, average, n_updates):
+def test_stream_follows_a_change_in_the_data(permuted, average, n_updates):
     X, y = permuted
     clf = SoftmaxRegressionClassifier(random_state=0, average=average)
     stream(clf, X, y, 100)
@@ -319,7 +321,7 @@ def test_a_change_in_the_data_is_followed(permuted, average, n_updates):
     assert clf.score(X, swapped) > 0.9
 
 
-def test_old_rows_fade_from_the_average(permuted):
+def test_average_of_a_long_stream_takes_a_thousandth_of_each_update(permuted):
     X, y = permuted
     clf = SoftmaxRegressionClassifier(random_state=0)
     clf.partial_fit(X[:100], y[:100], classes=CLASSES)
@@ -334,7 +336,7 @@ def test_old_rows_fade_from_the_average(permuted):
     assert not np.allclose(iterate, average + ahead, atol=1e-6)
 
 
-def test_new_units_do_not_break_a_stream(permuted):
+def test_stream_with_new_units_of_features_learns_them(permuted):
     X, y = permuted
     clf = stream(SoftmaxRegressionClassifier(random_state=0), X, y, 50)
 
@@ -345,7 +347,7 @@ def test_new_units_do_not_break_a_stream(permuted):
     assert clf.score(100 * X, y) > 0.9
 
 
-def test_columns_that_begin_to_vary_are_learnt(permuted):
+def test_columns_that_begin_to_vary_in_mid_stream_are_learned(permuted):
     X, y = permuted
     late = X.copy()
     late[:200] = 5.0
@@ -360,7 +362,7 @@ def test_columns_that_begin_to_vary_are_learnt(permuted):
     assert stream.score(X[200:], y[200:]) > plain.score(X[200:], y[200:]) - 0.03
 
 
-def test_the_average_forgets_by_updates_however_the_rows_are_cut(permuted):
+def test_average_forgets_by_updates_however_the_rows_are_cut(permuted):
     X, y = sp.csr_array(permuted[0]), permuted[1]
     clf = SoftmaxRegressionClassifier(
         preconditioner="diagonal", batch_size=4, shuffle=False, random_state=0

@@ -1,4 +1,4 @@
-"""The anchored gradient: unbiased, and exact where it is cast."""
+"""The gradient of SVRG: unbiased, and exact at its snapshot."""
 
 from itertools import pairwise
 
@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax._data import make_data
 from sksoftmax._loss import cross_entropy
-from sksoftmax._moments import center_and_scale
+from sksoftmax._moments import ColumnScaling, measure_moments
 from sksoftmax._penalty import ElasticNet
 from sksoftmax._preconditioner import Diagonal, Gram
 from sksoftmax._problem import Problem
@@ -32,14 +32,12 @@ def make_problem(X, y, n_classes):
     X, y = X[rows], y[rows]
     weight = np.linspace(0.5, 1.5, len(y))
     data = make_data(X, np.dtype(np.float64), True)
-    center, *column_statistics = center_and_scale(
-        data.moments(weight), True, data.dtype, may_center=True
+    scaling = ColumnScaling.from_moments(
+        measure_moments(data, weight), True, data.dtype, may_center=True
     )
-    data.set_center(center)
+    data.set_center(scaling.center)
     penalty = ElasticNet(1e-2, 0.0, X.shape[1], True, np.float64)
-    return Problem(
-        data, y, weight, cross_entropy(n_classes), penalty, *column_statistics
-    )
+    return Problem(data, y, weight, cross_entropy(n_classes), penalty, scaling)
 
 
 def full_gradient(problem, weights):
@@ -50,7 +48,7 @@ def full_gradient(problem, weights):
 
 @N_CLASSES
 @LAYOUT
-def test_over_an_epoch_the_mean_gradient_is_that_of_all_rows(digits, layout, n_classes):
+def test_mean_gradient_over_an_epoch_is_that_of_all_rows(digits, layout, n_classes):
     X, y = digits
     problem = make_problem(layout(X), y, n_classes)
     rng = np.random.RandomState(0)
@@ -66,14 +64,14 @@ def test_over_an_epoch_the_mean_gradient_is_that_of_all_rows(digits, layout, n_c
         _, change = problem.loss_gradient(batch, weights, rows, len(rows), snapshot)
         gradients.append(change + gradient_at_snapshot)
 
-    wanted = full_gradient(problem, weights)
-    assert_allclose(np.mean(gradients, axis=0), wanted, rtol=0, atol=1e-12)
+    expected = full_gradient(problem, weights)
+    assert_allclose(np.mean(gradients, axis=0), expected, rtol=0, atol=1e-12)
     assert np.std(gradients, axis=0).max() > 1e-2
 
 
 @N_CLASSES
 @LAYOUT
-def test_at_the_anchor_every_batch_has_the_full_gradient(digits, layout, n_classes):
+def test_batch_gradient_at_the_snapshot_is_the_full_gradient(digits, layout, n_classes):
     X, y = digits
     problem = make_problem(layout(X), y, n_classes)
     weights = np.random.RandomState(0).standard_normal(problem.zeros().shape)
@@ -87,7 +85,7 @@ def test_at_the_anchor_every_batch_has_the_full_gradient(digits, layout, n_class
 
 @pytest.mark.parametrize("preconditioner_class", [Gram, Diagonal])
 @LAYOUT
-def test_a_step_at_the_anchor_is_one_along_the_full_gradient(
+def test_step_at_the_snapshot_follows_the_full_gradient(
     digits, layout, preconditioner_class
 ):
     X, y = digits
@@ -117,7 +115,7 @@ def test_a_step_at_the_anchor_is_one_along_the_full_gradient(
     assert after < before
 
 
-def test_a_refused_epoch_halves_the_steps_once(monkeypatch):
+def test_refused_epoch_halves_the_steps_once(monkeypatch):
     X, y = load_digits(return_X_y=True)
     accept_if_lower, shorten = Newton.accept_if_lower, SVRGStep.shorten
     verdicts, factors = iter([False]), []

@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from threadpoolctl import ThreadpoolController
 
+from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax._problem import Problem
 from sksoftmax._threads import threads_for
 
 
@@ -41,6 +43,22 @@ def test_large_products_keep_all_threads():
 def test_tiny_products_do_not_ask():
     with threads_for(100, large=100_000):
         assert n_threads() == {2}
+
+
+def test_minibatches_of_a_fit_are_multiplied_by_one_thread(digits, monkeypatch):
+    loss_gradient, n_threads_seen = Problem.loss_gradient_from_raw, []
+
+    def spy(*args):
+        n_threads_seen.append(n_threads())
+        return loss_gradient(*args)
+
+    monkeypatch.setattr(Problem, "loss_gradient_from_raw", spy)
+    clf = SoftmaxRegressionClassifier(batch_size=64, max_iter=1, tol=None)
+
+    clf.fit(*digits)
+
+    assert len(n_threads_seen) > 20
+    assert all(seen == {1} for seen in n_threads_seen)
 
 
 def test_an_error_lifts_the_limit():

@@ -35,17 +35,17 @@ def test_surprisal_is_minus_the_binary_logarithm_of_the_probability(fitted):
 
 
 @TWO_OR_TEN
-def test_entropy_is_that_of_the_probabilities(fitted):
+def test_predictive_entropy_is_that_of_the_probabilities(fitted):
     clf, X, _ = fitted
 
     found = clf.predictive_entropy(X)
 
-    wanted = entropy(clf.predict_proba(X), base=2, axis=1)
-    assert_allclose(found, wanted, rtol=1e-9)
+    expected = entropy(clf.predict_proba(X), base=2, axis=1)
+    assert_allclose(found, expected, rtol=1e-9)
 
 
 @TWO_OR_TEN
-def test_entropy_is_the_surprisal_that_the_model_expects(fitted):
+def test_predictive_entropy_is_the_surprisal_that_the_model_expects(fitted):
     clf, X, _ = fitted
 
     expected = clf.surprisal(X, clf.predict_proba(X))
@@ -53,7 +53,7 @@ def test_entropy_is_the_surprisal_that_the_model_expects(fitted):
     assert_allclose(expected, clf.predictive_entropy(X), rtol=1e-9)
 
 
-def test_a_coin_and_a_die():
+def test_predictive_entropy_of_a_coin_is_one_bit_and_of_four_sides_two():
     X = np.zeros((4, 1))
     coin = SoftmaxRegressionClassifier().fit(X, [0, 1, 0, 1])
     die = SoftmaxRegressionClassifier().fit(X, [0, 1, 2, 3])
@@ -64,7 +64,7 @@ def test_a_coin_and_a_die():
 
 
 @TWO_OR_TEN
-def test_no_probability_is_too_small_for_a_surprisal(fitted):
+def test_surprisal_of_a_vanishing_probability_is_finite(fitted):
     clf, X, _ = fitted
     clf.coef_ = 1e4 * clf.coef_
     wrong = np.where(clf.predict(X) == "a", "b", "a")
@@ -78,7 +78,9 @@ def test_no_probability_is_too_small_for_a_surprisal(fitted):
 
 @TWO_OR_TEN
 @pytest.mark.parametrize("layout", ["dense", "csr"])
-def test_many_rows_are_judged_in_parts(fitted, monkeypatch, layout):
+def test_surprisal_and_entropy_in_chunks_are_those_of_all_rows(
+    fitted, monkeypatch, layout
+):
     clf, X, labels = fitted
     X = sp.csr_array(X) if layout == "csr" else X
     table = clf.predict_proba(X)
@@ -93,7 +95,7 @@ def test_many_rows_are_judged_in_parts(fitted, monkeypatch, layout):
     assert_allclose(clf.predictive_entropy(X), whole[2], rtol=1e-9)
 
 
-def test_the_dtype_is_that_of_the_model(digits):
+def test_surprisal_and_entropy_have_the_dtype_of_the_model(digits):
     X, y = digits
     clf = SoftmaxRegressionClassifier().fit(X.astype(np.float32), y)
 
@@ -102,7 +104,7 @@ def test_the_dtype_is_that_of_the_model(digits):
 
 
 @pytest.mark.parametrize("n_classes", [10])
-def test_refusals(fitted):
+def test_unusable_arguments_and_unfitted_models_are_refused(fitted):
     clf, X, labels = fitted
 
     with pytest.raises(ValueError, match=r"labels \['z'\], which are not among"):
@@ -116,7 +118,7 @@ def test_refusals(fitted):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_most_surprising_labels_are_the_wrong_ones(digits, seed):
+def test_most_surprising_labels_are_the_wrong_ones(digits, seed):
     X, y = digits
     rng = np.random.RandomState(seed)
     flipped = rng.permutation(len(y))[: round(0.03 * len(y))]

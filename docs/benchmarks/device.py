@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from statistics import median
 
-os.environ["SCIPY_ARRAY_API"] = "1"  # wanted by scikit-learn, before SciPy is imported
+os.environ["SCIPY_ARRAY_API"] = "1"  # scikit-learn needs it before SciPy is imported
 
 import numpy as np
 import torch
@@ -58,7 +58,7 @@ def timed(device: str, make, *data):
     wait(device)
     started = time.perf_counter()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # so many epochs and no more
+        warnings.simplefilter("ignore")  # max_iter stops the fit on purpose
         model = make().fit(*data)
     wait(device)
     return time.perf_counter() - started, model
@@ -100,8 +100,8 @@ def compare(task: Task, device: str) -> None:
         on_numpy, known = timed("cpu", lambda: ours(EPOCHS), task.X, task.y)
         on_device, model = timed(device, lambda: ours(EPOCHS), X, y)
         ratios.append(on_device / on_numpy)
-    wanted = log_loss(known.predict_proba(task.X_test), task)
-    print(f"| {EPOCHS} epochs, NumPy | {on_numpy:.3f} s | log-loss {wanted:.4f} |")
+    target = log_loss(known.predict_proba(task.X_test), task)
+    print(f"| {EPOCHS} epochs, NumPy | {on_numpy:.3f} s | log-loss {target:.4f} |")
     reached = log_loss(model.predict_proba(X_test), task)
     print(
         f"| {EPOCHS} epochs | {on_device:.3f} s, {median(ratios):.2f} times NumPy's | "
@@ -109,7 +109,7 @@ def compare(task: Task, device: str) -> None:
     )
     for epochs in range(1, 60):
         seconds, model = timed(device, lambda n=epochs: ours(n), X, y)
-        if log_loss(model.predict_proba(X_test), task) <= wanted:
+        if log_loss(model.predict_proba(X_test), task) <= target:
             print(f"| ours, as far | {seconds:.3f} s | {epochs} epochs |")
             break
     seconds, model = timed(device, ours, X, y)
@@ -134,7 +134,7 @@ def compare(task: Task, device: str) -> None:
         best = np.inf, "not there after 20 epochs"
         for rate in rates:
             for fit in islice(torch_epochs(task, 0, optimizer, rate, device), 20):
-                if log_loss(fit.predict_proba(task.X_test), task) <= wanted:
+                if log_loss(fit.predict_proba(task.X_test), task) <= target:
                     best = min(best, (fit.seconds, f"rate {rate}, {fit.n_iter} epochs"))
                     break
         print(f"| PyTorch, {optimizer} | {best[0]:.3f} s | {best[1]} |")
@@ -144,7 +144,7 @@ def compare(task: Task, device: str) -> None:
 
 
 def minibatches(task: Task, epochs: int):
-    """Return ours for so many epochs of minibatches of 2048 rows."""
+    """Return our fit of some epochs of minibatches of 2048 rows."""
     return SoftmaxRegressionClassifier(
         alpha=task.alpha, batch_size=2048, max_iter=epochs, tol=None, random_state=0
     )

@@ -3,7 +3,7 @@
 python docs/benchmarks/fewer_weights.py [--data DIR]
 
 MNIST comes from mnist.npz in DIR; without DIR the digits alone are tried. Seconds are
-the median of five fits. C is 10: the penalty hardly matters.
+the median of five fits. C is 10, a weak penalty.
 """
 
 import argparse

@@ -2,7 +2,7 @@
 
 Everyone is fitted with one `max_iter` after the other, and has the seconds of the
 quickest fit that came as near as that. Ours is also fitted with `tol` set to the gap
-that is wanted, as it is meant to be used: to be sure of it takes some steps more.
+that is asked for, as it is meant to be used: to be sure of it takes some steps more.
 The optimum is newton-cg's in float64, to 1e-10.
 """
 
@@ -64,11 +64,11 @@ def compare(task: Task) -> list[dict]:
         params = {"tol": None, **params, "alpha": task.alpha, "random_state": 0}
         return fit(name, SoftmaxRegressionClassifier(solver="svrg", **params))[1]
 
-    wanted = []  # of ours: the first max_iter that comes as near as that
+    needed = []  # of ours: the first max_iter that comes as near as that
     for max_iter in OURS:
         found = ours(max_iter=max_iter)
         near = sum(found <= gap for gap in GAPS)
-        wanted += [max_iter] * (near - len(wanted))
+        needed += [max_iter] * (near - len(needed))
         if near == len(GAPS):
             break
     limit = np.inf
@@ -78,7 +78,7 @@ def compare(task: Task) -> list[dict]:
             if gap <= GAPS[-1] or seconds > limit:
                 break
         limit = min([limit, *(s for s, gap in fits[solver] if gap <= GAPS[-1])])
-        for gap, max_iter in zip(GAPS, wanted, strict=True):
+        for gap, max_iter in zip(GAPS, needed, strict=True):
             ours(max_iter=max_iter)
             ours(tol=gap, max_iter=1000)
     return [
@@ -89,7 +89,7 @@ def compare(task: Task) -> list[dict]:
             fits[f"ours, max_iter={max_iter}"],
             fits[f"ours, tol={gap}, max_iter=1000"],
         )
-        for gap, max_iter in zip(GAPS, wanted, strict=True)
+        for gap, max_iter in zip(GAPS, needed, strict=True)
     ]
 
 

@@ -140,7 +140,7 @@ def best_torch(task: Task, optimizer: str, target: float, patience: float) -> di
 
 
 def curves(task: Task, systems: list[System]) -> dict[str, list[dict]]:
-    """Return what each system has after so many epochs, one fit a point."""
+    """Return what each system has after each number of epochs, one fit a point."""
     lines = {}
     for system in systems:
         if system.epochs and not system.why_not(task):
@@ -185,8 +185,8 @@ def main() -> None:
     unknown = set(options.peers or []) - set(known)
     if unknown:
         parser.error(f"unknown peers {sorted(unknown)}; known: {', '.join(known)}")
-    wanted = options.peers or list(known)
-    peers = [p for p in PEERS if p.name in wanted or p is REFERENCE]
+    selected = options.peers or list(known)
+    peers = [p for p in PEERS if p.name in selected or p is REFERENCE]
     if options.quick:
         peers = [p for p in peers if p.name in ("LogisticRegression", "SGDClassifier")]
     names = options.task or (
@@ -204,7 +204,7 @@ def main() -> None:
         print(task.title, flush=True)
         result = compare(task, peers, options.repeats, options.peers is not None)
         if not options.quick:
-            _add_torch(task, result, wanted)
+            _add_torch(task, result, selected)
         if options.curves:
             result["curves"] = curves(task, [OURS, *peers])
             for key, found in result.get("torch", {}).items():
@@ -234,13 +234,13 @@ def _has_data(name, folder):
     return file is None or (folder is not None and (folder / file).exists())
 
 
-def _add_torch(task, result, wanted):
+def _add_torch(task, result, selected):
     import importlib.util
 
     reference = result["fits"].get(REFERENCE.name)
     for optimizer in TORCH_RATES:
         name = f"PyTorch {optimizer}"
-        if name not in wanted or reference is None:
+        if name not in selected or reference is None:
             continue
         if importlib.util.find_spec("torch") is None:
             result["skipped"][name] = "torch is not installed"

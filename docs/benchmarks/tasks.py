@@ -41,7 +41,7 @@ class Task:
         )
 
     def first(self, n_rows: int) -> "Task":
-        """Return the task with the first so many rows only."""
+        """Return the task with its first rows only."""
         return Task(
             f"{self.name}[:{n_rows}]",
             self.X[:n_rows],

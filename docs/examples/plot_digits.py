@@ -2,9 +2,9 @@
 Handwritten digits, from pixels to probabilities
 ================================================
 
-Trains on scikit-learn's embedded digits (8x8 pixels) in a Pipeline, prints what was
-learned and draws it. The pictures are written into the folder that is given as an
-argument, or else into the current one::
+This script trains on scikit-learn's embedded digits (8x8 pixels) in a Pipeline, prints
+the results and draws them. The folder for the pictures is the argument, or else the
+current folder::
 
     python docs/examples/plot_digits.py [folder]
 """
@@ -13,8 +13,8 @@ argument, or else into the current one::
 # Data and model
 # --------------
 # Images are flattened into rows of 64 pixels. A Pipeline of a scaler and the classifier
-# is trained on four fifths of them, in minibatches of 64 so that there are epochs to
-# look at; by default these 1437 images would be one batch.
+# is trained on four fifths of the images. Minibatches of 64 rows make several epochs,
+# so there is a curve to look at; by default these 1437 images would be one batch.
 import sys
 from pathlib import Path
 
@@ -67,19 +67,20 @@ axes.set_title(f"Test digits: {np.sum(predicted == y_test)} of {len(y_test)} rig
 figures["confusion_matrix"] = figure
 
 # %%
-# What has it learned?
-# --------------------
-# Each class has a weight for each pixel: ink where the weight is positive, dark in the
-# picture, speaks for the class; ink where it is negative, light, against it.
+# The weights of each class
+# -------------------------
+# Each class has a weight for each pixel. Ink on a pixel with a positive weight, dark in
+# the picture, speaks for the class. Ink on a pixel with a negative weight, light in the
+# picture, speaks against the class.
 display = CoefficientImageDisplay.from_estimator(model, image_shape=(8, 8))
 display.figure_.suptitle("The weights of each class")
 figures["weights"] = display.figure_
 
 # %%
-# What surprises it?
-# ------------------
-# The surprisal of a label is -log2 of the probability that the model gave it, in bits:
-# 0 for a label that was certain, 1 for a toss of a coin. The mean over the test digits
+# The largest surprises
+# ---------------------
+# The surprisal of a label is -log2 of the label's probability under the model, in bits.
+# A certain label has 0 bits, and a toss of a coin 1 bit. The mean over the test digits
 # is their cross-entropy.
 surprisal = classifier.surprisal(model[:-1].transform(X_test), y_test)
 most_surprising = np.argsort(surprisal)[::-1][:10]
@@ -112,7 +113,7 @@ right.set_title("What the model says")
 figures["one_digit"] = figure
 
 # %%
-# Shown in a notebook or a gallery; written to files when run as a program.
+# The figures are shown in a notebook or a gallery, and written to files by the program.
 if __name__ == "__main__" and "sphinx_gallery" not in sys.modules:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
     folder.mkdir(parents=True, exist_ok=True)

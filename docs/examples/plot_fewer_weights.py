@@ -2,17 +2,18 @@
 A fraction of the weights
 =========================
 
-Softmax regression has a weight for each feature and class: 640 for 8x8 images of ten
-digits, 7840 for those of MNIST, and millions for wide features of many classes. With
-``phm_order=n`` the weights are a sum of n Kronecker products (parameterised
-hypercomplex multiplication, Zhang et al. 2021), which about a n-th of the numbers tell.
+Softmax regression has a weight for each feature and class. There are 640 weights for
+8x8 images of ten digits, 7840 for MNIST, and millions for wide features of many
+classes. ``phm_order=n`` makes the weights a sum of n Kronecker products (parameterised
+hypercomplex multiplication, Zhang et al. 2021). About an n-th of the numbers then
+describe all weights.
 """
 
 # %%
 # Fewer and fewer
 # ---------------
-# The larger n is, the smaller are the factors, but for n x n x n numbers in those that
-# mix them.
+# A larger n makes the factors smaller, except the n x n x n numbers that mix the
+# factors.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
@@ -34,10 +35,10 @@ for n in (2, 4, 5):
     print(f"phm_order={n}  {clf.n_parameters_:4d}  accuracy {score:.3f}")
 
 # %%
-# What they look like
-# -------------------
-# A pattern of weights is now shared: each block of the image is seen by the same small
-# pictures, mixed in its own way for each class.
+# The weights as images
+# ---------------------
+# A pattern of weights is now shared. The same small pictures look at each block of the
+# image, mixed in a different way for each class.
 for title, clf in [("All weights", full), ("phm_order=5", models[5])]:
     display = CoefficientImageDisplay.from_estimator(clf, image_shape=(8, 8))
     display.figure_.suptitle(f"{title}: {getattr(clf, 'n_parameters_', 640)} numbers")
@@ -45,9 +46,9 @@ for title, clf in [("All weights", full), ("phm_order=5", models[5])]:
 # %%
 # The factors
 # -----------
-# ``coef_`` is there as always. The numbers that it is made of, and that a pickle or an
-# ONNX file holds, are the factors: with the features in the order of
-# ``phm_permutation_`` it is the sum of ``kron(A, S)``, cut to its size.
+# ``coef_`` is there as always. Its numbers come from the factors, and a pickle or an
+# ONNX file holds the factors alone. In the order of features ``phm_permutation_``,
+# ``coef_`` is the sum of ``kron(A, S)``, cut to the shape of ``coef_``.
 clf = models[5]
 total = sum(map(np.kron, clf.phm_A_, clf.phm_S_))
 weights = np.empty_like(total)
@@ -55,8 +56,8 @@ weights[:, clf.phm_permutation_] = total
 print("the same to rounding:", np.abs(weights[:10, :64] - clf.coef_).max() < 1e-12)
 
 # %%
-# The problem is not convex any more, so that another seed finds another solution. How
-# good it is, the validation data tell.
+# The problem is no longer convex, so another seed finds another solution. Validation
+# data tell how good each solution is.
 scores = [
     clf.set_params(random_state=seed).fit(X_train, y_train).score(X_test, y_test)
     for seed in range(5)

@@ -2,18 +2,18 @@
 Choose the penalty by cross-validation
 ======================================
 
-Two parameters of the penalty decide what is learned: ``alpha``, how strong it is, and
-``l1_ratio``, how much of it is L1, which makes weights zero. ``GridSearchCV`` tries
-pairs of them. Score by log-loss where you use probabilities: it still changes where the
-accuracy of two models is the same.
+Two parameters of the penalty decide what is learned. ``alpha`` is the strength of the
+penalty, and ``l1_ratio`` is the share of L1, which makes weights zero. ``GridSearchCV``
+tries pairs of both. Score by log-loss if you use probabilities: log-loss still tells
+two models of the same accuracy apart.
 """
 
 # %%
 # Two sets of data
 # ----------------
-# The tumours that scikit-learn embeds, with 30 measurements of each, and the same with
-# 50 columns of noise beside them, as where much is measured that has nothing to do with
-# the question.
+# The first set has the tumours that scikit-learn embeds, with 30 measurements of each.
+# The second set has 50 columns of noise beside these measurements. The noise stands for
+# the many measurements in practice that have nothing to do with the question.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_breast_cancer
@@ -34,10 +34,10 @@ train, test = train_test_split(
 # %%
 # Eighteen penalties
 # ------------------
-# The penalty weighs more on features with small values, so that features have to be
-# standardised, in the Pipeline, where each fold has a scaler of its own. With data as
-# small as these all rows are one batch, and zeros are those of the optimum. On larger
-# data take ``solver="svrg"`` for that.
+# The penalty weighs more on features with small values, so the features have to be
+# standardised. The scaler is in the Pipeline, so each fold has a scaler of its own. All
+# rows of such small data are one batch, and zeros are those of the optimum. On larger
+# data take ``solver="svrg"`` for these zeros.
 alphas = np.logspace(-1, -3.5, 6)
 l1_ratios = [0, 0.5, 1]
 folds = StratifiedKFold(n_splits=5, shuffle=True, random_state=0)
@@ -64,9 +64,10 @@ for name, X in data.items():
 # %%
 # The grids
 # ---------
-# Each cell is the mean log-loss of the five folds, the best is framed. Many of the 30
-# measurements say much the same. L1 picks a few of these, where L2 uses all, and that
-# is a little better. Where most columns are noise, L1 is better by more: it drops them.
+# Each cell is the mean log-loss of the five folds, and the best cell is framed. Many of
+# the 30 measurements say much the same. L1 picks a few of these measurements and L2
+# uses all, and L1 is a little better. If most columns are noise, L1 is better by more:
+# L1 drops the noise.
 n_kept = (best.coef_[0, 30:] != 0).sum()
 print(f"weights of columns of noise that are not zero: {n_kept} of 50")
 
@@ -92,8 +93,8 @@ figure.colorbar(image, ax=all_axes, label="log-loss in cross-validation (nats)")
 # %%
 # For alpha alone, a path
 # -----------------------
-# A grid search begins each fit anew. Where only alpha is wanted, a loop over the folds
-# with ``warm_start=True``, from strong to weak, takes fewer steps.
+# A grid search begins each fit from zero. If only alpha is to be chosen, a loop over
+# the folds with ``warm_start=True``, from strong to weak, takes fewer steps.
 losses, n_steps = np.zeros(len(alphas)), {"warm": 0, "cold": 0}
 for fit, validate in folds.split(X[train], y[train]):
     scaler = StandardScaler().fit(X[train][fit])

@@ -2,17 +2,18 @@
 Rare classes: what class weights give, and what they take
 =========================================================
 
-Where one class is nine tenths of the rows, a model that predicts it nearly always is
-right nine times in ten, and finds few of the others. ``class_weight`` makes rare rows
-count more. Then more of them are found, and the probabilities are wrong. This example
-shows both, and how to have the one without the other.
+If one class is nine tenths of the rows, a model that nearly always predicts this class
+is right nine times in ten. Such a model finds few rows of the other classes.
+``class_weight`` makes rare rows count more. Training then finds more of the rare rows,
+and the probabilities are wrong. This example shows both effects, and how to have the
+first without the second.
 """
 
 # %%
 # Three kinds of parts
 # --------------------
-# Of the parts that leave a (made up) machine 90 % are good, 8 % are scratched and 2 %
-# are cracked. Ten measurements tell them apart, but not well.
+# A (made up) machine makes 90 % good parts, 8 % scratched and 2 % cracked parts. Ten
+# measurements tell the kinds apart, but not well.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.metrics import log_loss, recall_score
@@ -33,9 +34,9 @@ X_train, X_test, y_train, y_test = train_test_split(
 # %%
 # Three weightings
 # ----------------
-# ``"balanced"`` gives all classes the same total weight. A dict says what a row of a
-# class is to count: here a crack ten times as much as all else, because missing one
-# costs ten times as much.
+# ``"balanced"`` gives all classes the same total weight. A dict sets the weight of each
+# row of a class. In this example a crack counts ten times as much as all else, because
+# missing a crack costs ten times as much.
 costs = {"cracked": 10}
 models = {
     "None": SoftmaxRegressionClassifier(),
@@ -68,12 +69,12 @@ for name, model in models.items():
     )
 
 # %%
-# What they give, and what they take
-# ----------------------------------
-# Above, weights find what is rare, and good parts are taken for bad ones. Below, the
-# price: without weights the mean probability of a class is its share of the rows. With
-# weights the model speaks of a world in which cracks are as frequent as the weights
-# say.
+# The gain and the price
+# ----------------------
+# The upper picture shows the gain: weights find rare parts, and good parts are taken
+# for bad ones. The lower picture shows the price. Without weights the mean probability
+# of a class is its share of the rows. A model with weights describes a world in which
+# cracks are as frequent as the weights say.
 looks = {
     "None": {"color": "black"},
     '"balanced"': {"color": "0.65"},
@@ -114,10 +115,10 @@ lower.legend(fontsize="small")
 # %%
 # Both at once
 # ------------
-# Weights need not be trained in. Keep the model without weights, whose probabilities
-# can be believed, and weigh when it comes to deciding: multiply each probability by the
-# cost of missing the class, and take the largest. Dividing by the shares of the classes
-# is what ``"balanced"`` amounts to.
+# Training does not need the weights. Keep the model without weights, whose
+# probabilities are right, and use the weights in the decision. The decision multiplies
+# each probability by the cost of missing the class, and takes the largest product.
+# ``"balanced"`` amounts to a division by the shares of the classes.
 plain = models["None"]
 proba = plain.predict_proba(X_test)
 train_shares = np.array([(y_train == name).mean() for name in plain.classes_])
@@ -132,10 +133,11 @@ for name, factor in factors.items():
     print(f"{name:12} afterwards {recalls(decided).round(3)}")
 
 # %%
-# It comes to nearly the same, and the costs can change without a new training. That is
-# so here because a linear model is the right one for these rows. Where it is far from
-# right, training with weights may do better, since it fits the rows that matter. The
-# other way round, weights can be taken out of the probabilities again.
+# Both ways give nearly the same decisions, and the second way can change the costs
+# without a new training. The reason is that a linear model is the right one for these
+# rows. If a linear model is far from right, training with weights may do better, since
+# training then fits the rows that matter. Conversely, weights can be taken out of the
+# probabilities again.
 balanced = models['"balanced"'].predict_proba(X_test) * train_shares
 balanced /= balanced.sum(axis=1, keepdims=True)
 loss = log_loss(y_test, balanced)

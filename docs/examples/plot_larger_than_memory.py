@@ -4,17 +4,17 @@ Train on files that do not fit into memory
 
 Rows that are too many for memory can stay in their file. ``fit`` takes a NumPy file
 that is mapped into memory, and ``partial_fit`` takes a Parquet file a batch at a time.
-Here both are small, so that the example is quick, and can be compared with a fit on
-rows in memory. The code is the same for files of any size.
+Both files are small in this example, so the example is quick, and a fit on rows in
+memory can be compared. The code is the same for files of any size.
 """
 
 # %%
 # Two files
 # ---------
-# Both are written a part at a time, so that no more than a part is ever in memory. The
+# Both files are written a part at a time, so memory never holds more than a part. The
 # NumPy file has float32, half the size of float64. The Parquet file has the features as
-# one list column, which needs no conversion when it is read, and row groups of a few
-# thousand rows: a reader has to hold one of them whole.
+# one list column, which needs no conversion when a reader reads the column. Its row
+# groups have a few thousand rows, because a reader has to hold a whole row group.
 import tempfile
 from pathlib import Path
 
@@ -66,7 +66,7 @@ for path in (npy, parquet):
 # fit on the mapped file
 # ----------------------
 # The array is never copied. The system reads the pages that a batch needs, and drops
-# them when memory is short. Only the labels, a number a row, are in memory.
+# the pages when memory is short. Only the labels, a number a row, are in memory.
 mapped = np.load(npy, mmap_mode="r")
 of_file = SoftmaxRegressionClassifier(random_state=0).fit(mapped, labels)
 
@@ -80,9 +80,9 @@ print(f"the same weights: {same}")
 # partial_fit on Parquet
 # ----------------------
 # Each batch is learned and can be forgotten. ``pre_buffer=False`` keeps the reader from
-# reading ahead. Here the rows of the file are in random order. Where they are sorted,
-# by class or by date, shuffle them when the file is written, because a stream follows
-# its last rows. A second pass adds little here.
+# reading ahead. The rows of this file are in random order. If rows are sorted, by class
+# or by date, shuffle the rows when you write the file, because a stream follows its
+# last rows. A second pass adds little here.
 stream = SoftmaxRegressionClassifier(random_state=0)
 rows_seen, accuracies = [], []
 for _ in range(2):
@@ -98,8 +98,8 @@ for _ in range(2):
 # %%
 # As the stream goes by
 # ---------------------
-# One pass comes close to the fit, which takes several. (The test rows are looked at
-# after each batch for this picture only.)
+# One pass comes close to the fit, which takes several passes. (Only this picture needs
+# the score on the test rows after each batch.)
 figure, axes = plt.subplots(figsize=(6.4, 4.8), layout="constrained")
 axes.plot(
     np.array(rows_seen) / 1000,
@@ -123,7 +123,7 @@ axes.set(
 axes.legend()
 
 # %%
-# The mapped file is open as long as its array is there. No model holds on to it.
+# The mapped file is open as long as its array exists. No model keeps the array.
 del mapped
 folder.cleanup()
 

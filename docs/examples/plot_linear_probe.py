@@ -2,18 +2,18 @@
 A linear probe of embeddings, and how strong its penalty should be
 ==================================================================
 
-A linear probe is a softmax regression on the outputs of a network that stays as it is.
-It tells what the network has made easy to see, and often it is classifier enough. Its
-one parameter is the strength of the penalty. This example goes through a path of them,
-each fit starting from the last, and lets validation rows choose.
+A linear probe is a softmax regression on the outputs of a network that is not trained.
+The probe tells what the network has made easy to see, and often the probe is classifier
+enough. The one parameter is the strength of the penalty. This example follows a path of
+penalties, each fit starting from the last fit, and validation rows choose.
 """
 
 # %%
 # Embeddings of 200 classes
 # -------------------------
-# Here they are made up: a centre for each class and noise around it. Yours would come
-# out of a network, and float32 is what it gives. 30 rows a class are few for 64
-# features, as is usual for a probe, so that the penalty matters.
+# The embeddings of this example are made up: a centre for each class and noise around
+# the centre. Real embeddings come from a network, in float32. The 30 rows a class are
+# few for 64 features, as is usual for a probe, so the penalty matters.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.metrics import log_loss
@@ -34,10 +34,10 @@ y_train, y_val, y_test = np.split(y, [6000, 8000])
 # %%
 # From strong to weak
 # -------------------
-# With ``warm_start=True`` a fit begins with the weights of the one before. A strong
-# penalty leaves weights small, and those are learned soonest. So the path goes from
-# strong to weak, and each fit has only the difference to learn. (One thread is enough
-# for matrices of this size.)
+# ``warm_start=True`` makes a fit begin with the weights of the fit before. A strong
+# penalty leaves weights small, and small weights are learned soonest. So the path goes
+# from strong to weak, and each fit has only the difference to learn. (One thread is
+# enough for matrices of this size.)
 alphas = np.logspace(-1, -4, 7)
 
 
@@ -66,8 +66,9 @@ for alpha, accuracy, loss, n_iter in zip(
     print(f"{alpha:7.0e}{accuracy:22.3f}{loss:10.3f}{n_iter:8.0f}")
 
 # %%
-# Each alone, beginning with weights of zero, takes more epochs where the penalty is
-# weak, and comes to about the same models. (Where yours differ by more, lower ``tol``.)
+# Cold starts begin with weights of zero. If the penalty is weak, cold starts take more
+# epochs, and reach about the same models. (If your models differ by more, lower
+# ``tol``.)
 with threadpool_limits(1):
     cold = path(SoftmaxRegressionClassifier(random_state=0))
 print(f"epochs: warm starts {epochs.sum():.0f}, cold starts {cold[-1].sum():.0f}")
@@ -76,11 +77,11 @@ print(f"validation log-losses differ by at most {np.abs(cold[1] - val_loss).max(
 # %%
 # Which alpha?
 # ------------
-# Validation rows choose, test rows say what that is worth. Accuracy and log-loss do not
-# want the same: under a rather strong penalty the right class is most often ahead, but
-# the confidence, the mean probability of the predicted class, is far below the share
-# that is right. Under a weak one it is above. Take log-loss if the probabilities are
-# used, accuracy if only the predictions are.
+# Validation rows choose, and test rows measure the choice. Accuracy and log-loss prefer
+# different penalties. A rather strong penalty most often puts the right class first.
+# The confidence, the mean probability of the predicted class, is then far below the
+# share that is right. A weak penalty makes the confidence too large. Take log-loss if
+# you use the probabilities, and accuracy if you use only the predictions.
 by_loss, by_accuracy = val_loss.argmin(), val_accuracy.argmax()
 for name, i in {"log-loss": by_loss, "accuracy": by_accuracy}.items():
     print(

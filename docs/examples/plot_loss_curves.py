@@ -2,17 +2,17 @@
 Test loss against seconds, beside scikit-learn's classifiers
 ============================================================
 
-Which estimator gets to a good model first depends on the data, and on the units of
-the features most of all. Here four linear classifiers are trained on the same rows
-twice: as they are, and standardised. Change the sizes or put in your own data to see
-what you may expect.
+The data, and the units of the features most of all, decide which estimator gets to a
+good model first. This example trains four linear classifiers on the same rows twice:
+unscaled, and standardised. Change the sizes or put in your own data to see what you may
+expect.
 """
 
 # %%
 # Rows with ten classes and a known best loss
 # -------------------------------------------
-# The labels are drawn from a softmax model, so that the log-loss of the model that made
-# them is known. Nothing that is learned can be expected to beat it. The features are
+# The labels are drawn from a softmax model, so the log-loss of this model is known. No
+# trained model can be expected to beat the model that made the labels. The features are
 # correlated, and their units differ by a factor of up to a thousand.
 from time import perf_counter
 from warnings import catch_warnings, simplefilter
@@ -44,16 +44,16 @@ print(f"test log-loss of the model that made the labels: {best:.3f}")
 # %%
 # Four classifiers, one penalty
 # -----------------------------
-# All have the L2 penalty of ``LogisticRegression(C=1)``, which is alpha = 1 / n_train
-# for ours. What they minimise is not quite the same:
+# All classifiers have the L2 penalty of ``LogisticRegression(C=1)``, which is alpha = 1
+# / n_train for ours. Their objectives are not quite the same:
 #
 # - ``SoftmaxRegressionClassifier`` and ``LogisticRegression``: the log-loss of the
 #   softmax, and the penalty.
-# - ``MLPClassifier`` without hidden layers: the same. It divides its alpha by the rows
-#   of a batch, so here alpha is multiplied by them.
+# - ``MLPClassifier`` without hidden layers: the same. MLPClassifier divides its alpha
+#   by the rows of a batch, so this example multiplies alpha by the rows of a batch.
 # - ``SGDClassifier``: one classifier for each class against the rest. Its probabilities
-#   are those of the ten, scaled to sum to one, so that its test log-loss would end
-#   elsewhere even after endless training.
+#   are those of the ten classifiers, scaled to sum to one. So the test log-loss would
+#   end elsewhere even after endless training.
 alpha, batch_size = 1 / n_train, 200
 budget = 0.3  # seconds for each curve
 
@@ -68,7 +68,7 @@ def seconds_to_fit(clf, X, y):
 
 
 def by_max_iter(make, counts, X, y, X_test):
-    """Train anew for each number of iterations, until the budget is spent."""
+    """Train a new model for each number of iterations, until the budget is spent."""
     curve = []
     for max_iter in counts:
         clf = make(max_iter)
@@ -120,9 +120,9 @@ def curves(X, X_test):
 
 
 # %%
-# Where fits of ours are cut short with ``max_iter``, ``tol=None`` keeps them from
-# stopping sooner. All have one thread: with matrices as small as these, more threads
-# make times vary and save little.
+# ``tol=None`` keeps our fits from stopping before ``max_iter``. All classifiers have
+# one thread: with matrices as small as these, more threads make times vary and save
+# little.
 X_scaled = StandardScaler().fit(X[:n_train]).transform(X)
 results = {}
 with threadpool_limits(1):
@@ -137,8 +137,8 @@ for units, of_units in results.items():
 # %%
 # The curves
 # ----------
-# What is drawn is the distance to the model that made the labels. Part of it stays,
-# since 10000 rows do not tell 1000 weights exactly.
+# The curves show the distance to the model that made the labels. Part of the distance
+# stays, since 10000 rows do not tell 1000 weights exactly.
 looks = {
     "SoftmaxRegressionClassifier": {"color": "black", "marker": "o"},
     "LogisticRegression": {"color": "#0072b2", "marker": "s", "linestyle": "--"},
@@ -166,15 +166,16 @@ all_axes[1].set_xticks([], minor=True)
 all_axes[1].legend(fontsize="small")
 
 # %%
-# Ours has the same curve in both pictures: on data as small as these it takes Newton
-# steps on all rows, and units do not matter to Newton's method. The others should be
-# given standardised features. Where they are, and rows are as few as these,
-# ``LogisticRegression`` is a good choice, too. (On far more rows ours trains in
-# minibatches first, and gains more; the benchmarks have such data.)
+# Our classifier has the same curve in both pictures. On data as small as these all
+# steps are Newton's on all rows, and Newton's method does not depend on units. The
+# other classifiers should be given standardised features. ``LogisticRegression`` is a
+# good choice, too, for standardised features and as few rows as these. (On far more
+# rows our classifier trains in minibatches first, and gains more; the benchmarks have
+# such data.)
 #
-# The curve of ``SGDClassifier`` is that of a weak penalty: its steps begin with a size
-# that grows as alpha shrinks, and what the first of them did takes epochs to mend. With
-# a learning rate of another kind, found by trying, it does better.
+# The curve of ``SGDClassifier`` is that of a weak penalty. The first steps have a size
+# that grows as alpha shrinks, and repairing these steps takes epochs. A learning rate
+# of another kind, found by trying, does better.
 for units, of_units in results.items():
     print(f"\nfeatures {units}: seconds to within .1 nats of the best")
     for name, curve in of_units.items():

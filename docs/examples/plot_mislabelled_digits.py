@@ -2,15 +2,16 @@
 Find wrong labels by their surprisal
 ====================================
 
-A label that a model holds for very improbable is either a hard case or a wrong label.
-Here 3 % of the labels of the digits are made wrong on purpose, and found again.
+A label to which a model gives a very small probability is either a hard case or a wrong
+label. In this example 3 % of the labels of the digits are made wrong on purpose, and
+found again.
 """
 
 # %%
 # Spoil some labels
 # -----------------
-# Each of them becomes another digit, drawn at random. From here on only the spoilt
-# labels, ``given``, are used; ``true`` waits for the comparison at the end.
+# Each spoilt label becomes another digit, drawn at random. From here on only the labels
+# ``given`` are used; the labels ``true`` wait for the comparison at the end.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
@@ -32,9 +33,10 @@ print(f"{flipped.sum()} of {n_samples} labels are wrong")
 # %%
 # Ask models that have not seen the label
 # ---------------------------------------
-# A model that was trained on a wrong label has begun to believe it. So each fifth of
-# the rows is judged by a model of the other four. Some of their labels are wrong
-# too, but these are few, and they do not agree with each other.
+# A model that was trained on a wrong label has begun to believe this label. So each
+# fifth of the rows is judged by a model of the other four fifths. Some labels of these
+# four fifths are wrong too, but the wrong labels are few, and do not agree with each
+# other.
 surprisal = np.empty(n_samples)
 entropy = np.empty(n_samples)
 proba = np.empty((n_samples, 10))
@@ -49,16 +51,16 @@ for train, test in folds.split(X, given):
 # Three words for one quantity
 # ----------------------------
 # The *surprisal* of a label is -log2 of its probability, in bits. The *entropy* of a
-# prediction is the surprisal that the model itself expects, before it is told the
-# label. The *cross-entropy* is the mean of the surprisals that came true: log-loss,
-# divided by ln 2 as it is in nats.
+# prediction is the surprisal that the model itself expects, before the label is known.
+# The *cross-entropy* is the mean surprisal of the given labels: log-loss divided by ln
+# 2, as log-loss is in nats.
 print(f"mean surprisal  {surprisal.mean():.4f} bits")
 print(f"log-loss / ln 2 {log_loss(given, proba) / np.log(2):.4f} bits")
 print(f"mean entropy    {entropy.mean():.4f} bits")
 
 # %%
-# The labels surprise the models more than they expected. It is the wrong ones that do;
-# by the right ones they are surprised less than they expected.
+# The labels surprise the models more than the models expected. The wrong labels are the
+# reason: right labels surprise the models less than expected.
 for name, rows in {"right": ~flipped, "wrong": flipped}.items():
     print(
         f"{name} labels: mean surprisal {surprisal[rows].mean():.2f} bits, "
@@ -68,8 +70,8 @@ for name, rows in {"right": ~flipped, "wrong": flipped}.items():
 # %%
 # Read the most surprising rows first
 # -----------------------------------
-# Whoever checks labels by hand has time for a few. How many of the wrong ones are
-# among the 5 % that surprise most?
+# People who check labels by hand have time for a few rows. How many of the wrong labels
+# are among the 5 % with the largest surprisal?
 order = np.argsort(surprisal)[::-1]
 to_check = order[: round(0.05 * n_samples)]
 n_found = flipped[to_check].sum()

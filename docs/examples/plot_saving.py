@@ -2,16 +2,17 @@
 Save a model, and serve it elsewhere
 ====================================
 
-A fitted model outlives its process in several ways: pickle and joblib keep everything,
-skops is safe to load, ``to_logistic_regression`` hands it to whatever knows
-scikit-learn, and ONNX to whatever does not know Python. This example goes through all
-of them, compares their predictions, and how large the files are.
+A fitted model outlives its process in several ways. pickle and joblib keep everything,
+and skops is safe to load. ``to_logistic_regression`` serves tools that know
+scikit-learn, and ONNX serves systems without Python. This example goes through all of
+these ways, and compares their predictions and the sizes of the files.
 """
 
 # %%
 # A model to save
 # ---------------
-# A scaler and the classifier, trained on the digits in minibatches, as larger data are.
+# The model is a scaler and the classifier. Training uses minibatches of the digits, as
+# larger data would.
 import pickle
 import tempfile
 import zipfile
@@ -51,10 +52,10 @@ def path(name, file):
 # %%
 # pickle and joblib
 # -----------------
-# They keep all attributes, also what ``partial_fit`` needs to go on. After minibatches
-# that are mostly the sums over products of features that make the metric, of size
-# (n_features + 1)^2. Loading a pickle can run any code: load only what you trust, in
-# the versions of the packages that wrote it.
+# Both keep all attributes, and ``partial_fit`` can go on from the file. After
+# minibatches, most of the file is the preconditioner's sums over products of features,
+# of size (n_features + 1)^2. Loading a pickle can run any code. Load only files that
+# you trust, in the versions of the packages that wrote the file.
 with open(path("pickle", "model.pickle"), "wb") as file:
     pickle.dump(pipeline, file)
 with open(paths["pickle"], "rb") as file:
@@ -67,8 +68,9 @@ loaded["joblib, compressed"] = model.predict_proba(X_test)
 # %%
 # skops
 # -----
-# It runs no code from the file, and loads types that it does not know only if you name
-# them. Of ours there is one. Read the list before you trust a file of somebody else.
+# skops runs no code from the file, and loads unknown types only if you name the types.
+# This package has one such type. Read the list before you trust a file of somebody
+# else.
 skops.io.dump(pipeline, path("skops", "model.skops"))
 skops.io.dump(
     pipeline,
@@ -84,8 +86,8 @@ for name in ["skops", "skops, compressed"]:
 # %%
 # As a LogisticRegression
 # -----------------------
-# ``to_logistic_regression`` returns a fitted one that predicts the same. Whoever loads
-# it needs scikit-learn and nothing of ours.
+# ``to_logistic_regression`` returns a fitted ``LogisticRegression`` with the same
+# predictions. Loading this model needs scikit-learn and not our package.
 model = make_pipeline(*pipeline[:-1], pipeline[-1].to_logistic_regression())
 with open(path("LogisticRegression", "logistic_regression.pickle"), "wb") as file:
     pickle.dump(model, file)
@@ -95,9 +97,9 @@ with open(paths["LogisticRegression"], "rb") as file:
 # %%
 # ONNX
 # ----
-# After ``register`` skl2onnx can convert the classifier, in a Pipeline too. What is
-# served needs onnxruntime alone. The rows that skl2onnx is shown set the dtype: float32
-# is usual, makes the file smaller and costs some digits.
+# After ``register`` skl2onnx can convert the classifier, in a Pipeline too. A server of
+# the file needs onnxruntime alone. The rows given to skl2onnx set the dtype: float32 is
+# usual, makes the file smaller and costs some digits.
 sksoftmax.onnx.register()
 for dtype in (np.float32, np.float64):
     name = f"ONNX, {np.dtype(dtype)}"
@@ -124,10 +126,10 @@ axes.margins(x=0.12)
 axes.set(xlabel="size of the file (kB)", title="One model in several files")
 
 # %%
-# Those that only predict are small: ONNX and ``LogisticRegression`` hold the weights
-# and the scaler, and hardly more. (So they cannot go on with ``partial_fit``.) Where a
-# model stays with Python and with you, pickle is the simplest; where a file comes from
-# somebody else, take skops.
+# Files that only predict are small: ONNX and ``LogisticRegression`` hold the weights
+# and the scaler, and little more. (So these files cannot go on with ``partial_fit``.)
+# pickle is the simplest way for a model that stays with Python and with you. Take skops
+# for files that come from somebody else.
 folder.cleanup()
 
 plt.show()

@@ -2,17 +2,17 @@
 Votes of several annotators as labels, and label smoothing
 ==========================================================
 
-Where people disagree about a label, a majority throws the disagreement away, and a
-model that learns from it is too sure. ``y`` may hold the shares of the votes instead.
-Where there is only one label a row, ``label_smoothing`` says that it is not quite
-certain. This example compares the two.
+If people disagree about a label, a majority throws the disagreement away, and a model
+that learns from the majority is too sure. ``y`` may hold soft targets instead: the
+shares of the votes. If there is only one label a row, ``label_smoothing`` makes the
+label less than certain. This example compares both.
 """
 
 # %%
 # Rows that people disagree about
 # -------------------------------
-# Four classes that overlap. Each annotator names a class with the probability that the
-# row has it, so that clear rows get the same name five times, and others do not. The
+# Four classes overlap. Each annotator names a class with the probability that the row
+# has this class. So clear rows get the same name five times, and others do not. The
 # test labels are those of a sixth annotator.
 import matplotlib.pyplot as plt
 import numpy as np
@@ -35,8 +35,8 @@ print(f"all {n_annotators} agree on {agreed.mean():.0%} of the rows")
 # %%
 # Shares, a majority, or one vote
 # -------------------------------
-# A table for ``y`` has a column for each class, and rows that sum to one. Among equal
-# numbers of votes the majority is drawn by lot.
+# A table for ``y`` has a column for each class, and rows that sum to one. The majority
+# among equal numbers of votes is drawn by lot.
 shares = votes / n_annotators
 majority = (votes + rng.random(votes.shape) / 2).argmax(axis=1)
 one_vote = rng.multinomial(1, shares).argmax(axis=1)
@@ -64,11 +64,12 @@ describe("who made the labels", true_proba[n_train:])
 # %%
 # How often is it right when it says 90 %?
 # ----------------------------------------
-# The confidence is the probability of the predicted class. Test rows are put into bins
-# by it. On the diagonal the model is right just as often as it says. The majority makes
-# the model too sure: rows that are alike nearly all get the same name. Single votes do
-# not, as they differ where rows are in doubt. But they are a fifth of the votes, so
-# that the log-loss is higher.
+# The confidence is the probability of the predicted class, and test rows are put into
+# bins by their confidence. On the diagonal the model is right just as often as its
+# confidence says. The majority makes the model too sure: rows that are alike nearly all
+# get the same name. Single votes do not make the model too sure, as the votes of
+# doubtful rows differ. But single votes are a fifth of all votes, so the log-loss is
+# higher.
 looks = {
     "shares of 5": {"color": "black", "marker": "o", "linestyle": "-"},
     "majority of 5": {"color": "#d55e00", "marker": "s", "linestyle": "--"},
@@ -94,12 +95,11 @@ axes.set(
 axes.legend()
 
 # %%
-# Where only the majority is left
-# -------------------------------
-# ``label_smoothing`` takes a share of each label and gives it to all classes alike. It
-# mends most of the excess of confidence, if the share is chosen well. How much is right
-# depends on the data: here by the test rows, to draw the curve; elsewhere let
-# validation rows choose.
+# Label smoothing for the majority
+# --------------------------------
+# ``label_smoothing`` moves a share of each label to all classes alike. A good share
+# removes most of the excess of confidence. The best share depends on the data. This
+# example takes the test rows, to draw the curve; elsewhere let validation rows choose.
 smoothings = np.array([0, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4])
 curves = {}
 for name in ["majority of 5", "one vote"]:
@@ -129,7 +129,7 @@ name = f"majority, {smoothings[best]:g}"
 describe(name, clf.fit(X_train, majority).predict_proba(X_test))
 
 # %%
-# The shares do at least as well with nothing to choose: they say which rows are in
-# doubt, where smoothing doubts all alike. Labels that are already as uncertain as they
-# should be, such as the single votes, smoothing makes worse.
+# The shares do at least as well with nothing to choose: shares tell which rows are in
+# doubt, and smoothing doubts all rows alike. Smoothing makes labels worse that are
+# already as uncertain as they should be, such as the single votes.
 plt.show()

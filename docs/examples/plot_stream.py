@@ -2,16 +2,17 @@
 A stream of rows, with classes that arrive later
 ================================================
 
-Rows that come one batch after the other are learned with ``partial_fit``: each is seen
-once and can then be forgotten. How good the model is at any time, the stream itself
-tells, if each batch is predicted before it is learned. Here three of the classes are
-not known at the start.
+``partial_fit`` learns rows that come one batch after the other: each row is seen once
+and can then be forgotten. If each batch is predicted before training on the batch, the
+stream itself tells how good the model is at any time. Three of the classes in this
+example are not known at the start.
 """
 
 # %%
 # A source of rows
 # ----------------
-# Eight classes with 30 features. Each row is new, as in a stream that never ends.
+# The source has eight classes with 30 features. Each row is new, as in a stream that
+# never ends.
 from copy import deepcopy
 
 import matplotlib.pyplot as plt
@@ -36,13 +37,14 @@ def next_batch(n_classes):
 # %%
 # First test, then train
 # ----------------------
-# A batch is predicted by the model that has not seen it, and then learned from. The
+# A batch is predicted by a model that has not seen the batch, and then trained on. The
 # share of right predictions so far, or in the last batches, is called prequential
-# accuracy. It takes no rows away from training.
+# accuracy. This test takes no rows away from training.
 #
-# At first there are five classes; 100 batches later a sixth comes, and then two more.
-# A call of ``partial_fit`` that names new classes adds them. The rows of such a batch
-# are predicted before that, so the model cannot be right about them.
+# At first there are five classes; 100 batches later a sixth class comes, and then two
+# more. A call of ``partial_fit`` that names new classes adds these classes. The rows of
+# such a batch are predicted before the call, so the model cannot be right about the new
+# classes.
 arrivals = {0: 5, 100: 6, 200: 8}
 clf = SoftmaxRegressionClassifier(random_state=0)
 n_classes = 0
@@ -63,7 +65,8 @@ print(f"accuracy over all of the stream {right.mean():.3f}")
 # %%
 # How good could it be?
 # ---------------------
-# Whoever knows the centres predicts the nearest one. On average nothing does better.
+# A judge who knows the centres predicts the nearest centre. On average no other rule
+# does better.
 def many_rows(n_classes):
     """Return the rows of 400 batches."""
     batches = [next_batch(n_classes) for _ in range(400)]
@@ -78,12 +81,12 @@ for start, n_classes in arrivals.items():
     print(f"{n_classes} classes: accuracy with known centres {best[start]:.3f}")
 
 # %%
-# What happens when a class arrives
-# ---------------------------------
-# Accuracy falls, for two reasons. The new classes are not known, and more classes are
-# harder to tell apart, even for who knows the centres. From the first reason it
-# recovers within some tens of batches. A newcomer begins with weights of zero and the
-# intercept of a class that is hardly ever seen. The old classes keep what they have.
+# The arrival of a class
+# ----------------------
+# Accuracy falls, for two reasons. The model does not know the new classes, and more
+# classes are harder to tell apart, even with known centres. Accuracy recovers from the
+# first reason within some tens of batches. A new class begins with weights of zero and
+# the intercept of a very rare class. The old classes keep their weights.
 window = 20  # batches
 
 
@@ -129,10 +132,10 @@ axes.set(
 axes.legend(loc="lower right")
 
 # %%
-# What to look out for
-# --------------------
-# A stream follows its rows. Classes that do not come any more are forgotten, so mix
-# some of their rows, kept from before, into each batch.
+# Classes that no longer come
+# ---------------------------
+# A stream follows its rows, and classes that no longer come are forgotten. So mix some
+# of their rows, kept from before, into each batch.
 X, y = many_rows(8)
 later = deepcopy(clf)
 for _ in range(200):
@@ -141,16 +144,16 @@ for name, model in {"now": clf, "200 batches of classes 0 to 4 later": later}.it
     print(f"accuracy on classes 5 to 7 {name}: {model.score(X[y >= 5], y[y >= 5]):.3f}")
 
 # %%
-# A label that no call has named is an error, and leaves the model as it was. Name the
-# new classes when they come, or all that may come in the first call.
+# A label that no call has named is an error, and the error leaves the model unchanged.
+# Name new classes when they come, or all possible classes in the first call.
 try:
     clf.partial_fit(X, y + 1)
 except ValueError as error:
     print(f"ValueError: {error}")
 
 # %%
-# scikit-learn's ``SGDClassifier`` learns from streams, too. It has to be told all
-# classes in the first call.
+# scikit-learn's ``SGDClassifier`` learns from streams, too, and needs all classes in
+# the first call.
 sgd = SGDClassifier(loss="log_loss").partial_fit(X, y, classes=np.arange(8))
 try:
     sgd.partial_fit(X, y, classes=np.arange(9))

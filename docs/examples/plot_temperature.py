@@ -2,16 +2,17 @@
 Temperature scaling of an over-confident model
 ==============================================
 
-A model without a penalty that has seen few rows separates them perfectly, and from then
-on only grows more certain. scikit-learn's `CalibratedClassifierCV` (1.8 or later) can
-cool it down: temperature scaling divides the raw predictions by one number.
+A model without a penalty that has seen few rows separates these rows perfectly, and
+from then on only grows more certain. Temperature scaling, scikit-learn's
+`CalibratedClassifierCV` (1.8 or later), can cool the model down: one number divides the
+raw predictions.
 """
 
 # %%
 # A model that is too sure of itself
 # ----------------------------------
-# 200 digits to train on, no penalty. It is nearly certain of most test digits and wrong
-# about one in six.
+# The model has 200 digits to train on, and no penalty. The model is nearly certain of
+# most test digits and wrong about one in six.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.calibration import CalibratedClassifierCV, CalibrationDisplay
@@ -30,15 +31,16 @@ clf = SoftmaxRegressionClassifier(alpha=0).fit(X_train, y_train)
 # %%
 # One number for the temperature
 # ------------------------------
-# It is chosen by the log-loss of predictions that five models make for the fifths of
-# the training rows they have not seen. With ``ensemble=False`` the model that is scaled
-# is again trained on all 200, and thus the same as above.
+# The log-loss of held-out predictions chooses the temperature. Five models make these
+# predictions, each for the fifth of the training rows that the model has not seen.
+# Under ``ensemble=False`` the scaled model is again trained on all 200 rows, and thus
+# equals the model above.
 calibrated = CalibratedClassifierCV(clf, method="temperature", cv=5, ensemble=False)
 calibrated.fit(X_train, y_train)
 
 # %%
-# Dividing all raw predictions of a row by the same number leaves their order alone: the
-# predictions stay what they were, only their probabilities change.
+# Dividing all raw predictions of a row by the same number keeps their order. The
+# predicted classes stay the same, and only the probabilities change.
 probabilities = {
     "before": clf.predict_proba(X_test),
     "after": calibrated.predict_proba(X_test),
@@ -54,9 +56,10 @@ for name, proba in probabilities.items():
 # %%
 # How often is it right when it says 90 %?
 # ----------------------------------------
-# The confidence is the probability of the predicted class. On the diagonal it is just
-# the share of digits that are predicted right; below it the model is too confident.
-# Where a confidence is rare, by the histogram, the share is that of a few digits.
+# The confidence is the probability of the predicted class. On the diagonal the
+# confidence is the share of digits that are predicted right; below the diagonal the
+# model is too confident. If a confidence is rare, by the histogram, the share is that
+# of a few digits.
 figure, (reliability, counts) = plt.subplots(
     1, 2, figsize=(10, 4.8), layout="constrained"
 )
@@ -90,8 +93,9 @@ counts.legend(loc="upper left")
 
 # %%
 # Before, the model was far too sure of itself. Now the surest predictions are about as
-# sure as they should be, and those in the middle a little too modest: one number cannot
-# bend the curve everywhere. Nor does it mend predictions, as a penalty would have done.
+# sure as they should be, and predictions in the middle are a little too modest. One
+# number cannot bend the curve everywhere. Temperature scaling also does not mend
+# predictions, as a penalty would have done.
 penalised = SoftmaxRegressionClassifier(alpha=1e-3).fit(X_train, y_train)
 print(
     f"with a penalty: accuracy {penalised.score(X_test, y_test):.3f}, "

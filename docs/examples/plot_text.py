@@ -2,18 +2,18 @@
 Topics of short texts, and the words that decide
 ================================================
 
-Text becomes a wide sparse matrix, a column for each word, and a linear classifier on it
-is still a strong start. It is quick, and it can be read: each word has a weight for
-each topic. Here short messages are sorted into five topics, and the words with the
-largest weights are drawn.
+Text becomes a wide sparse matrix, a column for each word, and a linear classifier on
+this matrix is still a strong start. The classifier is quick and readable: each word has
+a weight for each topic. This example sorts short messages into five topics, and draws
+the words with the largest weights.
 """
 
 # %%
 # Messages about five topics
 # --------------------------
-# They are made up from lists of words: some of the words of a message are about its
-# topic, some about another one, and most about nothing. A few words stand in two lists.
-# A star may be in the sky or on a stage.
+# The messages are made up from lists of words. Some words of a message are about its
+# topic, some about another topic, and most about nothing. A few words stand in two
+# lists. A star may be in the sky or on a stage.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -63,10 +63,10 @@ for text, topic in zip(texts_train[:3], y_train[:3], strict=True):
 # %%
 # A Pipeline from text to topic
 # -----------------------------
-# ``fit`` takes the sparse matrix that the vectorizer makes, as it is. Rows of tf-idf
-# have a length of one, spread over some words, so that weights have to be large to say
-# anything. The penalty that suits texts is therefore often weaker than one that suits
-# standardised features. Cross-validation chooses among four.
+# ``fit`` takes the sparse matrix of the vectorizer without a copy. Rows of tf-idf have
+# a length of one, spread over some words, so weights have to be large to say anything.
+# The best penalty for texts is therefore often weaker than the best one for
+# standardised features. Cross-validation chooses among four penalties.
 losses = {}
 for alpha in [1e-2, 1e-3, 1e-4, 1e-5]:
     model = make_pipeline(TfidfVectorizer(), SoftmaxRegressionClassifier(alpha=alpha))
@@ -85,7 +85,7 @@ print(f"test log-loss {log_loss(y_test, model.predict_proba(texts_test)):.3f}")
 
 # %%
 # ``LogisticRegression`` solves the same problem with C = 1 / (alpha * n_samples). On
-# texts as few and short as these it is quick enough, too.
+# texts as few and short as these, LogisticRegression is quick enough, too.
 reference = make_pipeline(TfidfVectorizer(), LogisticRegression(C=1 / alpha / n_texts))
 reference.fit(texts_train, y_train)
 same = (reference.predict(texts_test) == model.predict(texts_test)).mean()
@@ -94,8 +94,9 @@ print(f"LogisticRegression predicts the same for {same:.1%} of the test messages
 # %%
 # The words that decide
 # ---------------------
-# The eight largest weights of each topic. A weight times the word's tf-idf is added to
-# the topic's raw prediction, the logarithm of its probability up to a constant.
+# The picture shows the eight largest weights of each topic. A weight times the word's
+# tf-idf is added to the topic's raw prediction, the logarithm of its probability up to
+# a constant.
 words = model[0].get_feature_names_out()
 classifier = model[-1]
 weights = dict(zip(classifier.classes_, classifier.coef_, strict=True))
@@ -115,8 +116,8 @@ all_axes[2, 1].axis("off")
 # %%
 # Words of two topics
 # -------------------
-# A word of two lists speaks for both topics, for neither as loudly as most words of one
-# list do, and against the others.
+# A word of two lists speaks for both topics, and against the others. For each of its
+# topics, the word speaks less loudly than most words of one list do.
 shared = [
     word for word in words if sum(word in of_topic for of_topic in topics.values()) > 1
 ]

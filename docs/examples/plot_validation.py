@@ -2,16 +2,18 @@
 Early stopping on validation data of your own
 =============================================
 
-``early_stopping=True`` sets rows aside at random. Where rows come in groups, such as
-images by the same writer, a random choice is too kind: the rows set aside resemble
-those that are trained on. Then choose them yourself and pass them to ``fit``.
+``early_stopping=True`` sets rows aside at random. If rows come in groups, such as
+images by the same writer, a random choice is too kind. The rows set aside then resemble
+the training rows. In this case choose the validation rows yourself and pass them to
+``fit``.
 """
 
 # %%
 # Three parts, in order
 # ---------------------
-# In the embedded digits rows that are near each other are often by the same writer, so
-# they are cut in order: one part to train on, one to say when to stop, one to test.
+# Neighbouring rows of the embedded digits are often by the same writer, so the digits
+# are cut in order. The first part is for training, the second part says when to stop,
+# and the third part is for the test.
 import matplotlib.pyplot as plt
 import sklearn
 from sklearn.datasets import load_digits
@@ -30,9 +32,9 @@ X_test, y_test = X[1400:], y[1400:]
 # %%
 # Through a Pipeline
 # ------------------
-# The validation rows have to be scaled as the training rows are. scikit-learn does so
-# if it is told three things: to route metadata at all, that the classifier asks for
-# ``X_val`` and ``y_val``, and that ``X_val`` is to be transformed on its way.
+# The validation rows have to be scaled as the training rows are, and three settings
+# make the Pipeline do so. Metadata routing is enabled, the classifier asks for
+# ``X_val`` and ``y_val``, and ``X_val`` is to be transformed on its way.
 sklearn.set_config(enable_metadata_routing=True)
 
 
@@ -52,11 +54,12 @@ for alpha in [0, 1e-3, 1e-2]:
     models[f"alpha={alpha:g}"] = model
 
 # %%
-# What happened
-# -------------
+# The course of training
+# ----------------------
 # The objective, that is, log-loss and penalty on the training data, goes on falling.
-# The log-loss of the validation data, dashed, soon does not. Training stops after five
-# epochs without a new low, and the model is that of the best epoch, which is marked.
+# The dashed log-loss of the validation data soon stops falling. Training stops after
+# five epochs without a new low, and the model is that of the best epoch, which is
+# marked.
 figure, axes = plt.subplots(figsize=(7, 5), layout="constrained")
 for name, model in models.items():
     LossCurveDisplay.from_estimator(model, name=name, ax=axes)
@@ -65,7 +68,7 @@ axes.set(ylim=(0, 0.4), title="Three penalties, stopped by validation")
 # %%
 # Did it help?
 # ------------
-# The same models without validation data, trained for 100 epochs.
+# The same models are trained for 100 epochs, without validation data.
 for name, model in models.items():
     classifier = model[-1]
     long = pipeline(alpha=classifier.alpha, max_iter=100, tol=None)
@@ -78,6 +81,6 @@ for name, model in models.items():
     )
 
 # %%
-# Without a penalty stopping early matters most: it limits the weights, as a penalty
-# does.
+# Stopping early matters most without a penalty: early stopping limits the weights, as a
+# penalty does.
 plt.show()

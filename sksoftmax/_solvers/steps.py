@@ -67,7 +67,9 @@ class PreconditionedStep:
             )
         state.hessian, state.hessian_rows = hessian, n_prior + len(rows)
         trace = self._preconditioner_class.trace(hessian)
-        state.ridge = ridge(trace, problem.scale, problem.penalty.l2, self.damping)
+        state.ridge = ridge(
+            trace, problem.scaling.scale, problem.penalty.l2, self.damping
+        )
         state.inverse = None
         self._adopt(state)
         # One number a feature and one a class: no draw depends on the rows.
@@ -75,7 +77,7 @@ class PreconditionedStep:
             data.xp.asarray(self._rng.standard_normal(shape), weights.dtype)
             for shape in ((data.n_weights, 1), (1, weights.shape[1]))
         ]
-        start[0] /= problem.scale
+        start[0] /= problem.scaling.scale
         batches = [data.index(evenly_spaced(order, batch_size))]
         if batch_size < 256:
             batches.append(data.index(evenly_spaced(order, batch_size, shift=0.5)))
@@ -105,7 +107,7 @@ class PreconditionedStep:
                 state.hessian, state.ridge
             )
         self._preconditioner = self._preconditioner_class(
-            state.inverse, self._problem.scale
+            state.inverse, self._problem.scaling.scale
         )
         self._set_step_size(state.step_size)
 

@@ -7,7 +7,7 @@ import numpy as np
 from sksoftmax._arrays import take
 from sksoftmax._oracle import Oracle
 from sksoftmax._problem import Problem
-from sksoftmax._solvers.newton import Newton
+from sksoftmax._solvers.proximal_newton import make_newton
 from sksoftmax._solvers.sampler import BatchSampler
 from sksoftmax._solvers.sgd import SGD
 from sksoftmax._solvers.state import State
@@ -82,7 +82,7 @@ class SVRG:
             preconditioner_class.damping, 1.0, max(0.1, 3 * n_weights / n_measured)
         )
         self._step = SVRGStep(problem, state, preconditioner_class, rng, self._damping)
-        self._newton = Newton(Oracle(problem, rows, preconditioner_class), state)
+        self._newton = make_newton(Oracle(problem, rows, preconditioner_class), state)
         self._factor = 1.0  # on the step size: halved where an epoch was refused
 
     def iterate_to_gap(self, tol: float, may_switch: bool):

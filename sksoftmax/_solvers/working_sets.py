@@ -8,6 +8,7 @@ missing (Massias, Gramfort and Salmon 2018).
 import numpy as np
 
 from sksoftmax._solvers.newton import Newton
+from sksoftmax._solvers.proximal_newton import make_newton
 
 FEWEST_FEATURES = 50  # features in the first set
 # The gap to leave with some of the features, as a share of that with all of them. Where
@@ -28,7 +29,7 @@ class WorkingSets:
     def __init__(self, oracle, state) -> None:
         """Start from the model in `state` and leave it the model and t."""
         self._oracle, self._state = oracle, state
-        self._newton = Newton(oracle, state)
+        self._newton = make_newton(oracle, state)
 
     def iterate_to_gap(self, tol: float):
         """Yield a solver, the objective and whether its gap is within tol, each step.
@@ -47,7 +48,9 @@ class WorkingSets:
                 break
             restricted_oracle = self._oracle.select_features(features)
             newton.save()
-            restricted = Newton(restricted_oracle, self._state, MAX_PASSES)
+            restricted = make_newton(
+                restricted_oracle, self._state, max_passes=MAX_PASSES
+            )
             for _, objective, converged in restricted.iterate_to_gap(inner_tol):
                 if converged:
                     break

@@ -2,6 +2,7 @@
 
 import copy
 from importlib import import_module
+from typing import Any, Literal, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -127,17 +128,17 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
     def __init__(
         self,
         *,
-        alpha=1e-4,
-        l1_ratio=0.0,
-        fit_intercept=True,
-        max_iter=1000,
-        tol=1e-2,
-        preconditioner="auto",
-        class_weight=None,
-        label_smoothing=0.0,
-        random_state=None,
-        verbose=0,
-    ):
+        alpha: float = 1e-4,
+        l1_ratio: float = 0.0,
+        fit_intercept: bool = True,
+        max_iter: int = 1000,
+        tol: float | None = 1e-2,
+        preconditioner: Literal["auto", "gram", "diagonal"] = "auto",
+        class_weight: dict[Any, float] | Literal["balanced"] | None = None,
+        label_smoothing: float = 0.0,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.alpha = alpha
         self.l1_ratio = l1_ratio
         self.fit_intercept = fit_intercept
@@ -155,7 +156,7 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         return {name: constraints[name] for name in self.get_params()}
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the model to the data.
 
         Parameters
@@ -192,7 +193,7 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         vars(self).update(attributes)
         return self
 
-    def predict(self, X):
+    def predict(self, X: Any) -> Any:
         """Return the most probable class of each row, lazily.
 
         Parameters
@@ -207,7 +208,7 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         """
         return self._map_blocks("predict", X)
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> Any:
         """Return the probability of each class, lazily.
 
         Parameters
@@ -222,7 +223,7 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         """
         return self._map_blocks("predict_proba", X)
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: Any) -> Any:
         """Return the logarithm of the probability of each class, lazily.
 
         Parameters
@@ -237,7 +238,7 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         """
         return self._map_blocks("predict_log_proba", X)
 
-    def decision_function(self, X):
+    def decision_function(self, X: Any) -> Any:
         """Return the raw predictions, X W' + c, lazily.
 
         Parameters
@@ -252,7 +253,7 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         """
         return self._map_blocks("decision_function", X)
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the share of the rows, by weight, whose class is predicted.
 
         Parameters
@@ -272,7 +273,7 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         model = self.to_local()
         return _import_dask("oracle").Partitions(X, y, sample_weight).accuracy(model)
 
-    def to_local(self):
+    def to_local(self) -> SoftmaxRegressionClassifier:
         """Return the model as a classifier for one machine.
 
         Returns

@@ -12,11 +12,11 @@ import scipy.sparse as sp
 from dask.delayed import delayed
 
 from sksoftmax._arrays import chunks, evenly_spaced_indices
+from sksoftmax._hessian import Hessian
 from sksoftmax._moments import Moments
 from sksoftmax._oracle import LARGE_PASS_PRODUCT
-from sksoftmax._preconditioner import Hessian
 from sksoftmax._problem import Problem
-from sksoftmax._solvers.newton import FEWEST_OUTPUTS
+from sksoftmax._solvers.curvature import FEWEST_OUTPUTS
 from sksoftmax._threads import threads_for
 from sksoftmax.dask import tasks
 from sksoftmax.dask.blocks import Blocks

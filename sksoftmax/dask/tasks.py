@@ -12,7 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from sksoftmax._arrays import NUMPY, chunks
 from sksoftmax._data import make_data
-from sksoftmax._moments import Moments
+from sksoftmax._moments import Moments, measure_bounded_moments
 from sksoftmax._oracle import Oracle
 from sksoftmax._problem import Problem
 from sksoftmax._targets import is_soft_target, make_targets
@@ -122,7 +122,7 @@ def sample_rows(X, targets: Targets, pieces) -> tuple:
 @partition_task
 def moments(X, targets: Targets, fill_value, dtype, fit_intercept) -> Moments:
     rows = make_data(_check_block(X), dtype, fit_intercept)
-    return rows.bounded_moments(targets.weight, fill_value)[1]
+    return measure_bounded_moments(rows, targets.weight, fill_value)[1]
 
 
 @partition_task

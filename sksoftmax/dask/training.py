@@ -12,6 +12,7 @@ from sksoftmax._data import make_data
 from sksoftmax._monitoring import Callbacks
 from sksoftmax._parameters import make_generator
 from sksoftmax._solvers.newton import Newton
+from sksoftmax._solvers.proximal_newton import make_newton
 from sksoftmax._state import (
     add_classes,
     forget_curvature,
@@ -66,7 +67,7 @@ def fit_partitions(params, X, y, sample_weight) -> dict:
     state = make_state(to_weights(problem, coef.T, intercept), average=True)
     preconditioner_class = choose_preconditioner(params, problem)
     oracle = rows.partitions.make_oracle(problem, preconditioner_class)
-    epochs = _epochs(Newton(oracle, state), problem, params.tol or 0.0)
+    epochs = _epochs(make_newton(oracle, state), problem, params.tol or 0.0)
     memory = {"counts": rows.counts, "moments": moments._asdict(), "rng": rng}
     make_attributes = partial(to_attributes, params, problem, state, memory=memory)
     loss_curve, callbacks = [], Callbacks(params, X, y, None)

@@ -1,0 +1,243 @@
+"""Newton's method with L1: proximal steps, which make weights zero.
+
+The quadratic model with L1 is minimised by an interior point method where the whole
+Hessian is at hand, and else by active sets and conjugate gradients (FPC_AS, Wen, Yin,
+Goldfarb and Zhang 2010). Its damping is Levenberg and Marquardt's.
+"""
+
+import numpy as np
+
+from sksoftmax._arrays import take
+from sksoftmax._penalty import soft_threshold
+from sksoftmax._solvers.certificate import SAFETY
+from sksoftmax._solvers.line_search import armijo_search
+from sksoftmax._solvers.newton import Newton
+from sksoftmax._solvers.state import State
+
+# Share of the preconditioner's diagonal that is first added to the Hessian: between two
+# signs the penalty is linear, and without curvature has no minimum.
+FIRST_DAMPING = 1e-3
+LEAST_DAMPING = 1e-15  # with the whole Hessian; else the first one
+MAX_ACTIVE_SETS = 100  # in a step
+
+
+def make_newton(oracle, state: State, **params):
+    """Return a solver on all rows for the problem of `oracle`."""
+    if oracle.problem.penalty.makes_zeros:
+        return ProximalNewton(oracle, state, **params)
+    return Newton(oracle, state)
+
+
+class ProximalNewton(Newton):
+    """Newton steps on the smooth part of the objective, with L1 as it is."""
+
+    plateau_steps = 2
+
+    def __init__(self, oracle, state: State, max_passes: int = 8) -> None:
+        """Take about `max_passes` over the rows at most in a step."""
+        self._l1 = take(oracle.problem.penalty.l1, oracle.active)
+        self._max_passes, self._damping = max_passes, FIRST_DAMPING
+        self._damping_diagonal = 0.0
+        super().__init__(oracle, state)
+
+    def iterate_to_plateau(self, tol: float, patience: int):
+        """Yield the same; products with the Hessian say little of the next signs."""
+        yield from super().iterate_to_plateau(tol, np.inf)
+
+    def rank_features(self):
+        """Return the features that have weights, and those that miss theirs by most.
+
+        That is by the gain that a step in the weight of one class promises. Both are
+        feature numbers in NumPy.
+        """
+        self.prepare()
+        xp, n_features = self._xp, self._problem.data.n_features
+        gains = self._slopes() ** 2 / self._curvature.diagonal()
+        gains = xp.to_numpy(xp.max(gains, axis=1))
+        has_weight = xp.to_numpy(xp.any(self._weights != 0, axis=1))
+        features = np.arange(self._problem.data.n_weights)
+        if not isinstance(self._active, slice):
+            features = xp.to_numpy(self._active)
+        is_feature = features < n_features
+        missing = np.flatnonzero(is_feature & ~has_weight & (gains > 0))
+        missing = missing[np.argsort(-gains[missing], kind="stable")]
+        return features[is_feature & has_weight], features[missing]
+
+    def adopt(self, other: "Newton", tol: float) -> None:
+        """Go on from the model of another one, whose steps moved fewer features.
+
+        A bound of the gap is looked for that is within tol.
+        """
+        self._tol, problem = tol, self._problem
+        expanded = problem.zeros(), problem.zeros()
+        for all_weights, weights in zip(expanded, other.last_step, strict=True):
+            all_weights[other._active, ...] = weights
+        old_weights, new_weights = (take(weights, self._active) for weights in expanded)
+        certificate = self._certificate
+        certificate.intercept_curvature = other._certificate.intercept_curvature
+        with self._threads():
+            objective, grad = self._evaluate(new_weights)
+            self._accept(objective, new_weights, grad)
+            bound = certificate.by_penalty(new_weights, grad)[0]
+            self.gap_bound = min(self.gap_bound, bound)
+            if other.gap_is_within(tol) and not self.gap_is_within(tol):
+                self._weights = old_weights
+                model_grad = self._evaluate(old_weights)[1]
+                self._damping_diagonal = 0.0  # of other steps
+                model_grad += self._hessian_product(new_weights - old_weights)
+                self._weights = new_weights
+                self._bound_gap(old_weights, new_weights, model_grad)
+
+    def _search(self, direction):
+        state = self._weights, self.objective, direction, self._grad, self._l1
+        return armijo_search(self._evaluate, self._xp, *state, self._rounding)
+
+    def _has_no_other_step(self) -> bool:
+        """Return whether a shorter step, by more damping, is no way out either."""
+        self._damping = max(64 * self._damping, 1e-4)
+        return not self._damping < 1e4
+
+    def _adapt(self, step_size: float, fall: float, gain: float) -> None:
+        """Damp the next step less after a good one, and more after a bad one."""
+        is_good = step_size >= 1 and fall > gain / 4
+        has_hessian = self._curvature.is_hessian
+        least = LEAST_DAMPING if has_hessian else FIRST_DAMPING
+        self._damping = max(least, self._damping * (1 / 8 if is_good else 8))
+
+    def _bound_by_rounding(self, model_grad, gain: float) -> float:
+        if not self._curvature.is_exact:
+            return np.inf
+        self._curvature.restrict(self._free, LEAST_DAMPING)
+        return 1e3 * SAFETY * (abs(gain) + sum(self._undamped(self._slopes())))
+
+    def _decrements(self, grad):
+        """Return <G, M G> of free weights, and the part of those held at zero, or None.
+
+        None where M is no inverse of the Hessian, or damping hides flat directions.
+        """
+        if not self._curvature.is_exact or self._damping > LEAST_DAMPING:
+            return None
+        return self._undamped(grad)
+
+    def _undamped(self, grad):
+        xp = self._xp
+        outside = xp.where(self._free, 0.0, grad)
+        diagonal = self._curvature.diagonal()
+        held = float(xp.total(outside**2 / diagonal))
+        return self._decrement(grad), held
+
+    def _hessian_product(self, direction):
+        product = super()._hessian_product(direction)
+        product += self._damping_diagonal * direction
+        return product
+
+    def _minimise_model(self):
+        """Return the step to the minimum of the model, which contains L1 itself.
+
+        Also return the gradient of the smooth part there, and by how much the model is
+        lower. What keeps steps short is no part of that gradient.
+        """
+        zeros = self._xp.zeros(self._grad.shape, self._grad.dtype)
+        direction, products = self._settle_signs(zeros, zeros)
+        value = self._model_value(direction, products)
+        products = products - self._damping_diagonal * direction
+        return direction, self._grad + products, -float(value)
+
+    def _settle_signs(self, direction, products):
+        """Return the minimiser of the model with L1, and the Hessian times it.
+
+        Proximal gradient steps find which weights are zero and the signs of the others,
+        conjugate gradients the minimum for these signs, up to where weights change
+        theirs (as in FPC_AS, Wen, Yin, Goldfarb and Zhang 2010). No step raises the
+        model.
+        """
+        xp, weights, l1 = self._xp, self._weights, self._l1
+        diagonal = self._curvature.diagonal()
+        self._damping_diagonal = self._damping * diagonal
+        value, length, target = 0.0, 1.0, self._allowed_gap(self._tol)
+        if self._curvature.is_hessian:
+            solution = self._curvature.minimise_l1_model(
+                weights, self._grad, l1, self._damping, 1e-6 * target
+            )
+            change = self._hessian_product(solution)
+            if self._model_value(solution, change) < 0:
+                self._free = (weights + solution != 0) | (l1 == 0)
+                self._curvature.restrict(self._free, self._damping)
+                return solution, change
+        for attempt in range(MAX_ACTIVE_SETS):
+            old_value = value
+            for _ in range(2):
+                direction, products, length = self._proximal_step(
+                    direction, products, diagonal, length
+                )
+            value = self._model_value(direction, products)
+            moved_weights = weights + direction
+            signs = xp.where(l1 > 0, xp.sign(moved_weights), 0.0)
+            free = (signs != 0) | (l1 == 0)
+            self._free = free
+            if attempt % 8 == 0:  # in between few weights change
+                self._curvature.restrict(free, self._damping)
+            minimiser, change = xp.copy(direction), xp.copy(products)
+            grad = self._grad + l1 * signs
+            moving, most = xp.astype(free, grad.dtype), self._max_passes
+            self._conjugate_gradients(grad, minimiser, change, moving, -value, most)
+            step, change = minimiser - direction, change - products
+            is_settled = False
+            for share in (1.0, 0.5, 0.1):
+                new, new_products = direction + share * step, products + share * change
+                changes_sign = (weights + new) * signs < 0
+                any_changes = bool(xp.any(changes_sign))
+                if any_changes:
+                    return_step = xp.where(changes_sign, -weights - new, 0.0)
+                    new = new + return_step
+                    new_products = new_products + self._hessian_product(return_step)
+                new_value = self._model_value(new, new_products)
+                if new_value <= value:
+                    direction, products, value = new, new_products, new_value
+                    is_settled = share == 1 and not any_changes
+                    break
+            if self._is_idle:
+                break
+            if is_settled:
+                grad = self._grad + products
+                excess = xp.where(free, 0.0, xp.abs(grad) - l1 * (1 + 1e-6))
+                if not xp.any(excess > 0):
+                    break
+            least_share = 1e-4 if -value <= 1.5 * target else 0.02
+            if old_value - value <= least_share * -value:
+                break
+            if (
+                not self._curvature.is_hessian
+                and self._curvature.n_products > self._max_passes
+            ):
+                break
+        return direction, products
+
+    def _proximal_step(self, direction, products, diagonal, length: float):
+        """Return direction and products after a step, and the length that it may have.
+
+        It is as long as the model's curvature along it allows.
+        """
+        xp, l1, start = self._xp, self._l1, self._weights + direction
+        grad = (self._grad + products) / diagonal
+        while True:
+            new_weights = start - length * grad
+            new_weights = xp.where(
+                l1 > 0, soft_threshold(new_weights, length * l1 / diagonal), new_weights
+            )
+            step = new_weights - start
+            change = self._hessian_product(step)
+            curvature = float(xp.vdot(step, change))
+            size = float(xp.vdot(step, diagonal * step))
+            if curvature * length <= size or length < 1e-9:
+                return direction + step, products + change, length
+            length /= 2
+
+    def _model_value(self, direction, products) -> float:
+        vdot, weights = self._xp.vdot, self._weights
+        value = vdot(self._grad, direction) + vdot(direction, products) / 2
+        norms = self._l1_norm(weights + direction) - self._l1_norm(weights)
+        return float(value) + norms
+
+    def _l1_norm(self, weights) -> float:
+        return float(self._xp.total(self._l1 * self._xp.abs(weights)))
