@@ -70,7 +70,7 @@ def check_classes(classes):
     """Raise ValueError unless there are two classes."""
     if len(classes) < 2:
         raise ValueError(
-            f"At least two classes are wanted, but only {classes.tolist()} is named. "
+            f"classes must name at least two classes, got {classes.tolist()}. "
             "Name in `classes` all labels that there will be."
         )
 
@@ -88,8 +88,8 @@ def check_class_totals(classes, totals):
         )
     if len(seen) < 2:
         raise ValueError(
-            "Rows of at least two classes are wanted, but all with a positive "
-            f"weight are of one class, {seen.tolist()[0]!r}. Add rows of another."
+            "y must hold at least two classes with a positive weight, but all rows "
+            f"with one are of one class, {seen.tolist()[0]!r}. Add rows of another."
         )
 
 

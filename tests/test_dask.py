@@ -530,7 +530,7 @@ def test_no_rows_at_all():
 
 
 def test_one_class(digits):
-    with pytest.raises(ValueError, match="Rows of at least two classes are wanted"):
+    with pytest.raises(ValueError, match="y must hold at least two classes"):
         fitted(digits[0], np.zeros(1797))
 
 

@@ -344,7 +344,7 @@ def with_row(row):
         (with_row([np.nan, 0, 1]), "Input y contains NaN"),
         (with_row([np.inf, 0, 1]), "Input y contains inf"),
         (with_row([0, 0, 1])[:29], r"numbers of samples: \[30, 29\]"),
-        (np.tile([0.0, 1.0], (30, 1)), "at least two classes are wanted.*one class"),
+        (np.tile([0.0, 1.0], (30, 1)), "at least two classes .*one class"),
         (np.empty((30, 0)), r"0 feature\(s\) \(shape=\(30, 0\)\)"),
         (np.full((30, 3, 1), 1.0), "dim 3|3 dim|got an array of shape|1d array"),
     ],

@@ -148,7 +148,9 @@ def main():
 
 def report(ratios, n_warned):
     """Print a table of the stops so far."""
-    print("| preconditioner, penalty | stops | gap > tol | at most | < tol / 100 | warned |")
+    print(
+        "| preconditioner, penalty | stops | gap > tol | at most | < tol / 100 | warned |"
+    )
     print("|---|---|---|---|---|---|")
     for kind, found in ratios.items():
         found = np.array(found)

@@ -31,10 +31,10 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
     further than 1000 standard deviations from zero.
 
     It uses the scheduler in force: that of the current ``distributed.Client``, or else
-    threads. A worker that is lost costs the time to compute its partitions anew. A
+    threads. A worker that is lost costs the time to compute its partitions again. A
     partition is one task: have several for each core of the cluster. Nothing of the
     size of X is kept: for as long as it is not persisted (``X = X.persist()``), it is
-    computed, or read, anew in each pass. Only class indices and weights, two numbers a
+    computed, or read, again in each pass. Only class indices and weights, two numbers a
     row, stay where the rows are during the fit.
 
     Dask comes with ``python -m pip install "sksoftmax[dask]"``, which the workers need

@@ -166,7 +166,7 @@ class TrainingPartitions:
     def sample(self, rows, per_piece: int):
         """Return those rows, sorted numbers: X, targets and weights.
 
-        They travel in pieces of so many rows, one at a time.
+        They travel in pieces of `per_piece` rows, one at a time.
         """
         per_piece = max(1, per_piece)
 
