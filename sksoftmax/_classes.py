@@ -1,4 +1,4 @@
-"""Classes: those of y, those that a caller names, and their weights."""
+"""The classes of y, the classes that a caller names, and class weights."""
 
 import math
 from numbers import Real
@@ -12,8 +12,8 @@ from sksoftmax._targets import ProbabilityTable
 def find_classes(y, known=None):
     """Return the classes of y, (n_classes,), sorted.
 
-    `known` are those of a model to start from: columns without names may stand for
-    them.
+    `known` are the classes of the model at a warm start. Columns of y without names
+    stand for these classes if the numbers agree.
     """
     if not isinstance(y, ProbabilityTable):
         check_classification_targets(y)
@@ -26,15 +26,18 @@ def find_classes(y, known=None):
 def validate_classes(classes, y, known=None):
     """Return the classes of partial_fit, (n_classes,), sorted.
 
-    `classes` is the argument of that name, and `known` are the classes of the model,
-    None in a first call. Without both, a y that is a table names the classes.
+    `classes` is the argument of partial_fit. `known` are the classes of the model, or
+    None in a first call. If both are None, a ProbabilityTable y names the classes.
     """
     is_table = isinstance(y, ProbabilityTable)
     if classes is None:
         if known is not None:
             return known
         if not is_table:
-            raise ValueError("classes must be passed on the first call to partial_fit.")
+            raise ValueError(
+                "classes must be passed on the first call to partial_fit. Pass all "
+                "labels that later calls will hold."
+            )
         return unique_labels(y.classes)
     if known is not None and np.array_equal(classes, known):
         return known
@@ -45,65 +48,63 @@ def validate_classes(classes, y, known=None):
             all_classes = known
     if is_table and y.names is None and not np.array_equal(classes, all_classes):
         raise ValueError(
-            f"classes={classes} are not sorted, but columns of y without names are "
-            f"read in the order of {all_classes}. Sort both, or pass y as a data "
-            "frame."
+            "classes must be sorted if the columns of y have no names, got "
+            f"{classes}. Sort both as {all_classes}, or pass y as a data frame."
         )
     return all_classes
 
 
 def check_new_classes(classes, known):
-    """Raise ValueError unless a model of the `known` classes can get these, sorted."""
+    """Raise ValueError unless sorted `classes` include the `known` ones of a model."""
     if (
         len(classes) == 0
         or isinstance(known[0], str) != isinstance(classes[0], str)
         or not np.isin(known, classes).all()
     ):
         raise ValueError(
-            f"The model knows the classes {known}, but {classes} are to take their "
-            "place. Classes can be added, not taken away: name the known ones too, "
-            "or start with a clone (or fit with warm_start=False)."
+            f"classes must include those of the model, {known}, got {classes}. Classes "
+            "can be added, not taken away: name the known ones too, start with a "
+            "clone, or fit with warm_start=False."
         )
 
 
 def check_classes(classes):
-    """Raise ValueError unless there are two classes."""
+    """Raise ValueError unless there are at least two classes."""
     if len(classes) < 2:
         raise ValueError(
             f"classes must name at least two classes, got {classes.tolist()}. "
-            "Name in `classes` all labels that there will be."
+            "Pass all labels that later calls will hold."
         )
 
 
 def check_class_totals(classes, totals):
-    """Raise ValueError unless rows of two classes have positive weight.
+    """Raise ValueError unless at least two classes have a positive weight.
 
     `totals`, (n_classes,), are the total weights of the classes.
     """
-    seen = classes[totals > 0]
-    if not len(seen):
+    weighted_classes = classes[totals > 0].tolist()
+    if not weighted_classes:
         raise ValueError(
-            "All rows have the weight zero (sample_weight times class_weight): "
-            "there is nothing to fit. Give some row a positive weight."
+            "sample_weight (times class_weight) must be positive in some row, got "
+            "zeros. Give rows of two classes a positive weight."
         )
-    if len(seen) < 2:
+    if len(weighted_classes) < 2:
         raise ValueError(
-            "y must hold at least two classes with a positive weight, but all rows "
-            f"with one are of one class, {seen.tolist()[0]!r}. Add rows of another."
+            "y must hold at least two classes with a positive weight, got one class, "
+            f"{weighted_classes[0]!r}. Add rows of another class."
         )
 
 
 def encode(y, classes):
-    """Return class indices, (n_samples,), or probabilities of all classes."""
+    """Return y as class indices, (n_samples,), or as probabilities of all classes."""
     if isinstance(y, ProbabilityTable):
         return y.align_to(classes)
     if not np.isin(y, classes).all():
         check_classification_targets(y)
         raise ValueError(
-            f"y holds the labels {np.setdiff1d(y, classes)}, which are not "
-            f"among the classes {classes} of the model. Leave these rows "
-            "out, or teach the model these classes first: partial_fit takes new "
-            "ones in the `classes` of any call."
+            f"y must hold labels among the classes {classes} of the model, got "
+            f"{np.setdiff1d(y, classes)}. Leave these rows out, or name new classes in "
+            "the argument `classes` of partial_fit."
         )
     return np.searchsorted(classes, y)
 
@@ -111,26 +112,26 @@ def encode(y, classes):
 def class_weights(class_weight, classes, class_count):
     """Return the weight of each class, (n_classes,).
 
-    `class_weight` is the parameter. "balanced" follows from `class_count`, the sum of
-    each class's sample weights: all classes that occur get the same total.
+    `class_weight` is the parameter. "balanced" gives all classes that occur the same
+    total: `class_count` holds the sum of each class's sample weights.
     """
     if class_weight is None:
         return np.ones(len(classes))
     if class_weight == "balanced":
-        seen = class_count > 0
-        share = class_count.sum() / max(1, np.count_nonzero(seen))
-        return share / np.where(seen, class_count, np.inf)
+        occurs = class_count > 0
+        mean_count = class_count.sum() / max(1, np.count_nonzero(occurs))
+        return mean_count / np.where(occurs, class_count, np.inf)
     labels = classes.tolist()
     unknown = [label for label in class_weight if label not in labels]
     if unknown:
         raise ValueError(
-            f"class_weight names {unknown}, which are not among the classes "
-            f"{labels}. Leave them out."
+            f"class_weight must name classes among {labels}, got {unknown}. Leave the "
+            "others out."
         )
-    per_class = [class_weight.get(k, 1.0) for k in labels]
-    if not all(isinstance(w, Real) and 0 <= w < math.inf for w in per_class):
+    class_factors = [class_weight.get(k, 1.0) for k in labels]
+    if not all(isinstance(w, Real) and 0 <= w < math.inf for w in class_factors):
         raise ValueError(
-            f"class_weight={class_weight} holds a weight that is no number, "
-            "negative or not finite. Weights must be at least 0."
+            "class_weight must hold finite numbers of at least 0, got "
+            f"{class_weight}. Use 0 to leave a class out."
         )
-    return np.array(per_class, float)
+    return np.array(class_factors, float)

@@ -1,4 +1,4 @@
-"""Validation losses and callbacks of each epoch."""
+"""Validation after each epoch, and reports to callbacks."""
 
 import math
 from dataclasses import replace
@@ -13,7 +13,7 @@ from sksoftmax._validation import unit_mean_factor, validate_held_out_rows
 
 
 def stops_early(params):
-    """Return `early_stopping` as True, False (NumPy's are others) or "auto"."""
+    """Return `early_stopping` as "auto" or a bool, which may have been NumPy's."""
     switch = params.early_stopping
     return switch if isinstance(switch, str) else bool(switch)
 
@@ -21,10 +21,10 @@ def stops_early(params):
 def make_validation(
     estimator, problem, rows, held_out, X_val, y_val, sample_weight_val
 ):
-    """Return what watches validation rows, or None without any.
+    """Return a Validation, or None without validation rows.
 
-    `problem` is that of the TrainingRows `rows`, and `held_out` the indices of those
-    set aside, or None. The other arguments are those of `fit`.
+    `problem` is the problem of the TrainingRows `rows`. `held_out` holds the indices of
+    held-out rows, or is None. The other arguments are arguments of `fit`.
     """
     data, y, weight = problem.data, rows.y, rows.weight
     if not (X_val is None and y_val is None and sample_weight_val is None):
@@ -53,17 +53,17 @@ def make_validation(
 
 
 class Validation:
-    """The loss of rows that are not trained on, and the model of the best epoch."""
+    """The log-loss of validation rows after each epoch, and the best model."""
 
     def __init__(self, problem: Problem, rows, plateau: Plateau | None) -> None:
-        """Watch `rows` of a problem; without `plateau` they stop nothing."""
+        """Build from rows of a problem; training is not stopped without `plateau`."""
         self._problem, self._rows = problem, problem.data.index(rows)
         self._plateau = plateau
         self.curve: list = []
         self.best_model = None
 
     def watch(self, solver, converged: bool) -> bool:
-        """Record the loss after an epoch of the solver; return whether to stop."""
+        """Update the curve in place after an epoch; return whether to stop."""
         model = solver.model
         loss = self._problem.mean_loss(self._rows, model)
         if not math.isfinite(loss):
@@ -80,42 +80,44 @@ class Validation:
 class Callbacks:
     """Reports of `fit` to scikit-learn's callbacks, if the estimator has any.
 
-    Its task has one subtask an epoch.
+    The task of `fit` has a subtask for each epoch.
     """
 
     def __init__(self, estimator, X, y, sample_weight) -> None:
-        """Start the task, on the data as they were passed to `fit`."""
-        self._fit = self._epoch = None
+        """Build the task of `fit` from the arguments of `fit`, and report its begin."""
+        self._fit_task = self._epoch_task = None
         if not getattr(estimator, "_skl_callbacks", None):
             return
         weight = None if sample_weight is None else {"sample_weight": sample_weight}
         self._task_data = {"estimator": estimator, "X": X, "y": y, "metadata": weight}
-        self._fit = estimator._init_callback_context(max_subtasks=estimator.max_iter)
-        self._fit.call_on_fit_task_begin(**self._task_data)
+        self._fit_task = estimator._init_callback_context(
+            max_subtasks=estimator.max_iter
+        )
+        self._fit_task.call_on_fit_task_begin(**self._task_data)
 
     def announce(self, epochs, max_iter: int):
-        """Yield at most `max_iter` epochs; callbacks know of each before it starts."""
+        """Yield at most `max_iter` epochs, and report each epoch before it begins."""
         for _ in range(max_iter):
-            if self._fit is not None:
-                self._epoch = self._fit.subcontext(task_name="epoch")
-                self._epoch.call_on_fit_task_begin(**self._task_data)
+            if self._fit_task is not None:
+                self._epoch_task = self._fit_task.subcontext(task_name="epoch")
+                self._epoch_task.call_on_fit_task_begin(**self._task_data)
             epoch = next(epochs, None)
             if epoch is None:
                 self.end_epoch()
                 return
             yield epoch
 
-    def end_epoch(self, fitted=None) -> bool:
-        """Return whether a callback asks to stop; see `end` for `fitted`."""
-        return self._end(self._epoch, fitted)
+    def end_epoch(self, make_attributes=None) -> bool:
+        """Return whether a callback stops training; see `end` for the argument."""
+        return self._end(self._epoch_task, make_attributes)
 
-    def end(self, fitted) -> None:
-        """End the task; `fitted` returns the attributes that make a fitted model."""
-        self._end(self._fit, fitted)
+    def end(self, make_attributes) -> None:
+        """Report the end; `make_attributes` returns attributes of a fitted model."""
+        self._end(self._fit_task, make_attributes)
 
-    def _end(self, task, fitted) -> bool:
+    def _end(self, task, make_attributes) -> bool:
         if task is None:
             return False
         return task.call_on_fit_task_end(
-            **self._task_data, reconstruction_attributes=fitted
+            **self._task_data, reconstruction_attributes=make_attributes
         )

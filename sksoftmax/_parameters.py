@@ -1,4 +1,4 @@
-"""Parameters that do not go together or with the data, and the generator."""
+"""Checks of parameters against each other and the data, and the generator."""
 
 import numpy as np
 import scipy.sparse as sp
@@ -9,7 +9,7 @@ from sksoftmax._kronecker import KroneckerSums
 
 
 def check_solver(params):
-    """Raise ValueError unless the solver goes with the learning rate."""
+    """Raise ValueError unless the solver supports the learning rate."""
     if params.solver == "svrg" and params.learning_rate != "auto":
         raise ValueError(
             "solver='svrg' requires learning_rate='auto', got "
@@ -21,7 +21,7 @@ def check_solver(params):
 def check_phm(params, data, shape):
     """Raise ValueError unless sums of Kronecker products work and save weights.
 
-    `shape` is that of coef, (n_outputs, n_features).
+    `shape` is the shape of coef, (n_outputs, n_features).
     """
     size = shape[0] * shape[1]
     n_parameters = KroneckerSums(int(params.phm_order), shape).n_parameters
@@ -29,28 +29,28 @@ def check_phm(params, data, shape):
     name = f"phm_order={params.phm_order}"
     if n_parameters >= size:
         raise ValueError(
-            f"phm_order must be None or save weights, got {params.phm_order}: it saves "
-            f"nothing, as coef_ has {size} weights and its factors would have "
-            f"{n_parameters}. Try another, or None."
+            f"phm_order must be None or save weights, got {params.phm_order}: coef_ "
+            f"has {size} weights, and its factors would have {n_parameters}. Use "
+            "another phm_order, or None."
         )
     if params.l1_ratio != 0:
         raise ValueError(
-            f"{name} requires l1_ratio=0, got {params.l1_ratio}: its sums keep no "
-            "zeros. Use l1_ratio=0."
+            f"{name} requires l1_ratio=0, got {params.l1_ratio}: sums of Kronecker "
+            "products keep no zeros. Use l1_ratio=0."
         )
     if params.solver != "sgd":
         raise ValueError(
-            f"{name} requires solver='sgd', got {params.solver!r}: its problem is not "
+            f"{name} requires solver='sgd', got {params.solver!r}: the problem is not "
             "convex. Use solver='sgd'."
         )
     if not is_dense:
         raise ValueError(
             f"{name} requires dense NumPy arrays, got X as {type(data.X).__name__}. "
-            "Convert X."
+            "Convert X, for example with X.toarray()."
         )
 
 
 def make_generator(random_state):
-    """Return a generator of our own, seeded from the parameter."""
+    """Return a new generator, seeded from the parameter."""
     seed = check_random_state(random_state).randint(2**31 - 1)
     return np.random.RandomState(seed)

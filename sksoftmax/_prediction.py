@@ -1,4 +1,4 @@
-"""Predictions of many rows, a part at a time."""
+"""Predictions of many rows, a chunk at a time."""
 
 import math
 from functools import partial
@@ -14,15 +14,15 @@ from sksoftmax._loss import cross_entropy
 from sksoftmax._targets import make_targets
 from sksoftmax._validation import check_namespace, validate_features, validate_rows
 
-# Times `matmul_chunk_size` numbers of X or of predictions at a time.
+# Size of a chunk of X or of predictions, in units of `matmul_chunk_size` numbers.
 _PREDICTION_CHUNKS = 4
 
 
 def predict_in_chunks(estimator, method: str, X, transform, y=None):
-    """Return transform(loss, raw predictions, targets), a part of rows at a time.
+    """Return transform(loss, raw predictions, targets), computed chunk by chunk.
 
-    Nothing of the size of X is copied, and integers are cast a part at a time.
-    `method` is the name of what was called.
+    Copies, such as casts of integers, have the size of a chunk. Errors name `method`,
+    the method that the caller called.
     """
     check_is_fitted(estimator)
     if y is None:
@@ -40,29 +40,31 @@ def predict_in_chunks(estimator, method: str, X, transform, y=None):
     if sp.issparse(X) or sp.issparse(coef):
         product = partial(safe_sparse_dot, dense_output=True)
     width = 4 * coef.shape[1]
-    if X.dtype != coef.dtype:  # then a part of X is copied
+    if X.dtype != coef.dtype:  # then the chunk of X is copied
         width = max(width, X.shape[1])
     size = max(1, _PREDICTION_CHUNKS * xp.matmul_chunk_size // width)
-    largest = float(xp.finfo(coef.dtype).max) / 2  # two may be subtracted
+    largest = (
+        float(xp.finfo(coef.dtype).max) / 2
+    )  # half, as losses subtract two of them
     result = None
-    for part in chunks(slice(0, X.shape[0]), size):
+    for chunk in chunks(slice(0, X.shape[0]), size):
         with np.errstate(all="ignore"):
-            raw = product(xp.astype(X[part, :], coef.dtype), coef)
+            raw = product(xp.astype(X[chunk, :], coef.dtype), coef)
             raw += intercept
             if not (
-                math.isfinite(xp.vdot(raw, raw))  # mostly says it in one pass
+                math.isfinite(xp.vdot(raw, raw))  # one pass, and enough in most cases
                 or xp.all(xp.abs(raw) <= largest)
             ):
                 raise ValueError(
-                    f"X passed to {type(estimator).__name__}.{method}() holds values "
-                    f"too large for this model: raw predictions overflow in "
-                    f"{coef.dtype}. Scale X as it was in fit."
+                    f"X passed to {type(estimator).__name__}.{method}() must have raw "
+                    f"predictions in the range of {coef.dtype}, got values of X that "
+                    "are too large. Scale X as in fit."
                 )
-            transformed = transform(loss, raw, None if y is None else y[part])
+            transformed = transform(loss, raw, None if y is None else y[chunk])
         if transformed.shape[0] == X.shape[0]:
             return xp.row_major(transformed)
         if result is None:
             shape = (X.shape[0], *transformed.shape[1:])
             result = xp.empty(shape, transformed.dtype)
-        result[part, ...] = transformed
+        result[chunk, ...] = transformed
     return result

@@ -1,20 +1,21 @@
-"""What training remembers between calls: attributes of a model and back.
+"""The state of training between calls: from a model to attributes, and back.
 
-A fitted estimator has `coef_`, `intercept_` and `t_`, and with them one dict, `_state`:
+A fitted estimator has `coef_`, `intercept_`, `t_`, and one dict, `_state`:
 
 solver_state : dict
-    The fields of State but the weights and t.
+    The fields of State except the weights and t.
 iterate_minus_average : (coef, intercept), transposed, or None
-    How far the last iterate is ahead of the average. So `coef_` alone says where
-    training goes on, also after someone has edited it.
+    The last iterate minus the average. Training so continues from the current `coef_`
+    and `intercept_`, including manual edits.
 counts : dict
-    Rows with weight that were seen, and the sums of the sample weights of each class.
+    The number of rows with weight, and the sum of the sample weights of each class,
+    over all calls.
 moments : dict
     Moments of the columns of all these rows.
 rng : RandomState
-    The generator of the orders of the rows.
+    The generator of the order of the rows.
 
-Functions return new dicts, and write to none.
+Functions return new dicts, and change none.
 """
 
 import math
@@ -32,7 +33,7 @@ from sksoftmax._strategy import is_automatic
 
 @contextmanager
 def all_or_nothing(estimator):
-    """Put the estimator back as it was if anything is raised, an interrupt too."""
+    """Restore the estimator if the block raises an exception, interrupts included."""
     attributes = vars(estimator).copy()
     generators = [estimator.random_state, attributes.get("_state", {}).get("rng")]
     generators = [g for g in generators if isinstance(g, np.random.RandomState)]
@@ -57,9 +58,9 @@ def all_or_nothing(estimator):
 
 
 def make_memory(rows, moments, rng, earlier=None) -> dict:
-    """Return counts, moments and rng, as `_state` holds them, after these rows.
+    """Return the counts, moments and rng of `_state` after training on these rows.
 
-    `earlier` is what `_state` was before.
+    `earlier` is the `_state` of earlier calls.
     """
     n_rows = len(rows.indices) + (earlier["counts"]["n_rows"] if earlier else 0)
     counts = {"n_rows": n_rows, "class_count": rows.class_count}
@@ -67,16 +68,16 @@ def make_memory(rows, moments, rng, earlier=None) -> dict:
 
 
 def make_state(weights, average: bool) -> State:
-    """Return a state at t = 0 with these weights, which it may write to."""
+    """Return a state at t = 0 that owns these weights and may write to them."""
     return State(weights, namespace(weights).copy(weights) if average else weights)
 
 
 def to_attributes(params, problem, state: State, model, memory: dict, dtype=None):
-    """Return the attributes of the model, and what `partial_fit` needs to go on.
+    """Return the attributes of the model, with a `_state` for `partial_fit`.
 
     `params` has the estimator's parameters. `memory` holds counts, moments and rng. The
-    model has the `dtype`, if it is given and has digits enough, and else that of the
-    problem.
+    attributes have the `dtype` if it is given and has enough digits, else the dtype of
+    the problem.
     """
     phm_attributes = {}
     if problem.constraint is not None:
@@ -106,7 +107,7 @@ def to_attributes(params, problem, state: State, model, memory: dict, dtype=None
 
 
 def from_attributes(estimator, problem) -> State:
-    """Return the state in which the last call left the solver."""
+    """Return the state of the solver at the end of the last call."""
     memory = estimator._state
     state = make_state(model_weights(estimator, problem), estimator.average)
     if estimator.average and memory["iterate_minus_average"] is not None:
@@ -116,7 +117,7 @@ def from_attributes(estimator, problem) -> State:
 
 
 def forget_curvature(attributes: dict) -> dict:
-    """Return the attributes without what the solver knows of the curvature."""
+    """Return the attributes without the Hessian and the preconditioner."""
     memory = attributes["_state"]
     solver_state = {**memory["solver_state"], "hessian": None, "inverse": None}
     return {**attributes, "_state": {**memory, "solver_state": solver_state}}
@@ -135,9 +136,9 @@ def make_dense(coef):
 
 
 def to_weights(problem, coef, intercept):
-    """Return weights of the centered features, a new array.
+    """Return weights for the centred features, a new array.
 
-    coef, (n_features, n_outputs), and intercept are those of features as given.
+    coef, (n_features, n_outputs), and intercept are for the features of the caller.
     """
     weights, data = problem.zeros(), problem.data
     weights[: coef.shape[0], :] = coef
@@ -147,21 +148,21 @@ def to_weights(problem, coef, intercept):
 
 
 def from_weights(problem, weights):
-    """Return coef, (n_features, n_outputs), and intercept of features as given."""
+    """Return coef, (n_features, n_outputs), and intercept for the caller's features."""
     xp, data = problem.data.xp, problem.data
     coef = xp.copy(weights[: data.n_features, :])
     if data.n_weights == data.n_features:
         return coef, xp.full((coef.shape[1],), 0.0, coef.dtype)
     intercept = weights[-1, :] - data.shift(weights)
-    if intercept.shape[0] > 1:  # what they have in common changes no probability
+    if intercept.shape[0] > 1:  # a shift of all intercepts changes no probability
         intercept = intercept - xp.sum(intercept, axis=0) / intercept.shape[0]
     return coef, intercept
 
 
 def _is_as_good(problem, tol: float | None, weights, rounded) -> bool:
-    """Return whether rounding the weights raises the objective by less than tol.
+    """Return whether rounding the weights raises the objective by less than tol / 10.
 
-    With a smaller tol than float32 has digits for, by less than these allow.
+    The bound is at least 1e-6 of the objective, as float32 has no more digits.
     """
     rows = problem.data.index(np.arange(problem.data.n_samples))
     objective, rounded_objective = (
@@ -174,7 +175,8 @@ def _is_as_good(problem, tol: float | None, weights, rounded) -> bool:
 def add_classes(estimator, classes) -> dict:
     """Return the attributes of a fitted model with more classes.
 
-    `classes`, (n_classes,), sorted, hold its own. Without new ones nothing is returned.
+    `classes`, (n_classes,), are sorted and include the classes of the model. The dict
+    is empty without new classes.
     """
     known_classes, memory = estimator.classes_, estimator._state
     if np.array_equal(known_classes, classes):
@@ -191,7 +193,7 @@ def add_classes(estimator, classes) -> dict:
         known_intercept, known_coef = (
             xp.to_numpy(x)[positions] for x in (intercept, coef)
         )
-        # Zero but with L1, where rows of coef_ do not sum to zero.
+        # The mean is zero except with L1, as then rows of coef_ do not sum to zero.
         mean_prediction = known_coef.mean(axis=0) @ memory["moments"]["mean"]
         new_intercept = known_intercept.mean() + mean_prediction
         new_intercept -= math.log(memory["counts"]["n_rows"] + 1)
@@ -218,33 +220,34 @@ def add_classes(estimator, classes) -> dict:
 
 
 def expand_outputs(array, positions, n_classes: int):
-    """Return the columns of an array, (..., n_outputs), at their places among more.
+    """Return an array, (..., n_outputs), with zero columns for new classes.
 
-    `positions`, (n_known,), are those of the known classes among n_classes; the columns
-    of new ones are zero. The one column of two classes, the difference of their
-    predictions, is split in halves. Works for whatever is linear in the weights.
+    `positions`, (n_known,), are the positions of the known classes among n_classes. The
+    one column of two classes, the difference of their predictions, is split in halves.
+    The array must be linear in the weights.
     """
     xp = namespace(array)
     if array.shape[-1] == 1:
         array = xp.concat([-array / 2, array / 2], axis=-1)
     known, source = np.zeros(n_classes, bool), np.zeros(n_classes, np.intp)
     known[positions], source[positions] = True, np.arange(len(positions))
-    grown = xp.take(array, xp.indices(source), axis=-1)
-    return xp.where(xp.asarray(known), grown, 0.0)
+    expanded = xp.take(array, xp.indices(source), axis=-1)
+    return xp.where(xp.asarray(known), expanded, 0.0)
 
 
 def expand_state(state: dict, t: int, positions, n_classes: int) -> dict:
-    """Return what the solver knows (see State), for more classes, after t updates.
+    """Return the solver's state (see State) for more classes, after t updates.
 
-    New classes are improbable at first. So the Hessian of each row keeps its
-    eigenvalues and gets more that are next to zero: their mean falls with the number of
-    classes. That of two classes is p (1 - p) in one column, twice as much in two. Steps
-    stay as long as they were.
+    New classes are improbable at first, so the Hessian of each row keeps its
+    eigenvalues and gets new ones next to zero. The mean eigenvalue falls as the number
+    of classes grows. For two classes the eigenvalue is p (1 - p) in one column, and
+    twice as much in two columns. Steps keep their length.
 
-    As this will not last, averaging starts again, and the curvature is measured again
-    as often as after the first update of a training. Measured on MNIST, a tenth class
-    after a stream of nine: log-loss .44 after 2000 rows, 1.15 with the old average; .62
-    where the curvature is measured at once, while the new class has little weight.
+    New classes soon become probable. Averaging therefore starts again, and the
+    curvature is measured as often as after the first update. Measured on MNIST, for a
+    tenth class after a stream of nine: the log-loss after 2000 rows is .44. It is 1.15
+    with the old average, and .62 if the curvature is measured at once, while the new
+    class has little weight.
     """
     state = {**state, "inverse": None, "refresh_origin": t - 1, "n_averages": 0}
     if state["hessian"] is not None:
@@ -260,22 +263,22 @@ def expand_state(state: dict, t: int, positions, n_classes: int) -> dict:
 
 
 def to_pickle(attributes: dict) -> dict:
-    """Return the attributes without what follows from the rest, for a pickle."""
+    """Return the attributes for a pickle, without those that follow from others."""
     if "_state" not in attributes:
         return attributes
     memory = attributes["_state"]
     solver_state = {**memory["solver_state"], "inverse": None}
-    # In arrays and numbers: NumPy 1 does not read generators of NumPy 2.
+    # NumPy 1 cannot read generators of NumPy 2, so arrays and numbers are pickled.
     memory = {**memory, "rng": memory["rng"].get_state(legacy=False)}
     attributes = {**attributes}
-    if is_sum(attributes):  # the factors say it all
+    if is_sum(attributes):  # coef_ follows from the factors
         solver_state.update(hessian=None, velocity=None)
         memory["iterate_minus_average"] = attributes["coef_"] = None
     return {**attributes, "_state": {**memory, "solver_state": solver_state}}
 
 
 def from_pickle(attributes: dict) -> dict:
-    """Return the attributes that `to_pickle` has made these from."""
+    """Return the attributes from the result of `to_pickle`."""
     if "_state" not in attributes:
         return attributes
     rng = np.random.RandomState()
@@ -291,7 +294,7 @@ def from_pickle(attributes: dict) -> dict:
 
 
 def convert_arrays(attributes: dict, converter) -> dict:
-    """Return the attributes that hold arrays of the model, with these converted."""
+    """Return the attributes that hold arrays of the model, with converted arrays."""
 
     def convert(value):
         if isinstance(value, dict):

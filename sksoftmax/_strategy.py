@@ -1,4 +1,4 @@
-"""Which solver takes which batches, in what order: the constants and the choices."""
+"""The strategy: which solver trains on which batches in which order, and constants."""
 
 import math
 from typing import NamedTuple
@@ -23,60 +23,63 @@ from sksoftmax._solvers.working_sets import WorkingSets
 
 
 class Policy(NamedTuple):
-    """The numbers that depend on how X is stored, and where."""
+    """The constants that depend on the layout and the device of X."""
 
     batch_size: int  # rows in a minibatch
-    # Stored values times outputs up to which all rows are one batch.
+    # Largest number of stored values times outputs for which all rows are one batch.
     full_batch_work: float
-    # Share of the objective that an epoch of minibatches has to gain for another one.
+    # Least share of the objective that an epoch of minibatches gains before another.
     least_epoch_gain: float
 
 
-# Measured: all rows as one batch are as quick as minibatches at half of the work, up to
-# 1.4 times as slow here, and exact. An epoch of minibatches costs three to four passes
-# over all rows: where it gains less than the share, they gain more in its time.
+# Measured: all rows as one batch are as quick as minibatches at half of this work. At
+# this work they take up to 1.4 times as long, and are exact. An epoch of minibatches
+# costs three to four passes over all rows. If the epoch gains less than the share,
+# Newton steps gain more in the same time.
 DENSE = Policy(batch_size=512, full_batch_work=4e7, least_epoch_gain=0.05)
-# Less work, as a stored value costs more; not measured. The gain is for the way to the
-# optimum: on 20 newsgroups, at the same objective, all rows after minibatches had a
-# test log-loss of .69 where minibatches alone had .68, in the same time.
+# A stored value costs more than in dense X, so the work is less; not measured. The
+# gain matters for solvers that go to the optimum. On 20 newsgroups, at the same
+# objective and time, the test log-loss was .69 for all rows after minibatches, and .68
+# for minibatches alone.
 SPARSE = Policy(batch_size=512, full_batch_work=4e6, least_epoch_gain=0.2)
-# Estimates for a GPU, where a step takes about .25 ms for its launches alone: MNIST
-# with 2048 rows takes as many updates to .245 as with 512 for half as many epochs, a
-# probe of 300 classes as many epochs (measured on a CPU); a pass over all rows is no
-# longer than a step up to 1e9.
+# Estimates for a GPU, on which the launches of a step alone take about .25 ms, and a
+# pass over all rows is no longer than a step up to 1e9. Measured on a CPU, batches of
+# 2048 rows against 512: MNIST takes twice as many epochs to .245, in half as many
+# updates; a probe of 300 classes takes as many epochs.
 GPU = Policy(batch_size=2048, full_batch_work=1e9, least_epoch_gain=0.05)
 
 TEXTBOOK_BATCH_SIZE = 256
-# The nearest sum of Kronecker products to a long step is far away: with PHM an epoch
-# has this many batches, if these have the least number of rows.
+# With PHM a long step ends far from the nearest sum of Kronecker products. So an epoch
+# has this many batches, as long as a batch has the least number of rows.
 PHM_BATCHES, PHM_LEAST_BATCH = 20, 32
-LEAST_EPOCH_GAIN = 0.05  # before "svrg", where batch_size is given
-MINIBATCH_ROWS = 2**16  # after which to look whether more minibatches pay
-# A plateau of minibatches is looked at from all rows where it came after this many
-# epochs or, with a given batch_size, at all. Where the estimate of the gap is this many
-# times the objective, it is no plateau. Measured: at most 1.4 on MNIST, 20 newsgroups
-# and generated data, 500 and more where minibatches had come to nothing.
+LEAST_EPOCH_GAIN = 0.05  # before "svrg" with a given batch_size
+MINIBATCH_ROWS = 2**16  # the gain of minibatches is measured after this many rows
+# Minibatches may plateau far from the optimum. So the gap is estimated on all rows
+# after a plateau within this many epochs, or any plateau with a given batch_size. Newton
+# steps follow if the gap is more than this many times the objective. Measured: at most
+# 1.4 on MNIST, 20 newsgroups and generated data, at least 500 after minibatches that had
+# come to nothing.
 EARLY_EPOCHS, LARGEST_RELATIVE_GAP = 3, 4.0
 STREAM_SHARE = 1e-3  # the least share of a new iterate in the average of a stream
 
-# n_features^2 per row and column up to which one batch takes the full matrix: at 200,
-# inverting it costs about what a few hundred gradients do.
+# One batch of all rows takes the full matrix if n_features^2 is at most this many times
+# rows times outputs: at 200, the inversion costs as much as a few hundred gradients.
 GRAM_WORK_RATIO = 200
-# A bound on time and memory. Measured, 20000 rows, 10 classes: with 1024 features as
-# quick as the diagonal at a lower objective, with 2048 features 1.8 times and with 3000
-# three times as slow.
+# A bound on time and memory. Measured on 20000 rows and 10 classes, against the
+# diagonal: as quick with 1024 features, at a lower objective; 1.8 times as slow with
+# 2048 features, three times as slow with 3000.
 GRAM_FEATURES = 2048
-# Of sparse X, applying a full matrix takes this many times the multiply-adds of one
-# product with a batch, in BLAS, which is that much faster than sparse loops.
+# The full matrix pays for sparse X if its application takes at most this many times the
+# multiply-adds of a product with a batch: BLAS is that much faster than sparse loops.
 SPARSE_GRAM_RATIO = 8
-LARGEST_GRAM = 20_000  # features; its two matrices would fill several gigabytes
+LARGEST_GRAM = 20_000  # features, as two matrices would fill several gigabytes
 
 
 def phases(params, problem: Problem, state: State, rows, rng):
-    """Yield a solver, the objective and whether that has converged, each epoch.
+    """Yield a solver, the objective, and whether training has converged, each epoch.
 
-    `params` has the estimator's parameters, and `rows` are those to train on. The first
-    line of the table that fits holds:
+    `params` has the estimator's parameters, and `rows` are the indices of training
+    rows. The first line of the table that fits holds:
 
     ============================  ==================================================
     Parameters and data           Phases
@@ -96,13 +99,14 @@ def phases(params, problem: Problem, state: State, rows, rng):
     sparse X                      as with a given batch_size
     ============================  ==================================================
 
-    SGD pays while an epoch gains that share of the objective, and `tol` with "sgd". "To
-    the gap" and "to a plateau" are the stopping rules that `tol` describes. With L1,
-    WorkingSets to the gap take the place of Newton if X is sparse or its rows are one
-    chunk. The size of a minibatch is `batch_size`, or that of the data's Policy.
+    SGD pays while an epoch gains the share in parentheses of the objective, and also
+    `tol` with "sgd". The parameter `tol` describes the stopping rules "to the gap" and
+    "to a plateau". With L1, WorkingSets to the gap replace Newton if X is sparse or its
+    rows are one chunk. A minibatch has `batch_size` rows, or as many as the Policy of
+    the data.
 
-    Outliers have bounded weights in SGD with automatic steps, and with "sgd" in the
-    Newton steps after minibatches.
+    Outliers have bounded weights in SGD with automatic steps. With "sgd" they also have
+    bounded weights in the Newton steps after minibatches.
     """
     if params.phm_order:
         yield from _constrained_epochs(params, problem, state, rows, rng)
@@ -118,14 +122,14 @@ def phases(params, problem: Problem, state: State, rows, rng):
         _reset_if_worse_than_zeros(problem, state, rows)
     is_svrg, makes_zeros = params.solver == "svrg", problem.penalty.makes_zeros
     may_grow = is_automatic(params) and params.batch_size == "auto"
-    # Dense rows that follow each other need no gathering.
+    # Full passes pay for dense X, as rows in their order need no gathering.
     if not (is_svrg or (may_grow and (data.is_dense or makes_zeros))):
         sampler = _make_sampler(params, rows, len(rows), batch_size, rng)
         yield from _epochs_to_plateau(params, problem, state, sampler)
         return
-    # A warm start would suffer from noise.
+    # The noise of minibatches would move a warm start away from the optimum.
     is_warm = is_svrg and bool(data.xp.any(state.average))
-    # From few weights, more are found sooner than from many the zeros.
+    # WorkingSets find the other weights sooner from few weights than zeros from many.
     starts_from_zeros = makes_zeros and not data.is_dense and may_grow
     if not (is_warm or starts_from_zeros):
         yield from _epochs_that_pay(params, problem, state, rows, batch_size, rng)
@@ -149,7 +153,7 @@ def phases(params, problem: Problem, state: State, rows, rng):
 def run_pass(
     params, problem: Problem, state: State, rows, rng, min_share=STREAM_SHARE
 ) -> SGD:
-    """Make one pass of minibatch SGD; see SGD for `min_share`."""
+    """Return the solver after one pass of minibatch SGD; see SGD for `min_share`."""
     n_outputs = problem.loss.n_outputs
     batch_size = choose_batch_size(params, problem.data, n_outputs, len(rows))
     solver = _make_sgd(params, problem, state, rng, min_share)
@@ -159,12 +163,12 @@ def run_pass(
 
 
 def is_automatic(params) -> bool:
-    """Return whether steps have an automatic size, and are no textbook's."""
+    """Return whether step sizes are automatic, not from a textbook schedule."""
     return params.learning_rate == "auto"
 
 
 def takes_all_rows(params, data, n_rows: int, n_outputs: int) -> bool:
-    """Return whether each step takes all rows, from the start."""
+    """Return whether each step takes all rows from the start."""
     if not is_automatic(params) or params.phm_order:
         return False
     return choose_batch_size(params, data, n_outputs, n_rows, True) == n_rows
@@ -173,7 +177,7 @@ def takes_all_rows(params, data, n_rows: int, n_outputs: int) -> bool:
 def choose_batch_size(
     params, data, n_outputs: int, n_rows: int, allow_full_batch: bool = False
 ) -> int:
-    """Return how many of n_rows rows make a batch."""
+    """Return the number of rows in a batch of n_rows rows."""
     if params.batch_size != "auto":
         return min(int(params.batch_size), n_rows)
     if not is_automatic(params):
@@ -184,7 +188,7 @@ def choose_batch_size(
         batch_size = n_rows
     elif params.phm_order:
         batch_size = min(batch_size, max(PHM_LEAST_BATCH, n_rows // PHM_BATCHES))
-    elif n_outputs > batch_size:  # or most classes are absent
+    elif n_outputs > batch_size:  # most classes would be absent from a batch
         batch_size = min(n_outputs, 2 * batch_size)
     return min(batch_size, n_rows)
 
@@ -192,10 +196,10 @@ def choose_batch_size(
 def choose_preconditioner(
     params, problem: Problem, known_name: str | None = None, n_rows: float = math.inf
 ):
-    """Return Gram or Diagonal; in a stream "auto" stays with what it has.
+    """Return Gram or Diagonal; "auto" keeps the preconditioner of a stream.
 
-    `n_rows` make a batch of all the data: of few, many steps are cheaper than one
-    matrix for all pairs of features.
+    `n_rows` is the number of rows if all are one batch. With few rows, many steps are
+    cheaper than one matrix of all pairs of features.
     """
     data = problem.data
     name = params.preconditioner if params.preconditioner != "auto" else known_name
@@ -209,14 +213,15 @@ def choose_preconditioner(
             )
         name = "diagonal"
     if name is None:
-        worthwhile = GRAM_WORK_RATIO * n_rows * problem.loss.n_outputs
-        wide = data.n_features > _count_gram_features(data)
-        name = "diagonal" if wide or data.n_features**2 > worthwhile else "gram"
+        is_wide = data.n_features > _count_gram_features(data)
+        largest_square = GRAM_WORK_RATIO * n_rows * problem.loss.n_outputs
+        is_costly = is_wide or data.n_features**2 > largest_square
+        name = "diagonal" if is_costly else "gram"
     if name == "gram" and data.n_features > LARGEST_GRAM:
         raise ValueError(
             f"preconditioner='gram' requires at most {LARGEST_GRAM} features, got "
-            f"{data.n_features} features: it holds matrices of n_features^2 numbers. "
-            "Use 'diagonal' or 'auto'."
+            f"{data.n_features} features. Use 'diagonal' or 'auto', which hold no "
+            "matrices of n_features^2 numbers."
         )
     return {"gram": Gram, "diagonal": Diagonal}[name]
 
@@ -228,16 +233,16 @@ def _find_policy(data) -> Policy:
 
 
 def _count_gram_features(data) -> int:
-    """Return up to how many features the full matrix pays."""
+    """Return the largest number of features for which the full matrix pays."""
     if data.is_dense:
         return GRAM_FEATURES
     row_size = 1 + data.n_stored // max(1, data.n_samples)
-    pays = (SPARSE_GRAM_RATIO * SPARSE.batch_size * row_size) ** 0.5
-    return int(min(GRAM_FEATURES, pays))
+    n_features = (SPARSE_GRAM_RATIO * SPARSE.batch_size * row_size) ** 0.5
+    return int(min(GRAM_FEATURES, n_features))
 
 
 def _epochs_to_plateau(params, problem: Problem, state: State, sampler: BatchSampler):
-    """Yield epochs of SGD to a plateau, and Newton steps where that is none."""
+    """Yield epochs of SGD to a plateau, and Newton steps if the gap is still large."""
     tol, patience = params.tol or 0.0, int(params.n_iter_no_change)
     is_checked = is_automatic(params) and params.tol is not None
     plateau = Plateau(tol, patience, problem.floor)
@@ -262,7 +267,7 @@ def _epochs_to_plateau(params, problem: Problem, state: State, sampler: BatchSam
 def _epochs_that_pay(
     params, problem: Problem, state: State, rows, batch_size: int, rng
 ):
-    """Yield epochs of SGD, of a part of many rows, while they gain enough."""
+    """Yield epochs of SGD, on at most MINIBATCH_ROWS rows, while they gain enough."""
     n_rows = min(len(rows), MINIBATCH_ROWS) if params.shuffle else len(rows)
     least_gain = LEAST_EPOCH_GAIN
     if params.batch_size == "auto":
@@ -279,7 +284,7 @@ def _epochs_that_pay(
 
 
 def _constrained_epochs(params, problem: Problem, state: State, rows, rng):
-    """Yield epochs of SGD; which cut of the weights is better shows after the first."""
+    """Yield epochs of SGD; the cut of the weights is chosen after the first one."""
     solver = run_pass(params, problem, state, rows, rng, min_share=0.0)
     problem.constraint.choose_cut(state.average)
     for weights in (state.weights, state.average):
@@ -294,13 +299,13 @@ def _constrained_epochs(params, problem: Problem, state: State, rows, rng):
 
 
 def _make_sampler(params, rows, n_rows: int, batch_size: int, rng) -> BatchSampler:
-    """Return epochs of n_rows rows, cut as textbooks do or all batches alike."""
+    """Return a sampler of n_rows rows, in equal batches if steps are automatic."""
     edges = batch_edges(n_rows, batch_size, even=is_automatic(params))
     return BatchSampler(rows, edges, rng, params.shuffle)
 
 
 def _make_sgd(params, problem: Problem, state: State, rng, min_share=0.0) -> SGD:
-    """Return the minibatch solver that the parameters ask for."""
+    """Return the minibatch solver for the parameters."""
     if is_automatic(params):
         problem = problem.bound_outliers()
         preconditioner_class = choose_preconditioner(
@@ -317,9 +322,9 @@ def _make_sgd(params, problem: Problem, state: State, rng, min_share=0.0) -> SGD
 
 
 def _make_full_solver(oracle: Oracle, state: State):
-    """Return what solves for all rows: with L1 on few features at a time.
+    """Return a solver for all rows; with L1, WorkingSets on few features at a time.
 
-    Not of dense rows that are no single batch, as their values would be copied.
+    WorkingSets copy the values of dense rows, so dense rows must be a single batch.
     """
     copies_little = oracle.is_one_batch or not oracle.problem.data.is_dense
     if oracle.problem.penalty.makes_zeros and copies_little:
@@ -328,10 +333,10 @@ def _make_full_solver(oracle: Oracle, state: State):
 
 
 def _reset_if_worse_than_zeros(problem: Problem, state: State, rows) -> None:
-    """Start from zeros instead of a model that has a larger objective.
+    """Update in place to zeros a state whose objective is larger than that of zeros.
 
-    Rows on the wrong side of it may be saturated, and their curvature too small for any
-    step to come back.
+    Rows on the wrong side of such a model may be saturated. Their curvature may then be
+    too small for steps to correct the model.
     """
     if not problem.data.xp.any(state.average):
         return

@@ -1,4 +1,4 @@
-"""From checked rows to a model: the problem to solve, and the loop over epochs."""
+"""The problem of validated rows, and the loop over epochs that trains a model."""
 
 import warnings
 from functools import partial
@@ -25,18 +25,19 @@ from sksoftmax._strategy import is_automatic, takes_all_rows
 from sksoftmax._targets import make_targets
 from sksoftmax._validation import TrainingRows, check_weight_sum
 
-# Standard deviations from zero to a mean from which float32 rounds a feature's part
-# of the raw predictions by more than 6e-5 of their standard deviation.
+# Largest ratio of a feature's mean to its standard deviation for float32. Beyond this
+# ratio, rounding changes the feature's part of the raw predictions by more than 6e-5 of
+# the standard deviation of that part.
 LARGEST_FLOAT32_MEAN = 1e3
 
 
 class TrainingData(NamedTuple):
-    """Rows that give batches, with weights, and the moments of their columns."""
+    """Rows as data that give batches, their weights, and the moments of the columns."""
 
     data: Any  # DenseData or SparseData
-    weight: Any  # (n_samples,), where the data are
-    bounded_weight: Any  # the same, of outliers less
-    moments: Moments  # those of earlier calls included
+    weight: Any  # (n_samples,), in the namespace of the data
+    bounded_weight: Any  # (n_samples,), smaller than `weight` for outliers
+    moments: Moments  # of the rows of all calls
     dtype: Any  # of the model
 
 
@@ -45,8 +46,8 @@ def measure(
 ) -> TrainingData:
     """Return rows as data of the right dtype, with the moments of the columns.
 
-    `is_stream` is for one pass by minibatches. After a first call `dtype` is that of
-    the model, and `memory` what earlier calls have left in `_state`.
+    `is_stream` announces a single pass by minibatches. `dtype` is the dtype of a fitted
+    model, and `memory` is its `_state`; both are None in a first call.
     """
     X, xp, n_rows = rows.X, namespace(rows.X), len(rows.indices)
     if dtype is None:
@@ -56,7 +57,7 @@ def measure(
     n_outputs = cross_entropy(rows.n_classes).n_outputs
     is_full_batch = not is_stream and takes_all_rows(params, data, n_rows, n_outputs)
     if is_full_batch and not xp.wide_batches:
-        # Steps on all rows come as near the optimum as their numbers allow.
+        # Rounding limits how near Newton steps come to the optimum: they use float64.
         data = make_data(X, xp.float64, params.fit_intercept)
     weight = xp.asarray(rows.weight, data.dtype)
     known_moments = reference_moments = fill_value = None
@@ -84,10 +85,10 @@ def measure(
 
 
 def choose_dtype(params, dtype, xp, moments: Moments):
-    """Return the dtype of the model: that of X, or float64 for more digits.
+    """Return the dtype of the model: the dtype of X, or float64 for more digits.
 
-    The raw prediction of a feature far from zero is a small difference of large
-    numbers, of which float32 would round the difference away.
+    A feature far from zero adds a small difference of large numbers to the raw
+    predictions, and float32 would round the difference away.
     """
     if not is_automatic(params) or dtype == xp.float64:
         return dtype
@@ -100,9 +101,9 @@ def choose_dtype(params, dtype, xp, moments: Moments):
 def make_problem(
     params, training: TrainingData, y, n_classes: int, attributes=None
 ) -> Problem:
-    """Return the problem of these data, y being their targets.
+    """Return the problem of the training data and their targets y.
 
-    `attributes` are those of a fitted model to go on from.
+    `attributes` are the attributes of a fitted model from which training continues.
     """
     data, loss = training.data, cross_entropy(n_classes)
     scaling = ColumnScaling.from_moments(
@@ -146,13 +147,13 @@ def train(
     callbacks,
     depth: int = 1,
 ):
-    """Train until a rule or a callback says so; return the model.
+    """Return the model after training until a rule or a callback stops it.
 
-    `epochs` yields a solver with its model, the objective and whether that has
-    converged. The objectives are added to `loss_curve`. `make_attributes` makes a model
-    attributes of a fitted estimator. `validation` is None without rows to validate on.
-    `depth` counts the calls from `fit` to this function: warnings name the caller of
-    `fit`.
+    `epochs` yields a solver with its model, the objective, and whether the objective
+    has converged. The objectives are appended to `loss_curve`. `make_attributes`
+    returns the attributes of a fitted estimator for a model. `validation` is None
+    without validation rows. `depth` counts the calls from `fit` to this function, so
+    that warnings name the caller of `fit`.
     """
     for solver, objective, converged in callbacks.announce(epochs, params.max_iter):
         loss_curve.append(objective)
@@ -166,14 +167,16 @@ def train(
         stop = callbacks.end_epoch(partial(make_attributes, solver.model))
         if stop or (done and params.tol is not None):
             break
-    else:  # not `done`: with validation, a solver at its end is no failure
+    else:
+        # `done` is False if the solver has converged before the validation loss has a
+        # plateau, which is no failure: `converged` decides.
         if params.tol is not None and not converged:
             _warn_not_converged(params, len(loss_curve), solver.model.dtype, depth + 4)
     loss_at_zero = problem.loss.loss_at_zero
     if not is_automatic(params) and loss_curve[-1] > loss_at_zero:
         warnings.warn(
-            f"The objective came to {loss_curve[-1]:.3g}; weights of zero "
-            f"have {loss_at_zero:.3g}. eta0={params.eta0} is too large for these "
+            f"Training ended at an objective of {loss_curve[-1]:.3g}, but weights of "
+            f"zero have {loss_at_zero:.3g}. eta0={params.eta0} is too large for these "
             "data: lower eta0, scale X, or use learning_rate='auto'.",
             ConvergenceWarning,
             stacklevel=depth + 3,
@@ -184,15 +187,15 @@ def train(
 
 
 def _warn_not_converged(params, n_epochs: int, dtype, stacklevel: int) -> None:
-    """Warn of what came before the stopping rule, with the way out."""
-    cause = f"max_iter={params.max_iter} epochs were over"
+    """Warn that training ended before its stopping rule was met, with the way out."""
+    cause = f"max_iter={params.max_iter} was reached"
     way_out = "Raise max_iter or tol, or pass tol=None to train for max_iter epochs."
     if n_epochs < params.max_iter:
         cause = f"no step lowered the objective in {dtype} any more"
         way_out = "Raise tol, scale X, or pass X as float64."
     warnings.warn(
-        f"After {n_epochs} epochs {cause}, before the stopping "
-        f"rule with tol={params.tol} was met. {way_out}",
+        f"Training ended after {n_epochs} epochs, before the stopping rule with "
+        f"tol={params.tol} was met: {cause}. {way_out}",
         ConvergenceWarning,
         stacklevel=stacklevel,
     )

@@ -1,7 +1,7 @@
-"""Arrays from what callers pass, and the errors of what cannot be used.
+"""Check and convert the arguments of callers: X, y, weights and validation rows.
 
-No function keeps anything of an estimator but what scikit-learn's `validate_data` sets:
-the number of features and their names. Tasks of Dask call the functions without one.
+Functions that get an estimator set only what scikit-learn's `validate_data` sets: the
+number of features and their names. Tasks of Dask call the functions that get none.
 """
 
 import math
@@ -31,24 +31,24 @@ from sksoftmax._targets import (
     weights_by_class,
 )
 
-# Whom scikit-learn's errors name where there is no estimator.
+# The estimator that scikit-learn's errors name in functions without an estimator.
 _NAME = "SoftmaxRegressionClassifier"
 
 
 def validate_features(estimator, X, y="no_validation", reset=False):
-    """Return X as it is, if it is rows of numbers, and y as a column of labels.
+    """Return X as an array or CSR, copied only if needed, and y as labels.
 
-    Without y only X is returned. With `reset` the estimator gets X's features.
+    Only X is returned without y. `reset` sets the estimator's features to those of X.
     """
     X, dtypes = _convert_features(X)
-    with _name_ways_out():
+    with _explain_errors():
         return validate_data(
             estimator, X, y, accept_sparse="csr", dtype=dtypes, reset=reset
         )
 
 
 def validate_rows(estimator, X, y, reset=False):
-    """Return X and y: labels, (n_samples,), or a ProbabilityTable."""
+    """Return X, and y as labels, (n_samples,), or as a ProbabilityTable."""
     if not is_soft_target(y):
         return validate_features(estimator, X, input_to_numpy(y, "y"), reset)
     X = validate_features(estimator, X, reset=reset)
@@ -60,17 +60,17 @@ def validate_rows(estimator, X, y, reset=False):
 def validate_block(X, y):
     """Return X, the labels y, and the names of the features or None.
 
-    The checks are those of `validate_rows`.
+    X and y are checked as by `validate_rows`.
     """
     names, y = get_feature_names(X), input_to_numpy(y, "y")
     X, dtypes = _convert_features(X)
-    with _name_ways_out():
+    with _explain_errors():
         X, y = check_X_y(X, y, accept_sparse="csr", dtype=dtypes, estimator=_NAME)
     return X, y, names
 
 
 def _convert_features(X):
-    """Return X as scikit-learn checks it, and the dtypes to accept."""
+    """Return X in a form that scikit-learn checks, and the dtypes to accept."""
     if getattr(X, "ndim", 2) > 2:
         raise ValueError(
             f"X must be rows of features, got the shape {tuple(X.shape)}. "
@@ -82,43 +82,43 @@ def _convert_features(X):
 
 
 @contextmanager
-def _name_ways_out():
-    """Raise scikit-learn's errors about X with a way out."""
+def _explain_errors():
+    """Raise scikit-learn's errors about X again, with a way out."""
     try:
         with np.errstate(all="ignore"):
             yield
     except OverflowError as error:
         raise ValueError(
-            f"X holds numbers that are too large for float64 ({error}). Divide the "
-            "feature by a constant."
+            f"X must hold numbers in the range of float64, got a larger one: {error}. "
+            "Divide the feature by a constant."
         ) from error
     except ValueError as error:
         if "could not convert" not in str(error):
             raise
         raise ValueError(
-            f"X must hold numbers, but {error}. Encode text with TfidfVectorizer "
-            "and categories with OneHotEncoder."
+            f"X must hold numbers, got other values: {error}. Encode text with "
+            "TfidfVectorizer and categories with OneHotEncoder."
         ) from error
 
 
 def validate_probabilities(y, X=None):
-    """Return y, of several columns, as a ProbabilityTable, where X is."""
+    """Return y, (n_samples, n_classes), as a ProbabilityTable in X's namespace."""
     names, order, xp = None, None, input_namespace(y, "y")
     if xp is NUMPY:
         y = input_to_numpy(y, "y")
     if hasattr(y, "columns"):
         names, order = order_of_columns(y.columns)
-    if not hasattr(y, "dtype") and not hasattr(y, "iloc"):  # nor array nor pandas
+    if not hasattr(y, "dtype") and not hasattr(y, "iloc"):  # no array, no pandas
         y = np.asarray(y)
-    try:  # of the kinds allowed the first is for indicators: they take enough room
-        kinds = [xp.float32, xp.float64]
-        rows = check_array(xp.detach(y), dtype=kinds, input_name="y")
+    try:  # check_array converts indicators to the first dtype, the smaller one
+        dtypes = [xp.float32, xp.float64]
+        rows = check_array(xp.detach(y), dtype=dtypes, input_name="y")
     except ValueError as error:
         if "could not convert" not in str(error):
             raise
         raise ValueError(
-            f"y has the shape {y.shape}, so its rows must be probabilities of the "
-            f"classes, but {error}. Labels are to be in one column."
+            f"y of the shape {y.shape} must hold probabilities of the classes, got "
+            f"other values: {error}. Pass labels in one column."
         ) from error
     if order is not None and (order[1:] < order[:-1]).any():
         rows = rows[:, order]
@@ -129,14 +129,14 @@ def validate_probabilities(y, X=None):
 
 
 def check_namespace(estimator, method: str, X):
-    """Raise ValueError unless X, validated, is where the weights of the model are."""
+    """Raise ValueError unless validated X has the namespace and device of `coef_`."""
     input_xp, model_xp = namespace(X), namespace(estimator.coef_)
     if input_xp is not model_xp:
         raise ValueError(
             f"X passed to {type(estimator).__name__}.{method}() must use the same "
             f"namespace and the same device as X in fit: the model is {model_xp}, "
-            f"X is {input_xp}. Move X, or fit the model there. (Without "
-            "scikit-learn's array_api_dispatch all X are taken as NumPy's.)"
+            f"X is {input_xp}. Convert X, or fit a model on such arrays. (Without "
+            "scikit-learn's array_api_dispatch all arrays are taken as NumPy's.)"
         )
 
 
@@ -145,36 +145,35 @@ def check_warm_start(estimator, X):
     check_namespace(estimator, "fit", X)
     if estimator.coef_.shape[1] != X.shape[1]:
         raise ValueError(
-            f"X has {X.shape[1]} features, but with warm_start=True fit goes "
-            f"on from a model of {estimator.coef_.shape[1]}. Set warm_start=False, "
-            "or fit a clone."
+            f"X must have {estimator.coef_.shape[1]} features with warm_start=True, as "
+            f"the fitted model has, got {X.shape[1]}. Set warm_start=False, or fit a "
+            "clone."
         )
 
 
 @dataclass(frozen=True)
 class TrainingRows:
-    """Rows to train on, as arrays, and what they hold of each class."""
+    """Arrays of rows to train on, and weights and counts of their classes."""
 
     X: Any  # (n_samples, n_features)
     y: Any  # class indices, (n_samples,), or probabilities, (n_samples, n_classes)
     weight: np.ndarray  # (n_samples,), sample weight times class weight
-    indices: np.ndarray  # the rows with weight, without those set aside
+    indices: np.ndarray  # rows with positive weight that are not held out
     class_weight: np.ndarray  # (n_classes,)
-    # (n_classes,), the sums of sample weights, those of earlier calls included.
-    class_count: np.ndarray
+    class_count: np.ndarray  # (n_classes,), sums of sample weights over all calls
 
     @property
     def n_classes(self) -> int:
-        """The number of the classes of the model."""
+        """Return the number of classes of the model."""
         return len(self.class_weight)
 
     def split(self, fraction: float, rng):
-        """Return the rows without some to validate on, and the indices of these."""
+        """Return the rows without held-out ones, and the indices of the latter."""
         kept, held_out = _split(self.indices, self.y, fraction, rng)
         return replace(self, indices=kept), held_out
 
     def normalized(self) -> "TrainingRows":
-        """Return the rows with weights of mean one, zero for rows set aside."""
+        """Return the rows with weights of mean one; held-out rows have weight zero."""
         rows, weight = self.indices, np.zeros_like(self.weight)
         weight[rows] = self.weight[rows] * unit_mean_factor(
             len(rows), self.weight[rows].sum()
@@ -185,50 +184,58 @@ class TrainingRows:
 def weigh_rows(classes, class_weight, X, y, sample_weight, earlier_count=0.0):
     """Return validated rows as TrainingRows.
 
-    `classes` are those of the model. `class_weight` is the parameter, and
-    `earlier_count`, (n_classes,), the class count of earlier calls.
+    `classes` are the classes of the model, and `class_weight` is the parameter.
+    `earlier_count`, (n_classes,), is the class count of earlier calls.
     """
     y = encode(y, classes)
     sample_weight = validate_sample_weight(sample_weight, X)
     class_count = class_totals(y, sample_weight, len(classes)) + earlier_count
-    per_class = class_weights(class_weight, classes, class_count)
-    weight = sample_weight * weights_by_class(per_class, y)
-    return TrainingRows(X, y, weight, np.flatnonzero(weight), per_class, class_count)
+    class_factors = class_weights(class_weight, classes, class_count)
+    weight = sample_weight * weights_by_class(class_factors, y)
+    return TrainingRows(
+        X, y, weight, np.flatnonzero(weight), class_factors, class_count
+    )
 
 
 def validate_held_out_rows(estimator, X, y, sample_weight, class_weight, xp):
     """Return fit's validation data: X, targets, and weights, (n_val,), in NumPy.
 
-    `xp` is the namespace of the rows to train on; `class_weight`, (n_classes,), are the
+    `xp` is the namespace of the training rows. `class_weight`, (n_classes,), holds the
     weights of the classes.
     """
     if X is None or y is None:
-        given, missing = "X_val", "y_val"
+        present, missing = "X_val", "y_val"
         if X is None:
-            given = "y_val" if y is not None else "sample_weight_val"
+            present = "y_val" if y is not None else "sample_weight_val"
             missing = "X_val"
         raise ValueError(
-            f"{given} was given without {missing}. To validate, pass X_val and "
-            "y_val, and sample_weight_val if the rows have weights."
+            f"{missing} must be passed with {present}, got None. Pass X_val and y_val, "
+            "and sample_weight_val if the rows have weights."
         )
     try:
         X, y = validate_rows(estimator, X, y)
         if namespace(X) is not xp:
-            raise ValueError(f"X_val is {namespace(X)}, X is {xp}. Move X_val.")
+            raise ValueError(
+                f"X_val must use the namespace of X, {xp}, got {namespace(X)}. Convert "
+                "X_val."
+            )
         y = encode(y, estimator.classes_)
         weight = validate_sample_weight(sample_weight, X)
         weight = weight * weights_by_class(class_weight, y)
         if not weight.any():
-            raise ValueError("all weights are zero.")
+            raise ValueError(
+                "sample_weight_val (times class_weight) must be positive in some row, "
+                "got zeros. Give a row of the validation data a positive weight."
+            )
     except ValueError as error:
         raise ValueError(f"The validation data cannot be used: {error}") from error
     return X, y, weight
 
 
 def _split(rows, y, fraction: float, rng):
-    """Return the numbers of the rows to train on and of those set aside, sorted.
+    """Return the indices of training rows and of held-out rows, both sorted.
 
-    `rows` are numbers of rows of y, (n_samples,) or (n_samples, n_classes).
+    `rows` are indices of rows of y, (n_samples,) or (n_samples, n_classes).
     """
     try:
         split = train_test_split(
@@ -237,7 +244,7 @@ def _split(rows, y, fraction: float, rng):
             random_state=rng,
             stratify=most_probable(y)[rows],
         )
-    except ValueError:  # too few of a class to have some on both sides
+    except ValueError:  # a class has too few rows for both sides
         split = train_test_split(rows, test_size=fraction, random_state=rng)
     return np.sort(split[0]), np.sort(split[1])
 
@@ -245,14 +252,15 @@ def _split(rows, y, fraction: float, rng):
 def check_sparse_indices(X):
     """Return X, sparse X as CSR; raise ValueError if an index is out of range.
 
-    SciPy's loops do not check: they would read and write beyond their arrays.
+    SciPy's loops do not check indices, so they would read and write out of bounds.
     """
     if not sp.issparse(X) or X.ndim != 2:
         return X
     try:
         if X.format == "csr":
             if not _has_valid_indices(X):
-                entries = X.data, X.indices, X.indptr  # the check writes to its matrix
+                # check_format writes to its matrix, so it gets a new one.
+                entries = X.data, X.indices, X.indptr
                 sp.csr_array(entries, shape=X.shape).check_format(full_check=True)
             return X
         if X.format == "coo":
@@ -264,13 +272,14 @@ def check_sparse_indices(X):
         return check_sparse_indices(X.tocsr())
     except ValueError as error:
         raise ValueError(
-            f"X is a sparse matrix with an index out of its range: {error}. Build X "
-            "again, for example with csr_array((data, (rows, columns)), shape=shape)."
+            f"X must have all sparse indices in range, got one out of it: {error}. "
+            "Rebuild X, for example with csr_array((data, (rows, columns)), "
+            "shape=shape)."
         ) from error
 
 
 def _has_valid_indices(X) -> bool:
-    """Return whether rows and columns of CSR data are in order; quicker than SciPy."""
+    """Return whether the indices of CSR data are in range; quicker than SciPy."""
     n_stored = X.indptr[-1]
     indices = X.indices[:n_stored]
     return bool(
@@ -278,13 +287,13 @@ def _has_valid_indices(X) -> bool:
         and X.indptr[0] == 0
         and (X.indptr[1:] >= X.indptr[:-1]).all()
         and n_stored <= min(len(X.data), len(X.indices))
-        # As unsigned integers negative ones are too large.
+        # A negative index is too large as an unsigned integer, so max() finds it too.
         and indices.view(f"u{indices.itemsize}").max(initial=0) < max(1, X.shape[1])
     )
 
 
 def validate_sample_weight(sample_weight, X):
-    """Return the weights of the rows of X, a new NumPy array of float64."""
+    """Return the weights of the rows of X as a new NumPy array of float64."""
     sample_weight = input_to_numpy(sample_weight, "sample_weight")
     sample_weight = check_sample_weight(sample_weight, X.shape[0])
     check_weight_sum(sample_weight.sum(), np.finfo(float).max)
@@ -292,7 +301,7 @@ def validate_sample_weight(sample_weight, X):
 
 
 def check_weight_sum(total, largest):
-    """Raise ValueError unless the sum of weights is at most that."""
+    """Raise ValueError unless the sum of weights is at most `largest`."""
     if not total <= largest:
         raise ValueError(
             "sample_weight (times class_weight) must have a sum of at most "
@@ -301,12 +310,12 @@ def check_weight_sum(total, largest):
 
 
 def unit_mean_factor(n_rows, total):
-    """Return the factor that gives n_rows weights with the sum `total` the mean 1."""
+    """Return the factor that scales n_rows weights of the sum `total` to mean 1."""
     check_weight_sum(total, np.finfo(float).max)
     factor = n_rows / float(total)
     if factor == math.inf:
         raise ValueError(
-            f"sample_weight (times class_weight) has the sum {total:.3g}, which is too "
-            "small to divide by. Multiply sample_weight by a constant."
+            "sample_weight (times class_weight) must have a sum to divide by, got "
+            f"{total:.3g}. Multiply sample_weight by a constant."
         )
     return factor

@@ -11,15 +11,15 @@ __all__ = ["register"]
 
 
 def register() -> None:
-    """Let skl2onnx convert `SoftmaxRegressionClassifier`.
+    """Register a converter of `SoftmaxRegressionClassifier` with skl2onnx.
 
     After this call `skl2onnx.to_onnx` converts the fitted classifier, alone or at the
     end of a pipeline. A second call changes nothing. skl2onnx and onnxruntime come
     with ``python -m pip install "sksoftmax[onnx]"``.
 
-    X is dense: float32 and float64 are computed with as they are, int64 and bool in the
-    dtype of `coef_`. Probabilities are float64 if X is, else float32. Labels are
-    strings or, from integers and booleans, int64.
+    The converted model takes dense X. It computes in the dtype of X for float32 and
+    float64, and in the dtype of `coef_` for int64 and bool. Probabilities are float64
+    if X is, else float32. Labels are strings, or int64 for integers and booleans.
 
     Raises
     ------
@@ -28,10 +28,11 @@ def register() -> None:
 
     Notes
     -----
-    The options are skl2onnx's for classifiers: "zipmap", "output_class_labels", "nocl"
-    and "raw_scores". ONNX has no maps of float64, so for such X set "zipmap" to False
-    or "columns". The scores of "raw_scores" are those whose softmax the probabilities
-    are: `decision_function`, for two classes with a column of zeros before it.
+    The options are those of skl2onnx for classifiers: "zipmap", "output_class_labels",
+    "nocl" and "raw_scores". ONNX has no maps of float64, so X in float64 requires
+    "zipmap" to be False or "columns". "raw_scores" returns the scores whose softmax the
+    probabilities are: the `decision_function`, preceded by a column of zeros for two
+    classes.
 
     Examples
     --------
@@ -72,7 +73,7 @@ def register() -> None:
 
 
 def _labels(scope, clf):
-    """Return the labels as int64, or strings as bytes in an array of objects."""
+    """Return integer labels as int64, and strings as bytes in an array of objects."""
     from skl2onnx.common.utils_classifier import get_label_classes
 
     labels = get_label_classes(scope, clf)
@@ -81,21 +82,21 @@ def _labels(scope, clf):
     if all(isinstance(label, str) for label in labels):
         return np.array([label.encode() for label in labels], object)
     raise ValueError(
-        "Labels in ONNX are integers or strings, but classes_ holds "
+        "classes_ must hold integers or strings in ONNX, got "
         f"{labels.dtype.name}: {labels[:3].tolist()}. Convert y before fit, or pass "
-        "the option nocl=True, with which labels are positions in classes_."
+        "the option nocl=True, which makes labels positions in classes_."
     )
 
 
 def _convert(scope, operator, container):
-    """Write label and probabilities, or raw predictions, as functions of X."""
+    """Add nodes that compute the label, and probabilities or raw scores, of X."""
     from onnx.helper import np_dtype_to_tensor_dtype as onnx_type
     from skl2onnx.common.data_types import guess_numpy_type, guess_proto_type
 
     def constant(array):
         name = scope.get_unique_variable_name("constant")
-        kind = onnx_type(array.dtype)
-        container.add_initializer(name, kind, array.shape, array.ravel())
+        dtype = onnx_type(array.dtype)
+        container.add_initializer(name, dtype, array.shape, array.ravel())
         return name
 
     def node(kind, *inputs, output=None, **attributes):
@@ -109,8 +110,8 @@ def _convert(scope, operator, container):
     coef = clf.coef_.toarray() if issparse(clf.coef_) else clf.coef_
     coef, intercept = (namespace(x).to_numpy(x) for x in (coef, clf.intercept_))
     if len(clf.classes_) == 2:
-        # softmax(0, raw) is sigmoid(-raw) and sigmoid(raw), with all digits of the
-        # smaller one, which onnxruntime's Sigmoid rounds off.
+        # softmax(0, raw) is (sigmoid(-raw), sigmoid(raw)). onnxruntime's Sigmoid would
+        # round off digits of the smaller one, so Softmax computes both.
         coef, intercept = np.pad(coef, [(1, 0), (0, 0)]), np.pad(intercept, (1, 0))
     dtype = np.dtype(guess_numpy_type(X.type))
     if dtype.kind != "f":
@@ -118,18 +119,18 @@ def _convert(scope, operator, container):
     X = node("Cast", X.full_name, to=onnx_type(dtype))
     intercept = constant(intercept.astype(dtype))
     if is_sum(vars(clf)):  # the factors are fewer numbers
-        raw = node("Add", _product_of_factors(clf, X, dtype, node, constant), intercept)
+        raw = node("Add", _add_factor_product(clf, X, dtype, node, constant), intercept)
     else:
         raw = node("Gemm", X, constant(coef.astype(dtype)), intercept, transB=1)
-    index = node("ArgMax", raw, axis=1, keepdims=0)  # the first of equal ones
+    index = node("ArgMax", raw, axis=1, keepdims=0)  # the first of equal maxima
     node("Gather", constant(_labels(scope, clf)), index, output=label.full_name)
     if not container.get_options(clf, {"raw_scores": False})["raw_scores"]:
         raw = node("Softmax", raw, axis=1)
     node("Cast", raw, to=guess_proto_type(scores.type), output=scores.full_name)
 
 
-def _product_of_factors(clf, X, dtype, node, constant):
-    """Write X coef' where coef is the sum of phm_A_[i] kron phm_S_[i]."""
+def _add_factor_product(clf, X, dtype, node, constant):
+    """Add nodes that compute X coef', coef being the sum of phm_A_[i] ⊗ phm_S_[i]."""
     A, S, permutation = clf.phm_A_, clf.phm_S_, clf.phm_permutation_
     n, height, width = S.shape
 

@@ -483,7 +483,7 @@ def test_float32_fit_converges_to_its_own_precision(digits):
 def test_fit_without_progress_before_tol_is_met_warns(digits, monkeypatch):
     monkeypatch.setattr("sksoftmax._solvers.newton.wolfe_search", lambda *_: None)
 
-    with pytest.warns(ConvergenceWarning, match=r"1 epochs no step lowered.*Raise tol"):
+    with pytest.warns(ConvergenceWarning, match=r"1 epochs.* no step .*Raise tol"):
         SoftmaxRegressionClassifier().fit(*digits)
 
 
@@ -605,7 +605,7 @@ def test_warm_start_without_a_known_class_is_refused(digits):
     X, y = digits
     clf = SoftmaxRegressionClassifier(warm_start=True).fit(X, y)
 
-    with pytest.raises(ValueError, match=r"knows .* but \[0 1 2 3 4\] .*warm_start"):
+    with pytest.raises(ValueError, match=r"model, .* got \[0 1 2 3 4\]\. .*warm_start"):
         clf.fit(X[y < 5], y[y < 5])
     assert_array_equal(clf.classes_, np.arange(10))
 
@@ -614,7 +614,7 @@ def test_warm_start_with_other_features_is_refused(digits):
     X, y = digits
     clf = SoftmaxRegressionClassifier(warm_start=True).fit(X, y)
 
-    with pytest.raises(ValueError, match="X has 3 features, but with warm_start=True"):
+    with pytest.raises(ValueError, match=r"with warm_start=True, .*got 3\."):
         clf.fit(X[:, :3], y)
     assert clf.n_features_in_ == 64
 

@@ -416,7 +416,7 @@ def test_a_fitted_model_can_be_stored(digits):
 
 
 def test_too_few_steps_warn(digits):
-    with pytest.warns(ConvergenceWarning, match="After 2 epochs max_iter=2"):
+    with pytest.warns(ConvergenceWarning, match="max_iter=2 was reached"):
         fitted(*digits, max_iter=2)
 
 
@@ -471,9 +471,12 @@ def with_probabilities(X, y):
     ("kind", "message"),
     [
         (with_nan, r"Partition 3: Input X contains NaN"),
-        (with_another_width, r"Partition 2 of X has 63 features, but partition 0"),
-        (with_other_names, r"Partition 2 of X has 64 features named \['q0'"),
-        (with_strings_among_numbers, r"Partition 2 of y has labels like"),
+        (
+            with_another_width,
+            r"Partition 2: X .* partition 0, .* got 63 features",
+        ),
+        (with_other_names, r"Partition 2: X must .* got 64 features named \['q0'"),
+        (with_strings_among_numbers, r"Partition 2: y must hold labels like"),
         (with_missing_labels, r"Partition 2: .*inconsistent numbers of samples"),
         (with_fractions_as_labels, r"Partition 2: Unknown label type: continuous"),
         (
@@ -511,21 +514,21 @@ def test_predictions_name_the_partition(digits):
 def test_lengths_must_match(digits):
     X, y = cut(*digits)
 
-    with pytest.raises(ValueError, match="y has 100 rows, but X has 1797"):
+    with pytest.raises(ValueError, match="as many rows as X, 1797, got 100"):
         DaskSoftmaxRegressionClassifier().fit(X, y[:100])
 
 
 def test_numbers_of_partitions_must_match(digits):
     X, y = delayed_blocks(*digits)
 
-    with pytest.raises(ValueError, match="y has 5 partitions, but X has 6"):
+    with pytest.raises(ValueError, match="as many partitions as X, 6, got 5"):
         DaskSoftmaxRegressionClassifier().fit(X, y[:5])
 
 
 def test_no_rows_at_all():
     X, y = [dask.delayed(np.empty((0, 3)))], [dask.delayed(np.empty(0))]
 
-    with pytest.raises(ValueError, match="X has no rows"):
+    with pytest.raises(ValueError, match="X must have rows"):
         DaskSoftmaxRegressionClassifier().fit(X, y)
 
 

@@ -152,11 +152,11 @@ NAN = "contains NaN"
 INFINITE = "contains infinity"
 LENGTHS = "inconsistent numbers of samples"
 COMPLEX = "Complex data not supported"
-NO_NUMBERS = "X must hold numbers, but could not convert"
+NO_NUMBERS = "X must hold numbers, got other values: could not convert"
 NO_NUMBER = r"float\(\) argument must be a string or a real number, not"
 UNKNOWN = "Unknown label type"
 SUMS = "probabilities of the classes, at least 0 and summing to one"
-NO_WEIGHT = "All rows have the weight zero"
+NO_WEIGHT = r"sample_weight \(times class_weight\) must be positive"
 
 # name: (a function that returns what is unusual in fit's arguments, what is expected)
 SHAPES = {
@@ -722,7 +722,7 @@ SAME_IN_STREAM = [
     if name != "a row a class"
 ]
 WIDTH = "X has . features, but SoftmaxRegressionClassifier is expecting 3"
-NO_CLASS = "which are not among the classes"
+NO_CLASS = "y must hold labels among the classes"
 IN_STREAM = {
     **{name: KINDS[name] for name in SAME_IN_STREAM},
     # A model of float64 can bear them.
@@ -1091,7 +1091,7 @@ PARAMETERS = {
     "a weight for None": ({"class_weight": {None: 1}}, WEIGHT_OF_CLASS),
     "a weight for an unknown class": (
         {"class_weight": {5: 2.0}},
-        r"class_weight names \[5\], which are not among the classes \[0, 1, 2\]",
+        r"class_weight must name classes among \[0, 1, 2\], got \[5\]",
     ),
     "a negative class weight": (
         {"class_weight": {1: -2.0}},

@@ -210,7 +210,7 @@ def test_partial_fit_alone_has_no_loss_curve():
     clf = SoftmaxRegressionClassifier().partial_fit(X, Y, classes=np.arange(10))
     with pytest.raises(
         ValueError,
-        match="`estimator` must have loss_curve_, got a "
+        match="estimator must have loss_curve_, got a "
         r"SoftmaxRegressionClassifier without loss_curve_\. Call fit",
     ):
         LossCurveDisplay.from_estimator(clf)
@@ -384,7 +384,7 @@ def test_weights_of_other_features_are_no_image(trained):
 @pytest.mark.parametrize("classes", [[3, 11], ["3"], []], ids=str)
 def test_unknown_classes(trained, classes):
     with pytest.raises(
-        ValueError, match="`classes` must be a list of labels among "
+        ValueError, match="classes must be a list of labels among "
     ) as error:
         CoefficientImageDisplay.from_estimator(
             trained, image_shape=(8, 8), classes=classes
@@ -413,7 +413,7 @@ def test_rows_that_are_not_classes():
 def test_estimators_without_coefficients_of_classes(estimator, missing):
     with pytest.raises(
         ValueError,
-        match="`estimator` must have coef_ and classes_, got a "
+        match="estimator must have coef_ and classes_, got a "
         f"{type(estimator).__name__} without {missing}. Pass a linear classifier",
     ):
         CoefficientImageDisplay.from_estimator(estimator.fit(X, Y), image_shape=(8, 8))

@@ -277,9 +277,9 @@ def test_class_counts_grow_too(digits, stream_of):
 @pytest.mark.parametrize(
     ("classes", "y", "message"),
     [
-        ([0, 1, 2], [5], r"labels \[5\], which are not among the classes \[0 1 2\]"),
-        ([0, 2], [0], r"knows the classes \[0 1\], but \[0 2\].*can be added, not"),
-        (["0", "1", "2"], ["2"], r"knows the classes \[0 1\], but \['0' '1' '2'\]"),
+        ([0, 1, 2], [5], r"among the classes \[0 1 2\] of the model, got \[5\]"),
+        ([0, 2], [0], r"the model, \[0 1\], got \[0 2\].*can be added, not"),
+        (["0", "1", "2"], ["2"], r"the model, \[0 1\], got \['0' '1' '2'\]"),
     ],
     ids=["not announced", "taken away", "of another kind"],
 )

@@ -447,7 +447,7 @@ FAULTS = {
     "infinite": "Input X contains infinity",
     "too large": "X holds values too large",
     "weight": "sample_weight contains NaN",
-    "label": r"y holds the labels \[99\]",
+    "label": r"y must hold labels among .* got \[99\]",
     "lengths": "inconsistent numbers of samples",
     "features": "features as input|is expecting",
     "classes": "Classes can be added, not taken away",

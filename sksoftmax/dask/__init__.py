@@ -18,70 +18,69 @@ __all__ = ["DaskSoftmaxRegressionClassifier"]
 class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
     """Softmax regression on rows in Dask collections, on one machine or on many.
 
-    It comes to the optimum that `SoftmaxRegressionClassifier` comes to on one machine,
-    by the last part of its ``solver="svrg"``: Newton's method. A step solves for its
-    direction by conjugate gradients, preconditioned by a sampled Hessian. Each of their
-    products with the Hessian of all rows takes one pass. The sums of a pass, of the
-    size of `coef_`, are taken where the rows are and added in a tree. How the rows are
-    partitioned, and by what they are sorted, does not matter. The first model is that
-    of a random sample, of at most 131072 rows or 2^24 numbers, which is trained where
-    `fit` is called.
+    The optimum is the same as that of `SoftmaxRegressionClassifier`. The method is
+    Newton's, the last part of ``solver="svrg"``. A step solves for its direction by
+    conjugate gradients, preconditioned by a sampled Hessian. Each of their products
+    with the Hessian of all rows takes one pass. The sums of a pass have the size of
+    `coef_`; they are computed where the rows are and added in a tree. The partitioning
+    and the order of the rows do not matter. The first model is fitted to a random
+    sample of at most 131072 rows or 2^24 numbers, in the process that calls `fit`.
 
-    Training is in the dtype of X. It is in float64 where a feature in float32 is
-    further than 1000 standard deviations from zero.
+    Training is in the dtype of X, but in float64 if the mean of a float32 feature is
+    more than 1000 standard deviations from zero.
 
-    It uses the scheduler in force: that of the current ``distributed.Client``, or else
-    threads. A worker that is lost costs the time to compute its partitions again. A
-    partition is one task: have several for each core of the cluster. Nothing of the
-    size of X is kept: for as long as it is not persisted (``X = X.persist()``), it is
-    computed, or read, again in each pass. Only class indices and weights, two numbers a
-    row, stay where the rows are during the fit.
+    The scheduler is that of the current ``distributed.Client``, or else threads. A lost
+    worker costs the time to compute its partitions again. A partition is one task, so
+    the cluster should have several partitions for each core. X is computed, or read,
+    again in each pass unless it is persisted (``X = X.persist()``). During the fit,
+    only class indices and weights, two numbers a row, stay where the rows are.
 
-    Dask comes with ``python -m pip install "sksoftmax[dask]"``, which the workers need
-    as well as the client.
+    The client and the workers need Dask, which
+    ``python -m pip install "sksoftmax[dask]"`` installs.
 
     Parameters
     ----------
     alpha : float, default=1e-4
-        Strength of the penalty. It does not depend on the number of samples.
-        0 is no penalty; raising it draws all weights towards zero.
+        Strength of the penalty, independent of the number of samples. A larger `alpha`
+        draws all weights towards zero; 0 is no penalty.
 
     l1_ratio : float, default=0.0
-        Share of L1 in the penalty, between 0 (L2 alone) and 1 (L1 alone). More of it
-        makes more weights zero, exactly.
+        Share of L1 in the penalty, between 0 (L2 alone) and 1 (L1 alone). A larger
+        share makes more weights exactly zero.
 
     fit_intercept : bool, default=True
-        Whether to fit an intercept. It is not penalised.
+        Whether to fit an intercept, which is not penalised.
 
     max_iter : int, default=1000
-        Most steps. A step takes a pass over the rows for each product with the Hessian,
-        mostly 5 to 30, and 2 or 3 more. Raising it matters only where they were over
-        before `tol` was met, which warns.
+        Largest number of steps. A step takes a pass over the rows for each product with
+        the Hessian, mostly 5 to 30, and 2 or 3 more. A warning tells if `max_iter` was
+        reached before `tol` was met.
 
     tol : float or None, default=1e-2
-        Stop where the objective is, by estimate, at most `tol` times itself above the
-        optimum: five more passes would each lower it by less than a twentieth of that,
-        and the last step did what was expected of it. Otherwise, and with L1, training
-        goes on until a bound by duality is that small. A smaller `tol` takes more
-        passes: on MNIST about 35, 65 and 100 for 1e-2, 1e-3 and 1e-4. None stops after
-        `max_iter` steps.
+        Stopping tolerance. Training stops when the estimated gap is at most `tol` times
+        the objective: each of five more passes would lower the objective by less than a
+        twentieth of that gap, and the last step gained as much as predicted. Otherwise,
+        and with L1, training stops when a bound by duality is that small. A smaller
+        `tol` takes more passes: on MNIST about 35, 65 and 100 for 1e-2, 1e-3 and 1e-4. None stops
+        after `max_iter` steps.
 
     preconditioner : {"auto", "gram", "diagonal"}, default="auto"
-        The metric: the full matrix, (n_features + 1)^2, or its diagonal. "auto" takes
-        the matrix up to 2048 features and without L1. It takes fewer passes; each
-        partition's share of it is that large.
+        The preconditioner: "gram" is the full matrix, (n_features + 1)^2, and
+        "diagonal" its diagonal. "auto" takes the matrix up to 2048 features and without
+        L1. The matrix takes fewer passes, but each partition's share is as large.
 
     class_weight : dict or "balanced", default=None
-        Weight of each class, by which the weights of its rows are multiplied; classes
-        not in the dict have 1. "balanced" gives all classes the same total.
+        Weight of each class, a factor on the weights of its rows. Classes not in the
+        dict have weight 1. "balanced" gives all classes the same total.
 
     label_smoothing : float, default=0.0
         Share of each row's probability that is moved from its label to all classes
-        alike. Raising it makes predicted probabilities less extreme.
+        alike. A larger share makes predicted probabilities less extreme.
 
     random_state : int, RandomState instance or None, default=None
-        Seed of the sample and of the model that is trained on it. On a cluster the last
-        digits also depend on which worker keeps what: each adds up its own first.
+        Seed of the sample and of the model that is trained on the sample. On a cluster
+        the last digits also depend on the placement of the blocks, as each worker adds
+        up its own blocks first.
 
     verbose : int, default=0
         Whether to print the objective after each step.
@@ -93,7 +92,7 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
     coef_ : ndarray of shape (n_classes, n_features) or (1, n_features)
         The weights.
     intercept_ : ndarray of shape (n_classes,) or (1,)
-        The intercept.
+        The intercepts.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -103,9 +102,9 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
     n_iter_ : int
         Number of steps.
     n_passes_ : int
-        How often X was read in `fit`: to check it and the labels, for the sample, for
-        the scales of the features, for each product with the Hessian and each
-        objective, and now and then for the rows that the metric is measured on.
+        Number of times that `fit` read X. `fit` reads X to check X and the labels, for
+        the sample, for the scales of the features, for each product with the Hessian,
+        for each objective, and sometimes for the rows of a sampled Hessian.
 
     See Also
     --------
@@ -162,14 +161,13 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : dask array, dask data frame or list of delayed blocks
-            Features, (n_samples, n_features). A block, which is what a delayed one
-            computes to, is an array, a CSR matrix or a data frame. The lengths of the
-            blocks need not be known.
+            Features, (n_samples, n_features). A computed block is an array, a CSR
+            matrix or a data frame. The lengths of the blocks may be unknown.
         y : dask array, dask series or list of delayed blocks
-            Labels, (n_samples,), in partitions as those of X.
+            Labels, (n_samples,), in the partitions of X.
         sample_weight : dask array, dask series or list of delayed blocks, default=None
-            Weights of the rows, (n_samples,), likewise. A common factor changes
-            nothing.
+            Weights of the rows, (n_samples,), in the partitions of X. A common factor
+            changes nothing.
 
         Returns
         -------
@@ -179,10 +177,10 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If a parameter or what a partition holds cannot be used; the error tells
-            which partition, from 0. The estimator is then as it was before.
+            If a parameter or the values of a partition cannot be used; the error names
+            the partition, counted from 0. The estimator is unchanged.
         TypeError
-            If X, y or `sample_weight` is none of the above.
+            If X, y or `sample_weight` is not of a type above.
         ImportError
             If Dask cannot be imported.
         """
@@ -204,7 +202,7 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         Returns
         -------
         y : dask array of shape (n_samples,)
-            Labels, in partitions as those of X.
+            Labels, in the partitions of X.
         """
         return self._map_blocks("predict", X)
 
@@ -249,7 +247,7 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         Returns
         -------
         raw_prediction : dask array of shape (n_samples,) or (n_samples, n_classes)
-            With two classes a number a row, the log of the odds of the second one.
+            For two classes, the log of the odds of the second one, a number a row.
         """
         return self._map_blocks("decision_function", X)
 
@@ -261,14 +259,14 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         X : dask array, dask data frame or list of delayed blocks
             Features, (n_samples, n_features).
         y : dask array, dask series or list of delayed blocks
-            Labels, (n_samples,), in partitions as those of X.
+            Labels, (n_samples,), in the partitions of X.
         sample_weight : dask array, dask series or list of delayed blocks, default=None
-            Weights of the rows, (n_samples,), likewise.
+            Weights of the rows, (n_samples,), in the partitions of X.
 
         Returns
         -------
         accuracy : float
-            Computed, not lazy.
+            The accuracy, computed at once.
         """
         model = self.to_local()
         return _import_dask("oracle").Partitions(X, y, sample_weight).accuracy(model)
@@ -279,8 +277,8 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         Returns
         -------
         model : SoftmaxRegressionClassifier
-            A fitted estimator of the same parameters, with ``solver="svrg"``: what it
-            learned is a copy. `partial_fit` goes on from there.
+            A fitted estimator of the same parameters, with ``solver="svrg"`` and a copy
+            of the fitted attributes. `partial_fit` continues from this model.
         """
         check_is_fitted(self)
         model, parameters = self._make_local(), self.get_params()
@@ -305,7 +303,7 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
 
 
 def _import_dask(name: str):
-    """Return that module of this folder, which needs Dask."""
+    """Return a module of this folder that needs Dask."""
     try:
         return import_module(f"sksoftmax.dask.{name}")
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""The delayed blocks of rows of Dask collections."""
+"""The delayed blocks of the rows of Dask collections."""
 
 import math
 
@@ -10,10 +10,10 @@ from sksoftmax.dask.placement import Placement, WorkerLost, _find_keys
 
 
 class Blocks:
-    """The delayed blocks of a collection, in their order."""
+    """The delayed blocks of a collection, in order."""
 
     def __init__(self, rows, name: str) -> None:
-        """Take a dask array or data frame, or a list of delayed blocks."""
+        """Build from a dask array or data frame, or a list of delayed blocks."""
         if isinstance(rows, da.Array):
             if rows.ndim > 1:
                 rows = rows.rechunk({axis: -1 for axis in range(1, rows.ndim)})
@@ -27,8 +27,9 @@ class Blocks:
         if not len(blocks):
             raise TypeError(
                 f"{name} must be a dask array or data frame, or a list of delayed "
-                f"partitions, got {type(rows).__name__}. For data in memory use "
-                "SoftmaxRegressionClassifier, or cut them with dask.array.from_array."
+                f"partitions, got {type(rows).__name__}. Use "
+                "SoftmaxRegressionClassifier for data in memory, or cut them with "
+                "dask.array.from_array."
             )
         self.delayed = list(blocks)
         if not isinstance(rows, da.Array):
@@ -42,7 +43,7 @@ class Blocks:
         return len(self.delayed)
 
     def run_pinned(self, work):
-        """Return work(placement), and start again each time a worker is lost."""
+        """Return work(placement); repeat it each time a worker is lost."""
         while True:
             try:
                 return work(Placement(self._futures, self._needed_keys))

@@ -1,6 +1,6 @@
-"""Rows in the partitions of Dask collections, and sums over them.
+"""Rows in the partitions of Dask collections, and sums over these rows.
 
-What travels is sums over rows, weights of the model, and the rows of one sample.
+Only sums over rows, weights of the model, and the rows of one sample travel.
 """
 
 import math
@@ -21,92 +21,98 @@ from sksoftmax._threads import threads_for
 from sksoftmax.dask import tasks
 from sksoftmax.dask.blocks import Blocks
 
-_SUMMANDS = 8  # at a time, in a tree
-# Rows to measure the curvature on, in units of what one machine takes. Measured, passes
-# over MNIST to relative gaps of 1e-2, 1e-3 and 1e-4: with one unit 16, 51, 90, with
-# eight 10, 31, 53, with thirty 11, 33, 55. Passes over many rows are dear, these few
-# are not.
+_SUMMANDS = 8  # of a node of a tree
+# Rows of a sampled Hessian, in units of the sample that one machine takes. Measured,
+# passes over MNIST to relative gaps of 1e-2, 1e-3 and 1e-4: 16, 51 and 90 with one
+# unit; 10, 31 and 53 with eight; 11, 33 and 55 with thirty. A pass over all rows costs
+# more than these few rows.
 _SAMPLED_HESSIAN_ROWS = 8
-# Products with the Hessian after which the curvature is measured again.
+# Products with the Hessian between two sampled Hessians.
 _PRODUCTS_PER_SAMPLED_HESSIAN = 8
-SMALL_MESSAGE = 2**16  # numbers, that may travel whatever the size of the model
-# Weights travel within the graph of tasks, of which Dask warns from 10 MB on.
+SMALL_MESSAGE = 2**16  # numbers that may travel for a model of any size
+# Weights travel in the graph of tasks, so graphs may exceed the 10 MB of Dask's warning.
 _ALLOW_LARGE_GRAPHS = {"distributed.admin.large-graph-warning-threshold": "1GB"}
 
 
 class Partitions:
-    """Blocks of rows, perhaps with labels and weights, all lazy."""
+    """Lazy blocks of rows, perhaps with labels and weights."""
 
     def __init__(self, X, y=None, sample_weight=None) -> None:
-        """Take Dask collections, or lists of delayed blocks."""
+        """Build from Dask collections, or lists of delayed blocks."""
         self.X = Blocks(X, "X")
-        self.y = self._cut_alike(y, "y")
-        self.weight = self._cut_alike(sample_weight, "sample_weight")
+        self.y = self._cut_like_X(y, "y")
+        self.weight = self._cut_like_X(sample_weight, "sample_weight")
 
-    def _cut_alike(self, rows, name: str) -> list:
-        """Return delayed blocks of labels or weights, cut where X is."""
+    def _cut_like_X(self, rows, name: str) -> list:
+        """Return delayed blocks of labels or weights, cut where X is cut."""
         if rows is None:
             return [None] * len(self.X)
         if isinstance(rows, da.Array):
-            n_given, n_required = rows.shape[0], sum(self.X.lengths)
-            if not math.isnan(n_given + n_required):
-                if n_given != n_required:
+            n_received, n_required = rows.shape[0], sum(self.X.lengths)
+            if not math.isnan(n_received + n_required):
+                if n_received != n_required:
                     raise ValueError(
-                        f"{name} has {n_given} rows, but X has {n_required}. Pass one "
-                        "for each row of X."
+                        f"{name} must have as many rows as X, {n_required}, got "
+                        f"{n_received}. Pass one for each row of X."
                     )
                 rows = rows.rechunk({0: self.X.lengths})
         blocks = Blocks(rows, name)
         if len(blocks) != len(self.X):
             raise ValueError(
-                f"{name} has {len(blocks)} partitions, but X has {len(self.X)}, and "
-                f"their lengths are not known. Cut {name} where X is cut."
+                f"{name} must have as many partitions as X, {len(self.X)}, got "
+                f"{len(blocks)}. Cut {name} where X is cut, as lengths are unknown."
             )
         return blocks.delayed
 
     def summarize(self) -> list:
-        """Check all that was given; return Found of each partition, None of no rows."""
+        """Return a checked PartitionSummary of each partition, None for empty ones."""
         summaries = self._reduce_blocks(tasks.join_lists, tasks.summarize)
         nonempty = [p for p, summary in enumerate(summaries) if summary is not None]
         if not nonempty:
-            raise ValueError("X has no rows. Pass partitions that have some.")
-        first = summaries[nonempty[0]]
+            raise ValueError(
+                f"X must have rows, got {len(self.X)} empty partitions. Pass "
+                "partitions with rows."
+            )
+        q = nonempty[0]
+        first = summaries[q]
         for p in nonempty:
             if summaries[p][:2] != first[:2]:
                 raise ValueError(
-                    f"Partition {p} of X has {_features(summaries[p])}, but partition "
-                    f"{nonempty[0]} has {_features(first)}. All need the same features."
+                    f"Partition {p}: X must have the features of partition {q}, "
+                    f"{_format_features(first)}, got {_format_features(summaries[p])}. "
+                    "Select the same features in all partitions."
                 )
             label, first_label = summaries[p].labels[0], first.labels[0]
             if isinstance(label, str) != isinstance(first_label, str):
                 raise ValueError(
-                    f"Partition {p} of y has labels like {label!r}, but partition "
-                    f"{nonempty[0]} has labels like {first_label!r}. Use either "
-                    "strings or numbers."
+                    f"Partition {p}: y must hold labels like those of partition {q}, "
+                    f"{first_label!r}, got {label!r}. Use either strings or numbers."
                 )
         return summaries
 
-    def attach_targets(self, summaries, classes, per_class, smoothing: float, dtype):
-        """Return the rows with weight for training, by what `summarize` has found.
+    def attach_targets(
+        self, summaries, classes, class_factors, smoothing: float, dtype
+    ):
+        """Return the rows with weight for training, from the result of `summarize`.
 
-        Weights are multiplied by `per_class`, (n_classes,), and targets smoothed.
+        Weights are multiplied by `class_factors`, (n_classes,). Targets are smoothed.
         """
         n_rows = [0] * len(self.X)
         for p, summary in enumerate(summaries):
             if summary is not None:
-                counts = per_class[np.searchsorted(classes, summary.labels)] > 0
+                counts = class_factors[np.searchsorted(classes, summary.labels)] > 0
                 n_rows[p] = int(summary.n_rows @ counts)
         task = delayed(tasks.encode)
-        shared = [_share(v) for v in (classes, per_class, smoothing, dtype)]
+        shared = [_share(v) for v in (classes, class_factors, smoothing, dtype)]
         blocks = zip(self.y, self.weight, strict=True)
         targets = [task(p, *block, *shared) for p, block in enumerate(blocks)]
         n_stored = sum(summary.n_stored for summary in summaries if summary is not None)
         return TrainingPartitions(self.X, targets, n_rows, n_stored)
 
     def map_blocks(self, model, method: str, empty_result) -> da.Array:
-        """Return what that method of the model says of the rows, lazily.
+        """Return the result of a method of the model for the rows, lazily.
 
-        `empty_result` is what it says of no rows.
+        `empty_result` is the result for no rows.
         """
         task, model = delayed(tasks.apply), _share(model)
         blocks = [
@@ -129,7 +135,7 @@ class Partitions:
         return float(correct_weight / total)
 
     def _reduce_blocks(self, combine, function, *shared):
-        """Return what combines the function's results of the partitions."""
+        """Return the combined results of the function for all partitions."""
 
         def work(placement):
             blocks = zip(self.X.delayed, self.y, self.weight, strict=True)
@@ -143,32 +149,35 @@ class Partitions:
 
 
 class TrainingPartitions:
-    """Blocks of rows whose targets and weights are known, and kept."""
+    """Blocks of rows, with targets and weights that the workers keep."""
 
     def __init__(self, X: Blocks, targets, n_rows, n_stored: int) -> None:
-        """Take delayed targets, and how many rows of each partition have weight.
+        """Build from delayed targets, and the weighted rows of each partition.
 
-        These rows are numbered through; partitions without any are left out. X holds
-        `n_stored` numbers.
+        `n_rows` are the numbers of these rows, which are numbered over all partitions.
+        Partitions without such rows are left out. X holds `n_stored` numbers.
         """
         self._X, self._numbers = X, np.flatnonzero(n_rows).tolist()
         self._edges = np.cumsum([0, *(n_rows[p] for p in self._numbers)])
         self._targets = dask.persist(*(targets[p] for p in self._numbers))
-        self.n_rows, self.n_passes = int(self._edges[-1]), 1  # times that X was read
+        self.n_rows, self.n_passes = (
+            int(self._edges[-1]),
+            1,
+        )  # n_passes: times that X was read
         self.n_stored = n_stored
 
     def make_oracle(
         self, problem: Problem, preconditioner_class
     ) -> "PartitionedOracle":
-        """Return all rows as one batch of a problem that has no rows yet."""
+        """Return the oracle of all rows, for a problem without rows."""
         return PartitionedOracle(problem, self, preconditioner_class)
 
-    def sample(self, rows, per_piece: int):
-        """Return those rows, sorted numbers: X, targets and weights.
+    def sample(self, rows, piece_size: int):
+        """Return X, targets and weights of `rows`, sorted numbers of rows.
 
-        They travel in pieces of `per_piece` rows, one at a time.
+        Rows travel in pieces of `piece_size` rows, one piece at a time.
         """
-        per_piece = max(1, per_piece)
+        piece_size = max(1, piece_size)
 
         def work(placement):
             taken, pieces = {}, []
@@ -176,7 +185,7 @@ class TrainingPartitions:
                 self._blocks(), self._positions(rows), strict=True
             ):
                 if len(positions):
-                    pieces_of_block = list(chunks(positions, per_piece))
+                    pieces_of_block = list(chunks(positions, piece_size))
                     with placement.pin(block[0]):
                         task = delayed(tasks.sample_rows, nout=len(pieces_of_block))
                         taken[block[0]] = task(*block, pieces_of_block)
@@ -192,23 +201,25 @@ class TrainingPartitions:
         return X, np.concatenate(y), np.concatenate(weight)
 
     def moments(self, fill_value, dtype, fit_intercept: bool) -> Moments:
-        """Return the moments of the columns, whose usual values are these."""
+        """Return the moments of the columns, about the fill values."""
         return self.reduce_blocks(
             tasks.merge_moments, tasks.moments, _share(fill_value), dtype, fit_intercept
         )
 
     def reduce_blocks(self, combine, function, *shared, rows=None):
-        """Return what combines the function's results of the partitions, in a tree.
+        """Return the combined results of the function for all partitions, by a tree.
 
-        The function is called with a partition's number, X and targets, the `shared`
-        arguments and, if they are given, those of the `rows` that it holds.
+        The function gets the number, X and targets of a partition, and the `shared`
+        arguments. If `rows` are given, it also gets the positions of those in the
+        partition.
         """
         extras = [()] * len(self._numbers)
         if rows is not None:
             extras = [(positions,) for positions in self._positions(rows)]
 
         def work(placement):
-            terms = {}  # by home: each adds up its own before anything travels
+            # Workers combine their own terms first, so that fewer sums travel.
+            terms = {}
             for block, extra in zip(self._blocks(), extras, strict=True):
                 with placement.pin(block[0]):
                     term = delayed(function)(*block, *shared, *extra)
@@ -229,14 +240,14 @@ class TrainingPartitions:
         return zip(self._numbers, X, self._targets, strict=True)
 
     def _positions(self, rows) -> list:
-        """Return which of the rows with weight of each partition those are."""
+        """Return the positions of `rows` among the weighted rows of each partition."""
         row_groups = np.split(rows, np.searchsorted(rows, self._edges[1:-1]))
         starts = zip(row_groups, self._edges[:-1], strict=True)
         return [group - start for group, start in starts]
 
 
 def _tree(combine, terms):
-    """Return the delayed combination of delayed terms, a few at a time."""
+    """Return the delayed combination of delayed terms, _SUMMANDS at a time."""
     combine = delayed(combine)
     while len(terms) > 1:
         edges = range(0, len(terms), _SUMMANDS)
@@ -245,9 +256,9 @@ def _tree(combine, terms):
 
 
 class PartitionedOracle:
-    """The rows of a problem, wherever they are: Oracle for partitions.
+    """The oracle of rows in partitions, with the methods of Oracle.
 
-    Each sum over all rows is a pass, and nothing is kept from one pass to the next.
+    Each sum over all rows is a pass. Passes keep nothing for the next pass.
     """
 
     active = slice(None)
@@ -255,7 +266,7 @@ class PartitionedOracle:
     def __init__(
         self, problem: Problem, partitions: TrainingPartitions, preconditioner_class
     ):
-        """Take a problem without rows, and the metric in which steps are taken."""
+        """Build from a problem without rows, and the class of the preconditioner."""
         self.problem, self.preconditioner_class, self._partitions = (
             problem,
             preconditioner_class,
@@ -277,26 +288,26 @@ class PartitionedOracle:
     def hessian_product(self, weights, direction):
         """Return the Hessian of the loss at these weights times a direction.
 
-        The second is the mean curvature of each raw prediction, (n_outputs,).
+        The second result is the mean curvature of each output, (n_outputs,).
         """
         return self._sums("hessian_product", weights, direction)
 
     def linearization_error(self, weights, new_weights):
-        """Return what `Oracle.linearization_error` does of all rows."""
+        """Return the result of `Oracle.linearization_error` for all rows."""
         return self._sums("linearization_error", weights, new_weights)
 
     def hessian(self, weights):
-        """Return the Hessian of the loss at these weights, all of it."""
+        """Return the whole Hessian of the loss at these weights."""
         return self._sums("hessian", weights)[0]
 
     def sampled_hessian(self, preconditioner_class, weights):
-        """Return that of the loss in the metric, measured on a sample of the rows."""
+        """Return the Hessian for the preconditioner, measured on sampled rows."""
         rows = self._sample(preconditioner_class)
         shared = self._shared_problem, preconditioner_class, len(rows), _share(weights)
         return self._sum_over_blocks(tasks.sampled_hessian, *shared, rows=rows)[0]
 
     def sampled_hessian_work(self, preconditioner_class) -> float:
-        """Return the multiply-adds of the products that one such pass is worth."""
+        """Return the multiply-adds of the products between two sampled Hessians."""
         return _PRODUCTS_PER_SAMPLED_HESSIAN * 2 * self.product_work * FEWEST_OUTPUTS
 
     def _sample(self, preconditioner_class):
@@ -323,16 +334,16 @@ class PartitionedOracle:
         return [tasks.align(value) for value in sums]
 
     def threads(self):
-        """Return the context of the steps: tasks keep BLAS to one thread each."""
+        """Return the context of a step, with threads for products with the weights."""
         multiply_adds = self.problem.multiply_adds(self.problem.data.n_weights)
         return threads_for(multiply_adds, LARGE_PASS_PRODUCT)
 
 
 def _share(value):
-    """Return the value as a key that tasks share: it travels once to each worker."""
+    """Return the value as a key that tasks share, so it travels once to a worker."""
     return delayed(value, traverse=False)
 
 
-def _features(summary: tasks.PartitionSummary) -> str:
+def _format_features(summary: tasks.PartitionSummary) -> str:
     names = f" named {list(summary.feature_names)}" if summary.feature_names else ""
     return f"{summary.n_features} features{names}"

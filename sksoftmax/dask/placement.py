@@ -1,4 +1,4 @@
-"""The workers that keep blocks, and work that is done there."""
+"""The workers that keep blocks, and tasks that are pinned to these workers."""
 
 import asyncio
 from collections import Counter
@@ -11,53 +11,54 @@ from dask.core import get_dependencies
 from dask.utils import ensure_dict
 from distributed import Future, futures_of
 
-_PATIENCE = 3.0  # seconds until it is asked whether all workers are there
+_POLL_INTERVAL = 3.0  # seconds between checks that all workers are alive
 
 
 class WorkerLost(Exception):
-    """A worker that kept blocks is gone."""
+    """A worker that kept blocks has left the cluster."""
 
 
 class Placement:
-    """The workers that keep blocks: there are none without a cluster.
+    """The workers that keep blocks; there are none without a cluster.
 
-    Left to itself, Dask rather moves a block than lets a worker wait.
+    Without pinning, Dask prefers to move a block over letting a worker queue.
     """
 
-    def __init__(self, futures, needed) -> None:
-        """Take futures, and the keys of those that each block is made of."""
-        # With a cluster it is a method of the client.
+    def __init__(self, futures, needed_keys) -> None:
+        """Build from futures, and the keys of the futures that each block needs."""
+        # With a cluster, the scheduler is a method of the client.
         self._client = getattr(get_scheduler(), "__self__", None)
-        self.workers: list = [None] * len(needed)  # their addresses
+        self.workers: list = [None] * len(needed_keys)  # addresses, one a block
         if self._client is not None and futures:
             keepers = self._client.who_has(futures)
-            for p, keys in enumerate(needed):
-                kept_by = Counter(w for key in keys for w in keepers.get(key, ()))
-                # Of those that keep as much, not all blocks the same.
-                best = [w for w, n in kept_by.items() if n == max(kept_by.values())]
+            for p, keys in enumerate(needed_keys):
+                counts = Counter(w for key in keys for w in keepers.get(key, ()))
+                # Blocks take turns between workers that keep as many of the futures.
+                largest = max(counts.values(), default=0)
+                best = sorted(w for w, n in counts.items() if n == largest)
                 if best:
-                    self.workers[p] = sorted(best)[p % len(best)]
+                    self.workers[p] = best[p % len(best)]
 
     def pin(self, p: int):
-        """Return the context in which to make the tasks on a block."""
+        """Return the context that pins new tasks to the worker of block p."""
         if self.workers[p] is None:
             return nullcontext()
         return dask.annotate(workers=[self.workers[p]], allow_other_workers=False)
 
     def result(self, task):
-        """Return what a delayed task computes to."""
+        """Return the result of a delayed task."""
         if self._client is None:
             return dask.compute(task)[0]
         future = self._client.compute(task)
-        # One request for the result, whatever time it takes: one that ran out of time
-        # may take the next one with it.
+        # A request that times out may cancel the next one too, so there is one request
+        # without a limit of time.
         gathered = asyncio.run_coroutine_threadsafe(
             self._client.gather(future, asynchronous=True),
             self._client.loop.asyncio_loop,
         )
         try:
-            while not wait([gathered], timeout=_PATIENCE).done:
-                # A task for a worker that is gone would never end.
+            while not wait([gathered], timeout=_POLL_INTERVAL).done:
+                # A task that is pinned to a lost worker would never end.
                 if not set(self.workers) <= {None, *self._client.nthreads()}:
                     raise WorkerLost
             return gathered.result()
@@ -67,7 +68,7 @@ class Placement:
 
 
 def _find_keys(block) -> set:
-    """Return the keys of the futures that a delayed block is made of."""
+    """Return the keys of the futures that a delayed block depends on."""
     graph, keys, visited, pending = ensure_dict(block.dask), set(), set(), [block.key]
     while pending:
         key = pending.pop()
@@ -78,7 +79,7 @@ def _find_keys(block) -> set:
             visited.add(key)
             if hasattr(task, "dependencies"):
                 pending += task.dependencies
-            else:  # a tuple, as in older versions
+            else:  # a tuple in older versions of Dask
                 keys |= {future.key for future in futures_of([task])}
                 pending += get_dependencies(graph, task=task)
     return keys

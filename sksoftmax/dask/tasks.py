@@ -1,4 +1,4 @@
-"""What is done with a partition where its rows are: on a worker, or in a thread."""
+"""Functions of a partition that run at its rows: on a worker, or in a thread."""
 
 import math
 from dataclasses import replace
@@ -21,7 +21,7 @@ from sksoftmax._validation import validate_block, validate_sample_weight
 
 
 class PartitionSummary(NamedTuple):
-    """What a partition holds, as far as it concerns the others."""
+    """The features, labels and sums of a partition, to compare and add."""
 
     n_features: int
     feature_names: tuple
@@ -30,20 +30,20 @@ class PartitionSummary(NamedTuple):
     n_stored: int  # numbers in X
     labels: np.ndarray  # (n_labels,), sorted
     totals: np.ndarray  # (n_labels,), sums of the weights of each label's rows
-    n_rows: np.ndarray  # (n_labels,), how many of these have weight
+    n_rows: np.ndarray  # (n_labels,), the number of these rows with weight
 
 
 class Targets(NamedTuple):
     """The targets and weights of a partition's rows."""
 
-    y: Any  # indexed with rows: their targets, as the loss takes them
+    y: Any  # the targets that the loss takes; an index selects rows
     weight: np.ndarray  # (n_rows,)
 
 
 def partition_task(function):
-    """Return the function of a partition, by its number, with errors that tell it.
+    """Return a function that also gets the partition's number, for its errors.
 
-    It gets one thread: there are other partitions.
+    The function runs on one thread, as other partitions run beside it.
     """
 
     @wraps(function)
@@ -64,12 +64,15 @@ def summarize(X, y, sample_weight) -> list:
         return [None]
     if is_soft_target(y):
         raise ValueError(
-            f"y must be labels in one column, got the shape {np.shape(y)}."
+            f"y must be labels in one column, got the shape {np.shape(y)}. Use "
+            "SoftmaxRegressionClassifier for probabilities."
         )
     X, y, feature_names = validate_block(X, y)
     weight = validate_sample_weight(sample_weight, X)
     labels, codes = np.unique(y, return_inverse=True)
-    check_classification_targets(np.repeat(labels, 3))  # else it warns of many classes
+    check_classification_targets(
+        np.repeat(labels, 3)
+    )  # repeated, as many classes of few rows warn
     summary = PartitionSummary(
         X.shape[1],
         () if feature_names is None else tuple(feature_names),
@@ -85,12 +88,13 @@ def summarize(X, y, sample_weight) -> list:
 
 @partition_task
 def apply(X, model, method, empty_result):
+    """Return the result of a method of the model for the rows of X."""
     return getattr(model, method)(X) if _length(X) else empty_result
 
 
 @partition_task
 def correct_weight(X, y, sample_weight, model):
-    """Return the weight of the rows whose class is predicted, and of all."""
+    """Return the weight of correctly classified rows, and of all rows."""
     if not _length(X):
         return 0.0, 0.0
     weight = validate_sample_weight(sample_weight, X)
@@ -98,14 +102,14 @@ def correct_weight(X, y, sample_weight, model):
 
 
 @partition_task
-def encode(y, sample_weight, classes, per_class, smoothing, dtype) -> Targets:
-    """Return smoothed targets, and weights times `per_class`, (n_classes,)."""
+def encode(y, sample_weight, classes, class_factors, smoothing, dtype) -> Targets:
+    """Return smoothed targets, and weights times `class_factors`, (n_classes,)."""
     codes = np.searchsorted(classes, column_or_1d(np.asarray(y))).astype(np.int32)
-    factors = [per_class[codes]]
+    factors = [class_factors[codes]]
     if sample_weight is not None:
         factors.append(np.asarray(sample_weight, np.float64))
     positive = np.all([factor > 0 for factor in factors], axis=0)
-    # Rows with weight were counted: none of them may vanish.
+    # Weights may underflow in dtype. Rows with weight are counted, so they stay positive.
     weight = np.maximum(math.prod(factors), np.finfo(dtype).tiny) * positive
     y = make_targets(codes, smoothing, len(classes), dtype, NUMPY)
     return Targets(y, weight.astype(dtype))
@@ -113,7 +117,7 @@ def encode(y, sample_weight, classes, per_class, smoothing, dtype) -> Targets:
 
 @partition_task
 def sample_rows(X, targets: Targets, pieces) -> tuple:
-    """Return pieces of the sample: rows, targets and weights of each."""
+    """Return X, targets and weights of each piece of the sample."""
     X, weighted_rows = _check_block(X), np.flatnonzero(targets.weight)
     pieces = [weighted_rows[positions] for positions in pieces]
     return tuple((X[rows], targets.y[rows], targets.weight[rows]) for rows in pieces)
@@ -121,6 +125,7 @@ def sample_rows(X, targets: Targets, pieces) -> tuple:
 
 @partition_task
 def moments(X, targets: Targets, fill_value, dtype, fit_intercept) -> Moments:
+    """Return the moments of the columns of a partition."""
     rows = make_data(_check_block(X), dtype, fit_intercept)
     return measure_bounded_moments(rows, targets.weight, fill_value)[1]
 
@@ -129,10 +134,10 @@ def moments(X, targets: Targets, fill_value, dtype, fit_intercept) -> Moments:
 def sums(
     X, targets: Targets, problem, preconditioner_class, n_rows, name: str, *weights
 ) -> tuple:
-    """Return this partition's share of what that method of Oracle returns."""
+    """Return the share of this partition in the result of a method of Oracle."""
     local_problem, n_local_rows = _attach_rows(problem, X, targets), len(targets.weight)
     weights, shares = [align(value) for value in weights], []
-    # The Hessian needs copies of its rows.
+    # The Hessian copies rows, so it takes 2048 at a time.
     for rows in chunks(
         np.arange(n_local_rows), 2048 if name == "hessian" else n_local_rows
     ):
@@ -147,6 +152,7 @@ def sums(
 def sampled_hessian(
     X, targets: Targets, problem, preconditioner_class, n_rows, weights, positions
 ):
+    """Return the share of a partition in a sampled Hessian, in a tuple."""
     if not len(positions):
         return ()
     rows = np.flatnonzero(targets.weight)[positions]
@@ -160,7 +166,7 @@ def sampled_hessian(
 
 
 def _attach_rows(problem: Problem, X, targets: Targets) -> Problem:
-    """Return the problem with a partition's rows."""
+    """Return the problem with the rows of a partition."""
     source = problem.data
     fit_intercept = source.n_weights > source.n_features
     data = make_data(_check_block(X), source.dtype, fit_intercept)
@@ -170,12 +176,9 @@ def _attach_rows(problem: Problem, X, targets: Targets) -> Problem:
 
 
 def add_tuples(*terms):
-    """Return the sums of the places of tuples; a tuple may be empty, a place None."""
+    """Return the sum of tuples, item by item; tuples may be empty, items None."""
     terms = [term for term in terms if term] or terms[:1]
-    return tuple(
-        reduce(_add_or_none, terms_of_place)
-        for terms_of_place in zip(*terms, strict=True)
-    )
+    return tuple(reduce(_add_or_none, items) for items in zip(*terms, strict=True))
 
 
 def _add_or_none(a, b):
@@ -185,17 +188,20 @@ def _add_or_none(a, b):
 
 
 def join_lists(*lists: list) -> list:
+    """Return the lists as one list."""
     return [value for values in lists for value in values]
 
 
 def merge_moments(*moments: Moments) -> Moments:
+    """Return the moments of all rows."""
     return reduce(Moments.merge, moments)
 
 
 def align(value):
-    """Return the value; an array that has travelled may lie at an odd address.
+    """Return the value with aligned arrays.
 
-    BLAS crashes there, and SciPy would leave such an array as it was for its copy.
+    An array that has travelled may have an odd address. BLAS crashes at such addresses,
+    and SciPy does not align the arrays of a copy.
     """
     if isinstance(value, np.ndarray):
         return np.require(value, requirements="A")
@@ -214,6 +220,6 @@ def _length(rows) -> int:
 
 
 def _check_block(X):
-    """Return a block that was looked at as an array or CSR."""
+    """Return a block, of which `summarize` has checked the values, as array or CSR."""
     accepted = NUMPY.accepted_dtypes
     return check_array(X, accept_sparse="csr", dtype=accepted, ensure_all_finite=False)

@@ -1,4 +1,4 @@
-"""Training on partitions: a model of a sample first, Newton steps on all rows then."""
+"""Training on partitions: a model of a sample, then Newton steps on all rows."""
 
 from functools import partial
 from typing import Any, NamedTuple
@@ -25,24 +25,24 @@ from sksoftmax._training import TrainingData, choose_dtype, make_problem, train
 from sksoftmax._validation import unit_mean_factor
 from sksoftmax.dask.oracle import SMALL_MESSAGE, Partitions, TrainingPartitions
 
-# At most so much is sampled for the first model: any client has room for it. Measured
-# on MNIST, passes to relative gaps of 1e-2 and 1e-3: from 5000 rows 33 and 57, from
-# 21400 (these numbers) 18 and 45, from all 60000 15 and 48.
+# Most numbers and rows in the sample for the first model, for which any client has
+# room. Measured on MNIST, passes to relative gaps of 1e-2 and 1e-3: 33 and 57 from 5000
+# rows, 18 and 45 from 21400 (these numbers), 15 and 48 from all 60000.
 _SAMPLED_NUMBERS, _SAMPLED_ROWS = 2**24, 2**17
-# Training stops where this many products with the Hessian, a pass each, would lower
-# the objective by less than this share of tol each. Measured on MNIST, passes to stop
-# and the gap then, in units of tol, for tol of 1e-2, 1e-3 and 1e-4: .1 takes 24, 53 and
-# 77 to 1.1, 1.1 and 1.4, and .05 takes 34, 66 and 98 to .6, .3 and .2. To prove that
-# the gap is within tol takes 93 and 131 passes for the first two.
+# Training stops if each of this many products with the Hessian, a pass each, would
+# lower the objective by less than this share of tol. Measured on MNIST for tol of 1e-2,
+# 1e-3 and 1e-4: a share of .1 stops after 24, 53 and 77 passes with gaps of 1.1, 1.1 and
+# 1.4 tol; .05 stops after 34, 66 and 98 passes with gaps of .6, .3 and .2 tol. A proof
+# that the gap is within tol takes 93 and 131 passes for the first two.
 _IDLE_PRODUCTS, _IDLE_SHARE = 5, 0.05
 
 
 class _Rows(NamedTuple):
-    """The rows of all partitions, checked, and what they hold."""
+    """The checked rows of all partitions, and their classes and features."""
 
     partitions: TrainingPartitions
     classes: np.ndarray  # (n_classes,), sorted
-    counts: dict  # as `_state` holds them
+    counts: dict  # in the form of `_state`
     n_features: int
     feature_names: tuple
     dtype: Any  # to train in
@@ -50,7 +50,7 @@ class _Rows(NamedTuple):
 
 
 def fit_partitions(params, X, y, sample_weight) -> dict:
-    """Return the attributes of a model that is fitted to the rows of Dask collections.
+    """Return the attributes of a model fitted to the rows of Dask collections.
 
     `params` has the parameters of SoftmaxRegressionClassifier.
     """
@@ -80,7 +80,7 @@ def fit_partitions(params, X, y, sample_weight) -> dict:
         "loss_curve_": loss_curve,
         "n_iter_": len(loss_curve),
         "n_passes_": rows.partitions.n_passes,
-        # Its metric was for steps without noise.
+        # partial_fit takes noisy steps, for which the preconditioner is unsuitable.
         **forget_curvature(make_attributes(model)),
     }
     if rows.feature_names:
@@ -102,13 +102,13 @@ def _summarize(params, X, y, sample_weight) -> _Rows:
     class_weight = class_weights(params.class_weight, classes, class_count)
     check_class_totals(classes, class_count * class_weight)
     n_rows = int(rows_count @ (class_weight > 0))
-    per_class = class_weight * unit_mean_factor(n_rows, class_count @ class_weight)
+    class_factors = class_weight * unit_mean_factor(n_rows, class_count @ class_weight)
     dtype = np.result_type(*(summary.dtype for summary in nonempty))
     n_stored = sum(summary.n_stored for summary in nonempty)
     n_samples = sum(summary.n_samples for summary in nonempty)
     return _Rows(
         partitions.attach_targets(
-            summaries, classes, per_class, params.label_smoothing, dtype
+            summaries, classes, class_factors, params.label_smoothing, dtype
         ),
         classes,
         {"n_rows": n_rows, "class_count": class_count},
@@ -142,10 +142,10 @@ def _fit_sample(params, rows: _Rows, rng):
 
 
 def _epochs(newton: Newton, problem, tol: float):
-    """Yield the solver, the objective and whether that has converged, each step.
+    """Yield the solver, the objective, and whether training has converged, each step.
 
-    It has where the gap is proved to be within tol, and without L1 also where the
-    quadratic model, which the last step has confirmed, promises next to nothing.
+    Training converges if the gap is proved to be within tol. Without L1, it also
+    converges if the quadratic model, confirmed by the last step, promises too little.
     """
     if problem.penalty.makes_zeros:
         yield from newton.iterate_to_gap(tol)

@@ -94,7 +94,7 @@ class CoefficientImageDisplay:
         axes = np.ravel(_grid(plt, len(coef), shape) if ax is None else ax)
         if len(axes) != len(coef):
             raise ValueError(
-                f"`ax` must be an axes for each of the {len(coef)} images, got "
+                f"ax must be an axes for each of the {len(coef)} images, got "
                 f"{len(axes)} axes. Pass ax=None for a new figure."
             )
         largest = np.abs(coef).max() or 1.0
@@ -164,7 +164,7 @@ class CoefficientImageDisplay:
             is_list = np.ndim(classes) == 1 and len(classes) > 0
             if not is_list or any(label not in known for label in classes):
                 raise ValueError(
-                    f"`classes` must be a list of labels among {known}, got {classes}. "
+                    f"classes must be a list of labels among {known}, got {classes}. "
                     "Leave classes out to draw all."
                 )
             if len(labels) > 2:
@@ -180,9 +180,9 @@ class CoefficientImageDisplay:
             return [f"positive: class {classes[1]}\nnegative: class {classes[0]}"]
         if n_images != len(classes):
             raise ValueError(
-                "`coefficients` must have a row for each class, or one row for two "
+                "coefficients must have a row for each class, or one row for two "
                 f"classes, got {n_images} rows for {len(classes)} classes. Pass one "
-                "label in `classes` for each row."
+                "label in classes for each row."
             )
         return [f"class {label}" for label in classes]
 
@@ -191,7 +191,7 @@ class CoefficientImageDisplay:
         shape = np.atleast_1d(self.image_shape)
         if len(shape) != 2 or (shape < 1).any() or np.prod(shape) != n_features:
             raise ValueError(
-                "`image_shape` must be (height, width) with height * width = "
+                "image_shape must be (height, width) with height * width = "
                 f"{n_features}, the number of weights of a class, got "
                 f"{self.image_shape}. If a step of a Pipeline turns the pixels into "
                 "other features, leave that step out."

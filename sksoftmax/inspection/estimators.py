@@ -27,7 +27,7 @@ def find_fitted(estimator, attributes: list, way_out: str):
     missing = [name for name in attributes if not hasattr(estimator, name)]
     if missing:
         raise ValueError(
-            f"`estimator` must have {' and '.join(attributes)}, got a "
+            f"estimator must have {' and '.join(attributes)}, got a "
             f"{type(estimator).__name__} without {missing[0]}. {way_out}"
         )
     return estimator
