@@ -42,23 +42,23 @@ DENSE = Policy(batch_size=512, full_batch_work=4e7, least_epoch_gain=0.05)
 # objective and time, the test log-loss was .69 for all rows after minibatches, and .68
 # for minibatches alone.
 SPARSE = Policy(batch_size=512, full_batch_work=4e6, least_epoch_gain=0.2)
-# Estimates for a GPU, on which the launches of a step alone take about .25 ms, and a
-# pass over all rows is no longer than a step up to 1e9. Measured on a CPU, batches of
+# Estimates for a GPU. The launches of a step take about .25 ms, so a pass over all rows
+# is no longer than a step up to a work of 1e9. Measured on a CPU, batches of
 # 2048 rows against 512: MNIST takes twice as many epochs to .245, in half as many
 # updates; a probe of 300 classes takes as many epochs.
 GPU = Policy(batch_size=2048, full_batch_work=1e9, least_epoch_gain=0.05)
 
 TEXTBOOK_BATCH_SIZE = 256
-# With PHM a long step ends far from the nearest sum of Kronecker products. So an epoch
+# A long step with PHM ends far from the nearest sum of Kronecker products. So an epoch
 # has this many batches, as long as a batch has the least number of rows.
 PHM_BATCHES, PHM_LEAST_BATCH = 20, 32
 LEAST_EPOCH_GAIN = 0.05  # before "svrg" with a given batch_size
 MINIBATCH_ROWS = 2**16  # the gain of minibatches is measured after this many rows
 # Minibatches may plateau far from the optimum. So the gap is estimated on all rows
-# after a plateau within this many epochs, or any plateau with a given batch_size. Newton
-# steps follow if the gap is more than this many times the objective. Measured: at most
-# 1.4 on MNIST, 20 newsgroups and generated data, at least 500 after minibatches that had
-# come to nothing.
+# after a plateau within this many epochs, or any plateau with a given batch_size.
+# Newton steps follow if the gap is more than this many times the objective. Measured:
+# at most 1.4 on MNIST, 20 newsgroups and generated data, and at least 500 after
+# minibatches that had come to nothing.
 EARLY_EPOCHS, LARGEST_RELATIVE_GAP = 3, 4.0
 STREAM_SHARE = 1e-3  # the least share of a new iterate in the average of a stream
 
@@ -101,12 +101,12 @@ def phases(params, problem: Problem, state: State, rows, rng):
 
     SGD pays while an epoch gains the share in parentheses of the objective, and also
     `tol` with "sgd". The parameter `tol` describes the stopping rules "to the gap" and
-    "to a plateau". With L1, WorkingSets to the gap replace Newton if X is sparse or its
-    rows are one chunk. A minibatch has `batch_size` rows, or as many as the Policy of
+    "to a plateau". WorkingSets to the gap replace Newton for problems with L1, if X is
+    sparse or its rows are one chunk. A minibatch has `batch_size` rows, or as many as the Policy of
     the data.
 
-    Outliers have bounded weights in SGD with automatic steps. With "sgd" they also have
-    bounded weights in the Newton steps after minibatches.
+    Outliers have bounded weights in SGD with automatic steps, and with "sgd" also in
+    the Newton steps after minibatches.
     """
     if params.phm_order:
         yield from _constrained_epochs(params, problem, state, rows, rng)
@@ -198,7 +198,7 @@ def choose_preconditioner(
 ):
     """Return Gram or Diagonal; "auto" keeps the preconditioner of a stream.
 
-    `n_rows` is the number of rows if all are one batch. With few rows, many steps are
+    `n_rows` is the number of rows if all are one batch. Many steps on few rows are
     cheaper than one matrix of all pairs of features.
     """
     data = problem.data

@@ -145,7 +145,7 @@ class Either(NamedTuple):
 
 
 FINITE = None
-ONE_CLASS = "of one class"
+ONE_CLASS = "got one class"
 SHAPE = "Expected 2D (array|input), got"
 LARGE = "values too large to train on in float"
 NAN = "contains NaN"
@@ -766,8 +766,8 @@ IN_STREAM = {
     "weights: zeros": (lambda: {"sample_weight": np.zeros(12)}, FINITE),
     "y: one class": (lambda: {"y": np.ones(12)}, FINITE),
     "y: text": (lambda: {"y": LETTERS}, NO_CLASS),
-    "y: unknown": (lambda: {"y": Y + 1}, r"labels \[3\], " + NO_CLASS),
-    "y: negative": (lambda: {"y": -Y}, r"labels \[-2 -1\], " + NO_CLASS),
+    "y: unknown": (lambda: {"y": Y + 1}, NO_CLASS + r".* got \[3\]"),
+    "y: negative": (lambda: {"y": -Y}, NO_CLASS + r".* got \[-2 -1\]"),
     "y: huge": (lambda: {"y": Y.astype("Q") + np.uint64(2**63)}, NO_CLASS),
     "y: bool": (lambda: {"y": Y == 0}, FINITE),
     "y: floats": (lambda: {"y": Y * 1.0}, FINITE),
@@ -837,7 +837,7 @@ FIRST_CLASSES = {
     "unused": ([-5, 0, 1, 2, 10**9], FINITE),
     "left out": (None, "classes must be passed on the first call"),
     "none": ([], "class|empty|label"),
-    "too few": ([0, 1], r"labels \[2\], " + NO_CLASS),
+    "too few": ([0, 1], NO_CLASS + r".* got \[2\]"),
     "one": ([0], f"two classes|{NO_CLASS}"),
     "text": (["a", "b", "c"], NO_CLASS),
     "halves": ([0, 0.5, 1, 2], UNKNOWN),
@@ -1095,7 +1095,7 @@ PARAMETERS = {
     ),
     "a negative class weight": (
         {"class_weight": {1: -2.0}},
-        "class_weight=.* negative",
+        "class_weight must hold finite numbers of at least 0",
     ),
     "class weights of all sizes": ({"class_weight": {0: 1e300, 1: 1e-300}}, FINITE),
 }

@@ -58,11 +58,11 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
 
     tol : float or None, default=1e-2
         Stopping tolerance. Training stops when the estimated gap is at most `tol` times
-        the objective: each of five more passes would lower the objective by less than a
+        the objective. The estimate: each of five more passes would gain less than a
         twentieth of that gap, and the last step gained as much as predicted. Otherwise,
         and with L1, training stops when a bound by duality is that small. A smaller
-        `tol` takes more passes: on MNIST about 35, 65 and 100 for 1e-2, 1e-3 and 1e-4. None stops
-        after `max_iter` steps.
+        `tol` takes more passes: on MNIST about 35, 65 and 100 for 1e-2, 1e-3 and 1e-4.
+        None stops after `max_iter` steps.
 
     preconditioner : {"auto", "gram", "diagonal"}, default="auto"
         The preconditioner: "gram" is the full matrix, (n_features + 1)^2, and
@@ -102,9 +102,9 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
     n_iter_ : int
         Number of steps.
     n_passes_ : int
-        Number of times that `fit` read X. `fit` reads X to check X and the labels, for
-        the sample, for the scales of the features, for each product with the Hessian,
-        for each objective, and sometimes for the rows of a sampled Hessian.
+        Number of times that `fit` read X. Each of these takes a pass: the check of X
+        and the labels, the sample, the scales of the features, a product with the
+        Hessian, an objective, and the rows of a sampled Hessian.
 
     See Also
     --------

@@ -30,7 +30,8 @@ _SAMPLED_HESSIAN_ROWS = 8
 # Products with the Hessian between two sampled Hessians.
 _PRODUCTS_PER_SAMPLED_HESSIAN = 8
 SMALL_MESSAGE = 2**16  # numbers that may travel for a model of any size
-# Weights travel in the graph of tasks, so graphs may exceed the 10 MB of Dask's warning.
+
+# Weights travel in the graph of tasks, so graphs may pass the 10 MB of Dask's warning.
 _ALLOW_LARGE_GRAPHS = {"distributed.admin.large-graph-warning-threshold": "1GB"}
 
 

@@ -26,7 +26,7 @@ class Placement:
 
     def __init__(self, futures, needed_keys) -> None:
         """Build from futures, and the keys of the futures that each block needs."""
-        # With a cluster, the scheduler is a method of the client.
+        # The scheduler of a cluster is a method of the client.
         self._client = getattr(get_scheduler(), "__self__", None)
         self.workers: list = [None] * len(needed_keys)  # addresses, one a block
         if self._client is not None and futures:

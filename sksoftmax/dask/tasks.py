@@ -109,7 +109,7 @@ def encode(y, sample_weight, classes, class_factors, smoothing, dtype) -> Target
     if sample_weight is not None:
         factors.append(np.asarray(sample_weight, np.float64))
     positive = np.all([factor > 0 for factor in factors], axis=0)
-    # Weights may underflow in dtype. Rows with weight are counted, so they stay positive.
+    # Weights may underflow in dtype. They stay positive, as their rows were counted.
     weight = np.maximum(math.prod(factors), np.finfo(dtype).tiny) * positive
     y = make_targets(codes, smoothing, len(classes), dtype, NUMPY)
     return Targets(y, weight.astype(dtype))

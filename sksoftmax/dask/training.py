@@ -31,9 +31,9 @@ from sksoftmax.dask.oracle import SMALL_MESSAGE, Partitions, TrainingPartitions
 _SAMPLED_NUMBERS, _SAMPLED_ROWS = 2**24, 2**17
 # Training stops if each of this many products with the Hessian, a pass each, would
 # lower the objective by less than this share of tol. Measured on MNIST for tol of 1e-2,
-# 1e-3 and 1e-4: a share of .1 stops after 24, 53 and 77 passes with gaps of 1.1, 1.1 and
-# 1.4 tol; .05 stops after 34, 66 and 98 passes with gaps of .6, .3 and .2 tol. A proof
-# that the gap is within tol takes 93 and 131 passes for the first two.
+# 1e-3 and 1e-4: a share of .1 stops after 24, 53 and 77 passes with gaps of 1.1, 1.1
+# and 1.4 tol; .05 stops after 34, 66 and 98 passes with gaps of .6, .3 and .2 tol. A
+# proof that the gap is within tol takes 93 and 131 passes for the first two.
 _IDLE_PRODUCTS, _IDLE_SHARE = 5, 0.05
 
 

@@ -131,7 +131,7 @@ class CoefficientImageDisplay:
             Height and width of the images in pixels; n_features pixels in all.
         classes : array-like of shape (n_images,), default=None
             Labels of the classes to draw, in this order. None: all. A model of two
-            classes has one image, whichever labels are given.
+            classes has one image for any labels.
         ax : matplotlib Axes or array of them, default=None
             Axes for the images, n_images in all. None: a grid in a new figure.
         im_kw : dict, default=None
