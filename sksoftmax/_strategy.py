@@ -102,8 +102,8 @@ def phases(params, problem: Problem, state: State, rows, rng):
     SGD pays while an epoch gains the share in parentheses of the objective, and also
     `tol` with "sgd". The parameter `tol` describes the stopping rules "to the gap" and
     "to a plateau". WorkingSets to the gap replace Newton for problems with L1, if X is
-    sparse or its rows are one chunk. A minibatch has `batch_size` rows, or as many as the Policy of
-    the data.
+    sparse or its rows are one chunk. A minibatch has `batch_size` rows, or as many as
+    the Policy of the data.
 
     Outliers have bounded weights in SGD with automatic steps, and with "sgd" also in
     the Newton steps after minibatches.
@@ -267,7 +267,7 @@ def _epochs_to_plateau(params, problem: Problem, state: State, sampler: BatchSam
 def _epochs_that_pay(
     params, problem: Problem, state: State, rows, batch_size: int, rng
 ):
-    """Yield epochs of SGD, on at most MINIBATCH_ROWS rows, while they gain enough."""
+    """Yield epochs of SGD, on a sample of many rows if shuffled, while they pay."""
     n_rows = min(len(rows), MINIBATCH_ROWS) if params.shuffle else len(rows)
     least_gain = LEAST_EPOCH_GAIN
     if params.batch_size == "auto":

@@ -155,16 +155,14 @@ class TrainingPartitions:
     def __init__(self, X: Blocks, targets, n_rows, n_stored: int) -> None:
         """Build from delayed targets, and the weighted rows of each partition.
 
-        `n_rows` are the numbers of these rows, which are numbered over all partitions.
+        `n_rows` counts these rows, which are numbered over all partitions.
         Partitions without such rows are left out. X holds `n_stored` numbers.
         """
         self._X, self._numbers = X, np.flatnonzero(n_rows).tolist()
         self._edges = np.cumsum([0, *(n_rows[p] for p in self._numbers)])
         self._targets = dask.persist(*(targets[p] for p in self._numbers))
-        self.n_rows, self.n_passes = (
-            int(self._edges[-1]),
-            1,
-        )  # n_passes: times that X was read
+        self.n_rows = int(self._edges[-1])
+        self.n_passes = 1  # times that X was read
         self.n_stored = n_stored
 
     def make_oracle(

@@ -70,9 +70,8 @@ def summarize(X, y, sample_weight) -> list:
     X, y, feature_names = validate_block(X, y)
     weight = validate_sample_weight(sample_weight, X)
     labels, codes = np.unique(y, return_inverse=True)
-    check_classification_targets(
-        np.repeat(labels, 3)
-    )  # repeated, as many classes of few rows warn
+    # scikit-learn warns of many classes with few rows, so the labels are repeated.
+    check_classification_targets(np.repeat(labels, 3))
     summary = PartitionSummary(
         X.shape[1],
         () if feature_names is None else tuple(feature_names),
