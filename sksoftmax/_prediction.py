@@ -43,9 +43,7 @@ def predict_in_chunks(estimator, method: str, X, transform, y=None):
     if X.dtype != coef.dtype:  # then the chunk of X is copied
         width = max(width, X.shape[1])
     size = max(1, _PREDICTION_CHUNKS * xp.matmul_chunk_size // width)
-    largest = (
-        float(xp.finfo(coef.dtype).max) / 2
-    )  # half, as losses subtract two of them
+    largest = float(xp.finfo(coef.dtype).max) / 2  # as losses subtract two of them
     result = None
     for chunk in chunks(slice(0, X.shape[0]), size):
         with np.errstate(all="ignore"):

@@ -192,9 +192,8 @@ def weigh_rows(classes, class_weight, X, y, sample_weight, earlier_count=0.0):
     class_count = class_totals(y, sample_weight, len(classes)) + earlier_count
     class_factors = class_weights(class_weight, classes, class_count)
     weight = sample_weight * weights_by_class(class_factors, y)
-    return TrainingRows(
-        X, y, weight, np.flatnonzero(weight), class_factors, class_count
-    )
+    indices = np.flatnonzero(weight)
+    return TrainingRows(X, y, weight, indices, class_factors, class_count)
 
 
 def validate_held_out_rows(estimator, X, y, sample_weight, class_weight, xp):
