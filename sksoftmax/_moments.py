@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sksoftmax._arrays import chunks, evenly_spaced
+from sksoftmax._arrays import chunks, evenly_spaced, namespace
 from sksoftmax._outliers import (
     COMMON_SHARE,
     FEW_ROWS,
@@ -80,6 +80,20 @@ class ColumnScaling(NamedTuple):
     scale: Any  # (n_weights, 1), 1 for the intercept
     mean_square: Any  # (n_weights, 1), of the centered and scaled columns
     residual_mean: Any  # (n_weights, 1), of the centered columns, zero if negligible
+
+    def varying(self):
+        """Return 1 for each weight and 0 for those of constant columns, or None.
+
+        Centered constant columns are zero but for rounding, (n_weights, 1). None stands
+        for no such column.
+        """
+        xp = namespace(self.mean_square)
+        is_centered = np.zeros(self.mean_square.shape, bool)
+        is_centered[: len(self.center), 0] = self.center != 0
+        is_constant = is_centered & (xp.to_numpy(self.mean_square) == 0)
+        if not is_constant.any():
+            return None
+        return xp.asarray(np.where(is_constant, 0.0, 1.0), self.mean_square.dtype)
 
     @classmethod
     def from_moments(

@@ -6,8 +6,6 @@ are measured on tests/battery.py and stand in where the penalty is too weak for 
 
 import math
 
-from sksoftmax._arrays import take
-
 # <r, M r> times this stands in for a bound that the penalty is too weak to give.
 SAFETY = 1000.0
 # Times the gap allowed: after a larger fall of the objective no bound is computed.
@@ -24,7 +22,6 @@ class Certificate:
         self._oracle, self._problem = oracle, oracle.problem
         self._active, data = oracle.active, oracle.problem.data
         self._xp = data.xp
-        self._varies = take(self._problem.scaling.mean_square, self._active) > 0
         self.objectives: list[float] = []  # after each step
         self.first_decrement = math.inf  # <G, M G> before products with the Hessian
         n_outputs = self._problem.loss.n_outputs
@@ -63,9 +60,6 @@ class Certificate:
         penalty = self._problem.penalty
         if not penalty.alpha:
             return math.inf, 1.0
-        # The loss has no gradient in constant columns but rounding.
-        l2 = take(penalty.l2, self._active)
-        grad = self._xp.where(self._varies, grad, l2 * weights)
         objective = self.objectives[-1]
         gap, factor = penalty.duality_gap(weights, grad, objective, self._active)
         return self._intercept_bound(grad) + gap, factor

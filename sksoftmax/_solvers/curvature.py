@@ -23,6 +23,8 @@ class Curvature:
         if self._class is Diagonal and data.n_weights > data.n_features:
             self._class = CenteredDiagonal
         self._l2 = take(problem.penalty.l2, self._active)
+        varying = problem.scaling.varying()
+        self._varying = None if varying is None else take(varying, self._active)
         self._preconditioner, self._work, self._total_work = None, math.inf, 0.0
         self.n_products, self.is_exact = 0, False
         self.mean_curvature = None  # of each output, (n_outputs,), at the last product
@@ -75,8 +77,13 @@ class Curvature:
         self._work += work
         self._total_work += work
         product, self.mean_curvature = self._oracle.hessian_product(weights, direction)
+        product = self.clear_constant(product)
         product += self._l2 * direction
         return product
+
+    def clear_constant(self, grad):
+        """Return the gradient of the loss without the rounding of constant columns."""
+        return grad if self._varying is None else grad * self._varying
 
     def restrict(self, free, damping: float) -> None:
         """Precondition the free weights alone, with a share of the diagonal added."""

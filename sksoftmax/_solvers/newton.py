@@ -340,6 +340,7 @@ class Newton:
         """Return objective and smooth part's gradient, in one pass over the rows."""
         penalty, active = self._problem.penalty, self._active
         objective, grad = self._oracle.loss_gradient(weights)
+        grad = self._curvature.clear_constant(grad)
         objective += penalty.value(weights, active)
         size = self._xp.chunk_size // weights.shape[1]
         for chunk in chunks(slice(0, grad.shape[0]), size + 1):
