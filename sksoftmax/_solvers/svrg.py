@@ -65,6 +65,8 @@ class SVRGStep(PreconditionedStep):
 class SVRG:
     """Epochs of anchored minibatch steps, each followed by a look at all rows."""
 
+    steps_per_epoch = 1  # for the patience of a validation loss
+
     def __init__(
         self,
         problem: Problem,
@@ -85,6 +87,11 @@ class SVRG:
         self._newton = make_newton(Oracle(problem, rows, preconditioner_class), state)
         self._factor = 1.0  # on the step size: halved where an epoch was refused
 
+    @property
+    def model(self):
+        """The weights after the last epoch, (n_weights, n_outputs)."""
+        return self._newton.model
+
     def iterate_to_gap(self, tol: float, may_switch: bool):
         """Yield a solver, the objective and whether its gap is small, each epoch.
 
@@ -94,7 +101,7 @@ class SVRG:
         """
         newton, n_idle, k = self._newton, 0, 0
         newton.prepare()
-        yield newton, newton.objective, newton.gap_is_within(tol)
+        yield self, newton.objective, newton.gap_is_within(tol)
         while n_idle < IDLE_EPOCHS:
             old_objective, gap = newton.objective, newton.gap_estimate()
             if gap <= tol * old_objective:
@@ -106,7 +113,7 @@ class SVRG:
                 self._step.shorten(0.5)
             least_gain = IDLE_GAIN * min(gap, old_objective)
             n_idle = 0 if old_objective - newton.objective > least_gain else n_idle + 1
-            yield newton, newton.objective, newton.gap_is_within(tol)
+            yield self, newton.objective, newton.gap_is_within(tol)
             if may_switch and (n_idle or newton.gap_estimate() > gap / 4):
                 break
         yield from newton.iterate_to_gap(tol)
