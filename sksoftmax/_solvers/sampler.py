@@ -26,7 +26,7 @@ class BatchSampler:
         if len(self._remaining) < n_rows:
             rng, rows = self.rng, self.rows
             self._remaining = rng.permutation(rows) if self._shuffle else rows
-        epoch, self._remaining = np.split(self._remaining, [n_rows])
+        epoch, self._remaining = self._remaining[:n_rows], self._remaining[n_rows:]
         return epoch
 
 
