@@ -148,9 +148,10 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
           three epochs, or with a given `batch_size`, is checked on all rows first.
           Newton steps after minibatches stop when one more pass over the rows is
           expected to gain less than that.
-        - With ``solver="svrg"``, or all samples in one batch from the start, training
-          stops when the gap to the optimum is at most ``tol`` times the objective. A thousandth of log(n_classes) replaces a smaller objective. The
-          bound of the gap comes from Fenchel duality; see Notes.
+        - Fits with ``solver="svrg"``, and those with all samples in one batch from the
+          start, bound the gap to the optimum. Training stops when the gap is at most
+          ``tol`` times the objective, or times a thousandth of log(n_classes) if that
+          is more. The bound comes from Fenchel duality; see Notes.
 
         Lowering `tol` gives a smaller gap and takes longer. None continues training
         for `max_iter` epochs, or until no step lowers the objective.
@@ -345,8 +346,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
     so its small share of the gradient is counted with a factor of 1000. A penalty that
     is zero or too weak gives no useful bound. The decrement <G, H^-1 G> in the whole
     Hessian H, times 1e6, then stands in for the bound. The decrement counts only after
-    steps that gained next to nothing. The objective itself is a bound, too, which ends fits of separable
-    data.
+    steps that gained next to nothing. The objective itself is a bound, too, which ends
+    fits of separable data.
 
     The true gap was measured at 1040 stops on eleven data sets, with C from .01 to 100
     and `tol` from 1e-2 to 1e-6. No gap was above `tol`. The largest gap was .50 `tol`,
@@ -395,6 +396,13 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         "https://sksoftmax.readthedocs.io/en/stable/generated/"
         "{estimator_module}.{estimator_name}.html"
     )
+
+    # Types of the attributes of a fitted model, for type checkers.
+    classes_: Any
+    coef_: Any
+    intercept_: Any
+    n_iter_: int
+    t_: int
 
     _parameter_constraints = {  # noqa: RUF012 (scikit-learn reads this class attribute)
         "alpha": [Interval(Real, 0, None, closed="left")],
@@ -541,7 +549,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             classes = find_classes(y, known_classes)
             if is_warm:
                 check_new_classes(classes, self.classes_)
-                vars(self).update(add_classes(self, classes))
+                self.__dict__.update(add_classes(self, classes))
             self.classes_ = classes
             rows = weigh_rows(self.classes_, self.class_weight, X, y, sample_weight)
             check_class_totals(self.classes_, rows.class_count * rows.class_weight)
@@ -555,7 +563,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             )
             start = model_weights(self, problem) if is_warm else problem.zeros()
             state = make_state(start, self.average)
-            loss_curve = []
+            loss_curve: list[float] = []
 
             # A callback's model has a copy of the generator, as training still draws.
             def make_attributes(model, final_rng=None):
@@ -575,7 +583,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                 return attributes
 
             for name in _OPTIONAL_ATTRIBUTES:
-                vars(self).pop(name, None)
+                self.__dict__.pop(name, None)
             epochs = phases(self, problem, state, rows.indices, rng)
             model = train(
                 self,
@@ -586,7 +594,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                 validation,
                 callbacks,
             )
-            vars(self).update(make_attributes(model, rng))
+            self.__dict__.update(make_attributes(model, rng))
             callbacks.end(dict)
         return self
 
@@ -613,9 +621,10 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         A call that names more `classes` than the model knows adds them. A new class
         starts with weights of zero and the intercept mean(c) - log(n + 1), after n rows
         without it. The weights of the classes need not sum to zero with L1. Their mean
-        raw prediction at the mean of the features then replaces mean(c). When two classes become three, one known class gets half of their row of
-        weights, and the other one minus that half. The averaging starts again, and
-        everything else continues.
+        raw prediction at the mean of the features then replaces mean(c). When two
+        classes become three, one known class gets half of their row of weights, and the
+        other one minus that half. The averaging starts again, and everything else
+        continues.
 
         Parameters
         ----------
@@ -655,9 +664,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             classes = input_to_numpy(classes, "classes")
             classes = validate_classes(classes, y, known_classes)
             if not is_first:
-                vars(self).update(add_classes(self, classes))
+                self.__dict__.update(add_classes(self, classes))
             self.classes_ = classes
-            earlier = None if is_first else self._state
+            earlier: Any = None if is_first else self._state
             earlier_count = 0.0 if is_first else earlier["counts"]["class_count"]
             rows = weigh_rows(
                 self.classes_, self.class_weight, X, y, sample_weight, earlier_count
@@ -676,7 +685,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             if len(rows.indices):
                 run_pass(self, problem, state, rows.indices, rng)
             memory = make_memory(rows, training.moments, rng, earlier)
-            vars(self).update(
+            self.__dict__.update(
                 to_attributes(self, problem, state, state.average, memory)
             )
             self.n_iter_ = getattr(self, "n_iter_", 0) + 1
