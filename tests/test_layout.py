@@ -1,6 +1,7 @@
-"""Imports between the modules of the package point one way: down, or along a floor."""
+"""Imports in the package point one way: down, or along a floor; the map names all."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,13 @@ def test_no_module_imports_itself_on_a_way_round():
         graph = {m: o & graph.keys() for m, o in graph.items() if o & graph.keys()}
 
     assert graph == {}
+
+
+def test_the_map_in_contributing_names_every_module():
+    page = Path(__file__).parents[1] / "docs" / "contributing.md"
+    rows = [line for line in page.read_text().splitlines() if line.startswith("|")]
+    named = {name for row in rows for name in re.findall(r"`([\w/]+\.py)`", row)}
+
+    modules = {path.name for path in FOLDER.rglob("*.py")}
+
+    assert {name.split("/")[-1] for name in named} >= modules
