@@ -148,10 +148,11 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
           three epochs, or with a given `batch_size`, is checked on all rows first.
           Newton steps after minibatches stop when one more pass over the rows is
           expected to gain less than that.
-        - Fits with ``solver="svrg"``, and those with all samples in one batch from the
-          start, bound the gap to the optimum. Training stops when the gap is at most
-          ``tol`` times the objective, or times a thousandth of log(n_classes) if that
-          is more. The bound comes from Fenchel duality; see Notes.
+        - Fits with ``solver="svrg"``, of one batch from the start, or of sparse X with
+          `l1_ratio` above 0 bound the gap to the optimum. Training stops when the gap
+          is at most ``tol`` times the objective, or times a thousandth of
+          log(n_classes) if that is more. The bound comes from Fenchel duality; see
+          Notes.
 
         Lowering `tol` gives a smaller gap and takes longer. None continues training
         for `max_iter` epochs, or until no step lowers the objective.
