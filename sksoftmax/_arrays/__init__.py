@@ -44,9 +44,9 @@ def namespace(array):
 def _find(array):
     if array_namespace is None:
         raise TypeError(
-            "X must be a NumPy array, unless scikit-learn is 1.9 or newer and its "
-            f"array_api_dispatch is on, got a {_name(array)}. Convert X to NumPy, or "
-            "upgrade scikit-learn."
+            "X must be a NumPy array if array_api_dispatch is on and scikit-learn is "
+            f"older than 1.9, got a {_name(array)}. Convert X to NumPy, or upgrade "
+            "scikit-learn."
         )
     if is_lazy_array(array) or not is_writeable_array(array):
         raise TypeError(

@@ -24,8 +24,8 @@ class StandardArrays:
         integers = info.dtypes(device=device, kind=("bool", "integral"))
         self.accepted_dtypes = self.float64, self.float32, *integers.values()
         self.index_dtype = info.default_dtypes(device=device)["indexing"]
-        # Chunks on a CPU have the size for NumPy. On other devices a launch takes longer
-        # than a small product, so chunks are larger.
+        # Chunks on a CPU have the size for NumPy. On other devices a launch takes
+        # longer than a small product, so chunks are larger.
         self.wide_batches, self.thread_pools = not is_cpu(device), ()
         if self.wide_batches:
             self.chunk_size = self.matmul_chunk_size = 2**26
