@@ -12,8 +12,8 @@ from sksoftmax._preconditioner import SMALL_DAMPING, damped_inverse
 class Hessian:
     """The whole Hessian, with n_outputs * n_weights entries on both axes.
 
-    All rows and all pairs of classes count. With L1, only the weights that are free to
-    move are preconditioned.
+    All rows and all pairs of classes count. Only the weights that are free to move are
+    preconditioned if the penalty has L1.
     """
 
     name = "hessian"

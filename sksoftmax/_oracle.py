@@ -153,8 +153,8 @@ class Oracle:
     def _raw_prediction(self, batch, weights):
         """Return the raw predictions, (n_rows, n_outputs), a new array.
 
-        If all rows are one chunk, the raw predictions of the last weights are kept, and
-        for the weights of the last Hessian the probabilities, too.
+        If all rows are one chunk, the raw predictions of the last weights are kept. The
+        weights of the last Hessian have their probabilities kept, too.
         """
         if self._batch is None:
             return batch.raw_prediction(weights)

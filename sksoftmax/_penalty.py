@@ -121,8 +121,8 @@ class Shrinkage(NamedTuple):
         """Update the active weights in place: apply the map `times` times.
 
         `times` are NumPy integers of shape (n_weights,), or (1,) for one number for all
-        weights. With `displacement`, of the shape of `weights`, the map is
-        w <- soft(factor * w - displacement, threshold).
+        weights. The map is w <- soft(factor * w - displacement, threshold) if
+        `displacement`, of the shape of `weights`, is not None.
         """
         xp, log_factor = namespace(weights), take(self.log_factor, active)
         if len(times) == 1:  # a number needs no transfer to the device

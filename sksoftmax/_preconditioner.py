@@ -6,8 +6,8 @@ classes,
     K = S' diag(k) S / m,    ridge = damping * trace(K) / n_weights + l2 / scale^2,
     apply(G) = (K + diag(ridge))^-1 (G / scale) / scale.
 
-The m rows of S are divided by the scales of the columns and have a one appended, and k
-is the mean curvature of the loss in each row. The scales make a preconditioner exactly
+The m rows of S are divided by the scales of the columns and have a one appended. The
+mean curvature of the loss in each row is k. The scales make a preconditioner exactly
 invariant to a rescaling of the features.
 """
 

@@ -55,8 +55,8 @@ class Problem:
     def loss_gradient(self, batch, weights, rows, n_rows: int, snapshot=None):
         """Return a batch's share of the mean loss of n_rows rows, and its gradient.
 
-        The loss is a number on the device. With `snapshot`, other weights, the gradient
-        at the snapshot is subtracted.
+        The loss is a number on the device. The gradient at `snapshot`, other weights or
+        None, is subtracted.
         """
         raw = batch.raw_prediction(weights)
         if snapshot is not None:

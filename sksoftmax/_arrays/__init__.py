@@ -10,7 +10,7 @@ The functions are NumPy's and a few that _arrays/numpy_arrays.py describes. Redu
 name their axis. The result is written to `out`, which may be one of the arguments.
 
 Reading a number from a device, by float() or bool(), waits for all earlier work of the
-device, so no code reads a number for each batch.
+device. No code thus reads a number for each batch.
 """
 
 import numpy as np

@@ -114,7 +114,7 @@ class NumPyArrays:
         """Return an array of few columns in column-major order.
 
         Reductions over ten classes are then loops over whole columns, five times faster
-        than one short loop a row. With many classes the copy would cost more.
+        than one short loop a row. The copy would cost more with many classes.
         """
         return np.asfortranarray(array) if array.shape[1] < 64 else array
 

@@ -88,11 +88,11 @@ class Certificate:
         """Return a large factor times <G, M G>, if M is the inverse Hessian.
 
         The product <W - W*, r> is at most the norm of W - W* in the Hessian times the
-        norm of r in its inverse, for which the preconditioner stands in.
+        norm of r in the inverse Hessian. The preconditioner stands in for this inverse.
         `decrements(pseudo_gradient)` returns <G, M G> and the part of weights held at
-        zero, or None if the preconditioner is not the inverse. With L1, <G, M G> says
-        little of weights held at zero, so a bound by the penalty near `target` has
-        precedence.
+        zero, or None if the preconditioner is not the inverse. A bound by the penalty
+        near `target` has precedence, because <G, M G> says little of weights that L1
+        holds at zero.
         """
         n_steps, penalty = len(self.objectives), self._problem.penalty
         if penalty.makes_zeros and penalty_bound <= LARGEST_FALL**2 * target:

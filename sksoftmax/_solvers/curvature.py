@@ -63,7 +63,7 @@ class Curvature:
     def change_to_hessian(self, require_work: bool = False) -> bool:
         """Return whether the next measurement is of the whole Hessian.
 
-        With `require_work`, the change needs products that have cost twice as much.
+        The change needs products that have cost twice as much, if `require_work`.
         """
         if self.is_exact or math.isinf(self._oracle.hessian_work):
             return False

@@ -91,12 +91,12 @@ class Newton:
     def iterate_to_plateau(self, tol: float, patience: int):
         """Yield itself, the objective and whether the objective converged, each step.
 
-        The objective has converged on three conditions. First, the objective fell as
-        modelled, and each of the last `patience` products with the Hessian promised to
-        lower the model by less than tol times the objective. A step that was not as
-        modelled rules out this condition, as the optimum is far. Second, the gap is
-        within tol, or within half of the digits if rounding stops the progress. Third,
-        the last step was as modelled, and the last `plateau_steps` together lowered the
+        The objective has converged if one of three conditions holds. First, the
+        objective fell as modelled, and `patience` products with the Hessian in a row
+        promised a gain below tol times the objective. A step that was not as modelled
+        rules out this condition, as the optimum is far. Second, the gap is within tol,
+        or within half of the digits if rounding stops the progress. Third, the last
+        step was as modelled, and the last `plateau_steps` together lowered the
         objective by less than tol times the objective.
         """
         self._tol, self._patience = tol, patience
@@ -113,7 +113,7 @@ class Newton:
         return self.gap_bound <= self._allowed_gap(tol)
 
     def gap_estimate(self) -> float:
-        """Return ten times <G, M G>, an estimate of the gap without a pass over rows."""
+        """Return ten times <G, M G>: an estimate of the gap without reading rows."""
         self.prepare()
         self._curvature.restrict(None, 0.0)
         return 10 * self._decrement(self._pseudo_gradient())
@@ -179,13 +179,13 @@ class Newton:
     def _adapt(self, step_size: float, fall: float, gain: float) -> None:
         """Return None: the model has no parameter to adapt."""
 
-    def _bound_gap(self, old_weights, new_weights, model_grad, more: float = 0.0):
-        """Update the bound of the gap: the bound after a step plus `more`."""
+    def _bound_gap(self, old_weights, new_weights, model_grad, excess: float = 0.0):
+        """Update the bound of the gap: the bound after a step, plus `excess`."""
         step, target = (old_weights, new_weights), self._allowed_gap(self._tol)
         bound = self._certificate.duality_bound(
             *step, model_grad, target, self._decrements
         )
-        self.gap_bound = min(self.gap_bound, bound + more)
+        self.gap_bound = min(self.gap_bound, bound + excess)
 
     def _bound_by_rounding(self, model_grad, gain: float) -> float:
         """Return a bound for a model from which rounding allows no progress."""
@@ -258,14 +258,15 @@ class Newton:
         return direction, grad + products, -float(value)
 
     def _conjugate_gradients(
-        self, grad, direction, products, free=None, gain=0.0, most=math.inf
+        self, grad, direction, products, free=None, gain=0.0, max_products=math.inf
     ) -> float:
         """Update `direction` and `products` in place, and return the gain.
 
         The update lowers the model along the free weights. `grad` is the gradient of
-        the model at zero, `products` the Hessian times the direction, and `gain` the
-        amount by which the model is lower than at zero so far. `free` is 1 for weights
-        that may move, else 0. The step takes at most about `most` products.
+        the model at zero, and `products` are the Hessian times the direction. `gain` is
+        the amount by which the model is lower than at zero so far. `free` is 1 for
+        weights that may move, else 0. The step takes about `max_products` products at
+        most.
         """
         vdot, target, n_idle = self._xp.vdot, self._allowed_gap(self._tol), 0
         residual = -(grad + products)
@@ -296,7 +297,7 @@ class Newton:
                 return gain
             if self._curvature.change_to_hessian(require_work=True):
                 return gain
-            if self._curvature.n_products > most:
+            if self._curvature.n_products > max_products:
                 return gain
             residual -= share * (product if free is None else product * free)
             preconditioned = self._curvature.apply(residual, free)

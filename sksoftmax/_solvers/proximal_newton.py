@@ -182,8 +182,10 @@ class ProximalNewton(Newton):
                 self._curvature.restrict(free, self._damping)
             minimiser, change = xp.copy(direction), xp.copy(products)
             grad = self._grad + l1 * signs
-            moving, most = xp.astype(free, grad.dtype), self._max_passes
-            self._conjugate_gradients(grad, minimiser, change, moving, -value, most)
+            moving = xp.astype(free, grad.dtype)
+            self._conjugate_gradients(
+                grad, minimiser, change, moving, -value, self._max_passes
+            )
             step, change = minimiser - direction, change - products
             is_settled = False
             for share in (1.0, 0.5, 0.1):

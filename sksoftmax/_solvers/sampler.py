@@ -9,8 +9,8 @@ class BatchSampler:
     def __init__(self, rows, edges, rng, shuffle: bool) -> None:
         """Initialise to cut epochs of `rows`, an index array in NumPy, at `edges`.
 
-        An epoch has edges[-1] rows. With `shuffle`, the rows get a new order whenever
-        too few rows are left for an epoch.
+        An epoch has edges[-1] rows. The rows get a new order by `shuffle` whenever too
+        few rows are left for an epoch.
         """
         self.rows, self.edges, self.rng = rows, edges, rng
         self._shuffle, self._remaining = shuffle, rows[:0]
