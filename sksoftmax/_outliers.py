@@ -11,9 +11,9 @@ from sksoftmax._columns import nonzero_quantile
 # size is the root of the sum of fourth powers of the entries, each in units of the
 # large entries of its column. One huge entry thus counts, even among many columns.
 # "Large" is the quantile LARGE_QUANTILE of the nonzero values of a sample. Columns with
-# a smaller share of nonzero entries than COMMON_SHARE do not count, as a rare pixel may
-# be dark in the sample and bright elsewhere. Measured sizes of the largest row: 1.6 on
-# MNIST, 3.8 on 20 newsgroups.
+# a smaller share of nonzero entries than COMMON_SHARE do not count. A rare pixel, for
+# example, may be dark in the sample and bright elsewhere. Measured sizes of the largest
+# row: 1.6 on MNIST, 3.8 on 20 newsgroups.
 OUTLIER_SIZE, LARGE_QUANTILE, COMMON_SHARE = 10.0, 0.9, 0.03
 SAMPLED_ROWS = 256
 FEW_ROWS = 32  # a sample of fewer rows says little about the other rows

@@ -45,13 +45,13 @@ def _find(array):
     if array_namespace is None:
         raise TypeError(
             "X must be a NumPy array if array_api_dispatch is on and scikit-learn is "
-            f"older than 1.9, got a {_name(array)}. Convert X to NumPy, or upgrade "
+            f"older than 1.9, got {_name(array)}. Convert X to NumPy, or upgrade "
             "scikit-learn."
         )
     if is_lazy_array(array) or not is_writeable_array(array):
         raise TypeError(
             "X must be an array in memory that can be written to, such as NumPy's, "
-            f"PyTorch's and CuPy's, got a {_name(array)}. Convert X."
+            f"PyTorch's and CuPy's, got {_name(array)}. Convert X."
         )
     xp = array_namespace(array)
     kind = StandardArrays
@@ -101,8 +101,8 @@ def input_to_numpy(array, name: str):
         return np.asarray(array)
     except (TypeError, RuntimeError) as error:
         raise TypeError(
-            f"{name} must be convertible to NumPy, got a {_name(array)} on "
-            f"{array.device}: {error}. To train and predict on the device of X, call "
+            f"{name} must be convertible to NumPy, got {_name(array)} on "
+            f"{array.device} ({error}). To train and predict on the device of X, call "
             "sklearn.set_config(array_api_dispatch=True) first."
         ) from error
 
