@@ -1,5 +1,7 @@
 """Sums over all rows, as a full step needs them."""
 
+from typing import Any, Protocol
+
 from sksoftmax._arrays import chunks, evenly_spaced, take
 from sksoftmax._hessian import Hessian
 from sksoftmax._problem import Problem
@@ -8,6 +10,42 @@ from sksoftmax._threads import threads_for
 # Multiply-adds from which a product gets all BLAS threads. Measured: at 8 million two
 # threads take 0.6 of the time of one. A pass does little else between its products.
 LARGE_PASS_PRODUCT = 4e6
+
+
+class OracleProtocol(Protocol):
+    """The sums that solvers on all rows ask for, wherever the rows are.
+
+    `Oracle` adds them up on one machine, `dask.oracle.PartitionedOracle` on a cluster.
+    """
+
+    problem: Problem
+    preconditioner_class: type  # to begin with
+    active: Any  # the weights that move: indices or a slice
+    n_rows: int
+    n_measured: int  # rows of a sampled Hessian
+    product_work: float  # multiply-adds of a product with one output
+    hessian_work: float  # of the whole Hessian, infinite if it is too large
+
+    def loss_gradient(self, weights):
+        """Return the mean loss and its gradient, (n_active, n_outputs)."""
+
+    def hessian_product(self, weights, direction):
+        """Return the Hessian of the loss times a direction, and mean curvatures."""
+
+    def hessian(self, weights):
+        """Return the whole Hessian of the loss."""
+
+    def linearization_error(self, weights, new_weights):
+        """Return by how much linearised probabilities differ from those of a step."""
+
+    def sampled_hessian(self, preconditioner_class, weights):
+        """Return the matrix of a preconditioner, measured on a sample of the rows."""
+
+    def sampled_hessian_work(self, preconditioner_class) -> float:
+        """Return the multiply-adds of the sampled matrix."""
+
+    def threads(self):
+        """Return the context in which sums are computed."""
 
 
 class Oracle:

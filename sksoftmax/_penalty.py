@@ -1,4 +1,7 @@
-"""The penalty: a term of the objective that keeps weights small, or zero."""
+"""The penalty: a term of the objective that keeps weights small, or zero.
+
+`_training.make_problem` builds it from the estimator's parameters.
+"""
 
 from typing import NamedTuple
 

@@ -41,7 +41,7 @@ def validate_features(estimator, X, y="no_validation", reset=False):
     Without y only X is returned. With `reset` the estimator gets X's features.
     """
     X, dtypes = _convert_features(X)
-    with _name_ways_out():
+    with _name_ways_out():  # scikit-learn refuses NaN and infinity here
         return validate_data(
             estimator, X, y, accept_sparse="csr", dtype=dtypes, reset=reset
         )

@@ -7,6 +7,7 @@ products with the Hessian read all rows (Dembo, Eisenstat and Steihaug 1982).
 import math
 
 from sksoftmax._arrays import chunks, take
+from sksoftmax._oracle import OracleProtocol
 from sksoftmax._solvers.certificate import LARGEST_FALL, Certificate
 from sksoftmax._solvers.curvature import Curvature
 from sksoftmax._solvers.line_search import WOLFE, wolfe_search
@@ -42,11 +43,8 @@ class Newton:
     # Steps after minibatches that together have to gain the allowed gap.
     plateau_steps = 5
 
-    def __init__(self, oracle, state: State) -> None:
-        """Initialise from the model in `state`, and update its model and t later.
-
-        `oracle` is an Oracle, or has the attributes and methods of an Oracle.
-        """
+    def __init__(self, oracle: OracleProtocol, state: State) -> None:
+        """Initialise from the model in `state`, and update its model and t later."""
         problem, data = oracle.problem, oracle.problem.data
         self._problem, self._oracle, self._state = problem, oracle, state
         self._curvature, weights = Curvature(oracle), state.average
@@ -80,10 +78,7 @@ class Newton:
         self._state.average = self._state.weights
 
     def iterate_to_gap(self, tol: float):
-        """Yield itself, the objective and whether its gap is within tol, each step.
-
-        The iteration ends if rounding leaves no progress to make.
-        """
+        """Yield itself, the objective and whether its gap is within tol, each step."""
         self._tol = tol
         for _ in self._steps():
             yield self, self.objective, self.gap_is_within(tol)
@@ -91,13 +86,10 @@ class Newton:
     def iterate_to_plateau(self, tol: float, patience: int):
         """Yield itself, the objective and whether the objective converged, each step.
 
-        The objective has converged if one of three conditions holds. First, the
-        objective fell as modelled, and `patience` products with the Hessian in a row
-        promised a gain below tol times the objective. A step that was not as modelled
-        rules out this condition, as the optimum is far. Second, the gap is within tol,
-        or within half of the digits if rounding stops the progress. Third, the last
-        step was as modelled, and the last `plateau_steps` together lowered the
-        objective by less than tol times the objective.
+        The objective has converged if one of three conditions holds. The gap is within
+        tol, or within half of the digits if rounding stops the progress. All steps were
+        as modelled, and `patience` products with the Hessian in a row promised less
+        than tol. The last step was, and the last `plateau_steps` gained less than tol.
         """
         self._tol, self._patience = tol, patience
         for _ in self._steps():
