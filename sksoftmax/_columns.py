@@ -1,7 +1,7 @@
-"""Entries of a few rows, dense or CSR, as statistics of the columns read them.
+"""Entries of a few rows, dense or CSR, for the statistics of the columns.
 
-Both classes have the same methods. Weights and `squares` are of the kind of the rows,
-everything else is in NumPy. Sums over rows are in float64.
+Both classes have the same methods. Weights and `squares` have the array type of the
+rows, and everything else is in NumPy. Sums over rows are in float64.
 """
 
 from functools import cached_property
@@ -37,13 +37,13 @@ class DenseColumns:
         return self._xp.to_numpy(squares @ factor)
 
     def squared_norms(self, squares, rows, factor):
-        """Return the largest square of each of these rows, and |squares * factor|^2."""
+        """Return the largest square of each of `rows`, and |squares * factor|^2."""
         squares = self._xp.to_numpy(take(squares, self._xp.indices(rows)))
         largest, scaled = squares.max(axis=1), squares * factor
         return largest, np.einsum("ij,ij->i", scaled, scaled)
 
     def quantiles(self, shares):
-        """Return those quantiles of each column, (n_features,) each."""
+        """Return a quantile of each column, (n_features,), for each of `shares`."""
         ordered = np.sort(self._xp.to_numpy(self._X).T, axis=1)
         return [ordered[:, int(share * ordered.shape[1])] for share in shares]
 
@@ -53,7 +53,7 @@ class DenseColumns:
         return nonzero_quantile(squares.T, share), np.count_nonzero(squares, axis=0)
 
     def cast_weight(self, sample_weight):
-        """Return the weights, (n_rows,), in the dtype in which sums are made."""
+        """Return the weights, (n_rows,), in the dtype of the sums."""
         return sample_weight
 
     def mean_and_squares(self, sample_weight, total: float):
@@ -62,8 +62,8 @@ class DenseColumns:
         mean = self._weighted_sum(X, sample_weight) / (total or 1)
         squares = self._weighted_sum(self._squares, sample_weight) - total * mean**2
         if (total * mean**2 > 4 * squares).any():
-            # Of a mean far from zero float32 loses digits, which the deviations have.
-            # Plain BLAS adds up so badly that the mean itself is off: then once more.
+            # float32 rounds sums of squares far from zero, so deviations are summed.
+            # Plain BLAS also rounds the mean: a mean that is off takes a second round.
             for _ in range(2):
                 first_mean = mean.astype(self.dtype)
                 deviation = X - xp.asarray(first_mean)
@@ -81,7 +81,7 @@ class DenseColumns:
 
         `fill_value` has the shape (n_features,).
         """
-        fill = 0  # a number is quicker
+        fill = 0  # comparing with a number is faster than with an array
         if fill_value.any():
             fill = self._xp.asarray(fill_value.astype(self.dtype))
         return self._weighted_sum(self._xp.not_equal(self._X, fill), sample_weight)
@@ -91,9 +91,9 @@ class DenseColumns:
 
 
 class SparseColumns:
-    """Entries of a CSR array, (n_rows, n_features), which are copied to float64.
+    """Entries of a CSR array, (n_rows, n_features), copied to float64.
 
-    `dtype` is that of training.
+    `dtype` is the dtype of training.
     """
 
     def __init__(self, X, dtype) -> None:
@@ -113,7 +113,7 @@ class SparseColumns:
         return squares @ factor
 
     def squared_norms(self, squares, rows, factor):
-        """Return the largest square of each of these rows, and |squares * factor|^2."""
+        """Return the largest square of each of `rows`, and |squares * factor|^2."""
         squares = squares[rows]
         return squares.max(axis=1).toarray().ravel(), squares.power(2) @ factor**2
 
@@ -131,7 +131,7 @@ class SparseColumns:
         return quantile, n_nonzero
 
     def cast_weight(self, sample_weight):
-        """Return the weights, (n_rows,), in the dtype in which sums are made."""
+        """Return the weights, (n_rows,), in the dtype of the sums."""
         return sample_weight.astype(np.float64)
 
     def mean_and_squares(self, sample_weight, total: float):
@@ -147,14 +147,17 @@ class SparseColumns:
         """
         X = self._X
         fill = fill_value.astype(self.dtype)[X.indices]
-        # An entry that is not stored is zero, and differs from any other fill value.
+        # Entries that are not stored are zero, and differ from a nonzero fill value.
         difference = np.subtract(X.data != fill, fill != 0, dtype=np.float64)
         X = sp.csr_array((difference, X.indices, X.indptr), shape=X.shape)
         return X.T @ sample_weight + total * (fill_value != 0)
 
 
 def nonzero_quantile(rows, share: float):
-    """Return that quantile of the nonzero entries of each row, or zero; rows >= 0."""
+    """Return a quantile of the nonzero entries of each row, or zero.
+
+    No entry is negative.
+    """
     rows = np.sort(rows, axis=1)
     n_zeros, n = np.count_nonzero(rows == 0, axis=1), rows.shape[1]
     positions = np.minimum(n_zeros + (share * (n - n_zeros)).astype(np.intp), n - 1)

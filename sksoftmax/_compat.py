@@ -1,16 +1,17 @@
-"""What scikit-learn keeps private or has only lately, each name with its reason.
+"""Private and recent parts of scikit-learn, each with the reason to use it.
 
-CallbackSupportMixin : `set_callbacks`, from scikit-learn 1.9 on; nothing before that.
-
-fit_context, Interval, StrOptions : parameter errors in scikit-learn's own wording, and
-    its switch `skip_parameter_validation`; documented for developers, yet underscored.
+CallbackSupportMixin : `set_callbacks`, from scikit-learn 1.9 on; an empty class before.
+fit_context, Interval, StrOptions : parameter errors in the wording of scikit-learn, and
+    its switch `skip_parameter_validation`. Both are documented for developers, but have
+    an underscore.
 check_sample_weight : the rules for sample_weight, shared by all estimators.
-get_feature_names : the names of a data frame's columns, if they are features' names.
-array_namespace : the functions for arrays of another library than NumPy, as
-    scikit-learn itself finds them. None before version 1.9: older ones convert less
-    (lists of classes, for one), and cannot move an estimator to a device.
-is_array_api_obj, is_lazy_array, is_writeable_array : what such arrays are, likewise.
-convert_to_numpy : from a device, for which each library has its own way.
+get_feature_names : the column names of a data frame, if all of them are strings.
+array_namespace : the functions for arrays of other libraries than NumPy, as
+    scikit-learn finds them. None before scikit-learn 1.9, as older versions convert
+    less (lists of classes, for example) and cannot move an estimator to a device.
+is_array_api_obj, is_lazy_array, is_writeable_array : the kind of such an array, also
+    from scikit-learn 1.9 on.
+convert_to_numpy : copies from a device, which each library does in its own way.
 """
 
 from collections.abc import Callable
@@ -30,7 +31,7 @@ try:
 except ImportError:
 
     class CallbackSupportMixin:
-        """Stand for scikit-learn's mixin where there is none."""
+        """An empty class in place of the mixin of scikit-learn 1.9."""
 
 
 try:
@@ -45,7 +46,7 @@ except ImportError:
     array_namespace = is_lazy_array = is_writeable_array = None
 
     def is_array_api_obj(x) -> bool:
-        """Return whether x is such an array, by the protocol that all of them have."""
+        """Return whether x is an array, by the protocol that all libraries share."""
         return hasattr(x, "__dlpack__")
 
 
@@ -68,11 +69,11 @@ _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
 def fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[_Method], _Method]:
-    """Return scikit-learn's decorator of `fit`, which keeps the method's type."""
+    """Return scikit-learn's decorator of `fit`, typed to keep the method's type."""
     return _fit_context(prefer_skip_nested_validation=prefer_skip_nested_validation)
 
 
-# From scikit-learn 1.9 it refuses weights that are all zero unless told otherwise.
+# From version 1.9 on, scikit-learn refuses weights of zero by default.
 _ALL_ZERO = (
     {"allow_all_zero_weights": True}
     if "allow_all_zero_weights" in signature(_check_sample_weight).parameters
@@ -81,8 +82,10 @@ _ALL_ZERO = (
 
 
 def check_sample_weight(sample_weight, n_samples: int):
-    """Return the weights of so many rows, a new float64 array; all may be zero."""
-    if isinstance(sample_weight, Number):  # else its value would not be checked
+    """Return the weights of n_samples rows, a new float64 array; all may be zero."""
+    if isinstance(
+        sample_weight, Number
+    ):  # scikit-learn does not check the value of a number
         sample_weight = np.full(n_samples, sample_weight)
     return _check_sample_weight(
         sample_weight,

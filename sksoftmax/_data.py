@@ -1,7 +1,7 @@
-"""Rows of X, a batch at a time, dense or sparse. No other file asks which.
+"""Rows of X, a batch at a time. No other file asks whether X is dense or sparse.
 
-The shape of `weights` is (n_weights, n_outputs): a row for each feature and, if an
-intercept is fitted, one more at the end.
+`weights` have the shape (n_weights, n_outputs): one row for each feature and, if an
+intercept is fitted, a last row for the intercept.
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ def make_data(X, dtype, fit_intercept: bool) -> "DenseData | SparseData":
 
 
 class _Data:
-    """Rows of either kind: their sizes, and the centers of the columns."""
+    """Rows, dense or sparse: their sizes, and the centers of the columns."""
 
     def __init__(self, X, dtype, fit_intercept: bool) -> None:
         self.X, self.dtype, self.xp = X, dtype, namespace(X)
@@ -27,7 +27,7 @@ class _Data:
         self.set_center(np.zeros(self.n_features, self.xp.numpy_dtype(dtype)))
 
     def index(self, rows):
-        """Return row numbers, given in NumPy, as the index array that batches take."""
+        """Return row numbers, a NumPy array, as the index array for batches."""
         return self.xp.indices(rows)
 
     def set_center(self, center) -> None:
@@ -39,7 +39,7 @@ class _Data:
         self.center = self.xp.asarray(center[self.centered][:, None])
 
     def copy_center(self, other: "_Data") -> None:
-        """Center the features at the centers of other rows."""
+        """Center the features at the centers of `other`."""
         self.centered, self.center = other.centered, other.center
 
     def shift(self, weights):
@@ -47,9 +47,9 @@ class _Data:
         return self.center[:, 0] @ take(weights, self.centered)
 
     def make_feature_batch(self, rows, features):
-        """Return a batch over some features, given sorted and in NumPy.
+        """Return a batch over `features`, a sorted NumPy array of feature numbers.
 
-        The batch holds a copy of their values, and stays valid.
+        The batch holds a copy of the values, and stays valid.
         """
         intercept = np.arange(self.n_features, self.n_weights)
         active = self.xp.indices(np.concatenate([features, intercept]))
@@ -92,7 +92,7 @@ class Batch:
         return raw
 
     def gradient(self, grad_raw):
-        """Return the gradient in the weights from the one in the raw predictions."""
+        """Return the gradient in the weights, from the gradient in raw predictions."""
         grad = self._transposed_product(grad_raw)
         if self._fit_intercept:
             total = self._xp.sum(grad_raw, axis=0)
@@ -121,11 +121,11 @@ class Batch:
         return self.X
 
     def _product(self, weights):
-        """Return X weights; weights: of the features alone."""
+        """Return X times the weights of the features, without the intercept."""
         return self._xp.matmul(self.X, weights)
 
     def _transposed_product(self, grad_raw):
-        """Return X' grad_raw and, for the intercept, a row below."""
+        """Return X' grad_raw and, for the intercept, one more row at the end."""
         n_weights = self.X.shape[1] + self._fit_intercept
         return self._xp.matmul_into_rows(self.X.T, grad_raw, n_weights)
 
@@ -152,7 +152,7 @@ class SparseBatch(Batch):
 
 
 class DenseData(_Data):
-    """Rows of an array (or memmap) of any layout, cast to dtype batch by batch."""
+    """Rows of an array (or memmap) of any layout, cast to `dtype` batch by batch."""
 
     batch_type = Batch
     is_dense = True  # each batch has all weights
@@ -165,7 +165,7 @@ class DenseData(_Data):
         self.n_stored = self.product_work = X.shape[0] * X.shape[1]
 
     def batch(self, rows, compact: bool = True) -> Batch:
-        """Return a batch of those rows, valid until the next batch is made."""
+        """Return a batch of `rows`, valid until the next batch is made."""
         if isinstance(rows, slice):
             return Batch(self.xp.astype(self.X[rows, :], self.dtype), self)
         n_rows = rows.shape[0]
@@ -175,14 +175,17 @@ class DenseData(_Data):
         return Batch(self.xp.take_rows(self.X, rows, self.dtype, out), self)
 
     def full_batch(self, rows, compact: bool = True) -> Batch:
-        """Return a batch that stays valid; all rows of an X in dtype are not copied."""
+        """Return a batch that stays valid.
+
+        A batch of all rows is a view of X, if X is in `dtype`.
+        """
         if rows.shape[0] == self.n_samples:
             return self.batch(slice(None))
         X = self.xp.take(self.X, rows, axis=0)
         return Batch(self.xp.astype(X, self.dtype), self)
 
     def matmul_chunk_rows(self, n_outputs: int) -> int:
-        """Return the number of rows to multiply at a time in a pass over many."""
+        """Return the number of rows of a chunk in a pass over many rows."""
         return max(1, self.xp.matmul_chunk_size // max(self.n_features, n_outputs))
 
     def _take_features(self, rows, features):
@@ -190,34 +193,37 @@ class DenseData(_Data):
         return self.xp.astype(X, self.dtype)
 
     def columns(self, rows) -> DenseColumns:
-        """Return the entries of those rows, valid as long as a batch of them."""
+        """Return the entries of `rows`, valid until the next batch is made."""
         return DenseColumns(self.batch(rows).X, self.xp)
 
     def sample_columns(self, rows) -> DenseColumns:
-        """Return the entries of a few rows, in NumPy and float64."""
+        """Return the entries of `rows`, in NumPy and float64."""
         X = self.xp.to_numpy(self.batch(rows).X)
         return DenseColumns(X.astype(np.float64), NUMPY)
 
     def dense_columns(self, rows):
-        """Return the columns of which most of these rows store a value, and their X."""
+        """Return the columns in which most of `rows` store a value, and their X."""
         return slice(None), self.batch(rows).X
 
 
 class SparseData(_Data):
-    """Rows of a CSR array; a compact batch has the columns of its entries alone."""
+    """Rows of a CSR array.
+
+    A compact batch has only the columns in which its rows store an entry.
+    """
 
     batch_type = SparseBatch
     is_dense = False
     blas_share = 0  # SciPy multiplies sparse matrices itself
 
     def __init__(self, X, dtype, fit_intercept) -> None:
-        if not X.has_canonical_format:  # duplicates would spoil squares and counts
+        if not X.has_canonical_format:  # squares and counts need unique entries
             X = X.copy()
             X.sum_duplicates()
         super().__init__(X, dtype, fit_intercept)
         self.n_stored = X.nnz
-        self.product_work = 8 * X.nnz  # in multiply-adds of BLAS, which is that quick
-        # A chunk's statistics are dense: more entries than columns make them pay.
+        self.product_work = 8 * X.nnz  # multiply-adds of BLAS in the same time
+        # Statistics of a chunk are dense, so a chunk has more entries than columns.
         self._row_size = 1 + X.nnz // max(1, self.n_samples)
         chunk_size = max(self.xp.chunk_size, self.n_features)
         self.chunk_rows = max(1, chunk_size // self._row_size)
@@ -225,12 +231,12 @@ class SparseData(_Data):
         self._present = np.zeros(self.n_features, bool)
 
     def batch(self, rows, compact: bool = True) -> SparseBatch:
-        """Return a batch of those rows; if compact, over their own columns alone."""
+        """Return a batch of `rows`, if `compact` over the columns that they store."""
         X = self._csr_rows(rows)
         if not compact:
             return SparseBatch(X, self)
         self._present[X.indices] = True
-        self._present[self.centered] = True  # as they are in almost every row
+        self._present[self.centered] = True  # nonzero in almost every row
         present = np.flatnonzero(self._present)
         self._present[present] = False
         if len(present) > self.n_features // 2:
@@ -240,9 +246,9 @@ class SparseData(_Data):
     def full_batch(self, rows, compact: bool = True) -> SparseBatch:
         """Return a batch that stays valid.
 
-        The columns of a compact batch are ordered by frequency, so that weights of
-        frequent ones share the cache. Measured on 20 newsgroups, 26 ms for both
-        products become 19.
+        A compact batch has its columns in the order of frequency, so that the weights
+        of frequent columns share the cache. Measured on 20 newsgroups: both products
+        take 19 ms instead of 26 ms.
         """
         X = self._csr_rows(slice(None) if len(rows) == self.n_samples else rows)
         if not compact:
@@ -253,7 +259,7 @@ class SparseData(_Data):
         return self._compact_batch(X, np.argsort(-n_stored, kind="stable")[:n_present])
 
     def _compact_batch(self, X, present) -> SparseBatch:
-        """Return a batch over the columns `present`, which include all columns of X."""
+        """Return a batch over the columns `present`, all that X stores among them."""
         self._position[present] = np.arange(len(present), dtype=np.int32)
         entries = X.data, self._position[X.indices], X.indptr
         X = sp.csr_array(entries, shape=(X.shape[0], len(present)))
@@ -262,9 +268,9 @@ class SparseData(_Data):
         return SparseBatch(X, self, active, self._position[self.centered])
 
     def matmul_chunk_rows(self, n_outputs: int) -> int:
-        """Return the number of rows to multiply at a time in a pass over many.
+        """Return the number of rows of a chunk in a pass over many rows.
 
-        Each product writes a gradient of all columns, so its rows need more entries.
+        Each product writes a gradient of all columns, so a chunk needs more entries.
         """
         widest = max(self._row_size, n_outputs)
         return max(1, max(self.xp.matmul_chunk_size, 16 * self.n_features) // widest)
@@ -273,13 +279,13 @@ class SparseData(_Data):
         return self._csr_rows(rows)[:, features]
 
     def columns(self, rows) -> SparseColumns:
-        """Return the entries of those rows."""
+        """Return the entries of `rows`."""
         return SparseColumns(self._csr_rows(rows), self.dtype)
 
     sample_columns = columns
 
     def dense_columns(self, rows):
-        """Return the columns of which most of these rows store a value, and their X."""
+        """Return the columns in which most of `rows` store a value, and their X."""
         X = self._csr_rows(rows)
         n_stored = np.bincount(X.indices, minlength=self.n_features)
         columns = np.flatnonzero(n_stored > len(rows) / 2)

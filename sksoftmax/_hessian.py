@@ -10,18 +10,18 @@ from sksoftmax._preconditioner import SMALL_DAMPING, damped_inverse
 
 
 class Hessian:
-    """The whole Hessian, (n_outputs * n_weights,) twice: for few weights.
+    """The whole Hessian, with n_outputs * n_weights entries on both axes.
 
-    All rows and all pairs of classes are in it. With L1 it is that of the weights that
-    are free to move.
+    All rows and all pairs of classes count. Only the weights that are free to move are
+    preconditioned if the penalty has L1.
     """
 
     name = "hessian"
     lazy = False
-    largest = 2000  # weights of all classes: to invert it takes .5 s
+    largest = 2000  # weights of all classes; the inversion takes 0.5 s
 
     def __init__(self, hessian, l2, scale) -> None:
-        """Take the Hessian of the loss, of the scaled columns."""
+        """Initialise with the Hessian of the loss, in the scaled columns."""
         xp, n_outputs = namespace(hessian), hessian.shape[0] // scale.shape[0]
         scale = xp.concat([scale[:, 0]] * n_outputs, axis=0)
         penalty = xp.concat([l2[:, 0]] * n_outputs, axis=0) / scale**2
@@ -33,20 +33,25 @@ class Hessian:
 
     @classmethod
     def work(cls, n_weights: int, n_rows: int, n_outputs: int) -> float:
-        """Return the multiply-adds of measuring it, infinite where it is too large."""
+        """Return the multiply-adds of a measurement, infinite for too many weights."""
         size = n_weights * n_outputs
         if size > cls.largest:
             return math.inf
         return size**3 + max(size**2 * n_rows / 2, n_outputs**2 * 1e5)
 
     def restrict(self, free, damping: float) -> None:
-        """Invert it, or what is left of it where only some weights are free."""
+        """Update in place: invert the damped Hessian of the free weights.
+
+        `free` is None if all weights are free.
+        """
         xp = namespace(self._hessian)
         matrix, diagonal = self._hessian, self._diagonal
         if free is not None:
             free = xp.reshape(free.T, (-1,))
             free = np.flatnonzero(xp.to_numpy(free))
-            positions = np.full(matrix.shape[0], len(free))  # the last one is a zero's
+            positions = np.full(
+                matrix.shape[0], len(free)
+            )  # len(free) is the position of a zero
             positions[free] = np.arange(len(free))
             self._free, self._positions = xp.indices(free), xp.indices(positions)
             matrix = xp.take(xp.take(matrix, self._free, axis=0), self._free, axis=1)
@@ -65,8 +70,9 @@ class Hessian:
     def minimise_l1_model(self, weights, grad, l1, damping: float, tol: float):
         """Return the step to the minimum of the quadratic model with L1.
 
-        `grad` is that of the smooth part, `l1` (n_weights, 1), `damping` the share of
-        the diagonal to add, `tol` how far above the minimum the model may stay.
+        `grad` is the gradient of the smooth part, and `l1`, (n_weights, 1), the
+        strengths of L1. `damping` is the share of the diagonal to add. The model may
+        stay `tol` above its minimum.
         """
         xp = namespace(self._hessian)
 

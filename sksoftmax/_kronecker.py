@@ -1,16 +1,17 @@
-"""Weights that are a sum of Kronecker products: n-fold fewer of them (PHM).
+"""Weights that are a sum of Kronecker products: n times fewer parameters (PHM).
 
-Zhang et al. (2021), "Beyond Fully-Connected Layers with Quaternions: Parameterization
-of Hypercomplex Multiplications with 1/n Parameters": with A_i of shape (n, n) and S_i
-of shape (n_classes / n, n_features / n), both sizes padded with zeros to multiples of
-n,
+The weights are
 
     coef[:, permutation] = sum_{i=1..n} A_i kron S_i,
 
-which are n^3 + n_classes * n_features / n numbers. Cut coef into n x n blocks and write
-each as a row of a matrix with n^2 rows: it is such a sum exactly if that matrix has a
-rank of at most n (Van Loan and Pitsianis 1993). So the nearest sum is that of the
-largest n singular values.
+with A_i of shape (n, n) and S_i of shape (n_classes / n, n_features / n), both sizes
+padded with zeros to multiples of n. The factors hold n^3 + n_classes * n_features / n
+numbers (Zhang et al. 2021, "Beyond Fully-Connected Layers with Quaternions:
+Parameterization of Hypercomplex Multiplications with 1/n Parameters").
+
+Cut coef into n x n blocks, and let each block be a row of a matrix with n^2 rows. The
+weights are such a sum if and only if this matrix has a rank of at most n (Van Loan and
+Pitsianis 1993). The nearest sum thus has the n largest singular values of the matrix.
 """
 
 import numpy as np
@@ -19,34 +20,34 @@ PHM_ATTRIBUTES = ("phm_A_", "phm_S_", "phm_permutation_", "n_parameters_")
 
 
 class KroneckerSums:
-    """The sums of `order` Kronecker products, for weights of these sizes."""
+    """The sums of `order` Kronecker products, for weights of one shape."""
 
     def __init__(self, order: int, shape, permutation=None) -> None:
-        """Take the shape of coef, (n_classes, n_features), and an order of features.
+        """Initialise with the shape of coef, (n_classes, n_features).
 
-        It has the padding's features too. By default each block takes features that
-        follow one another.
+        `permutation` orders the features, padding included. By default each block has
+        consecutive features.
         """
         self.order, self.shape = order, tuple(shape)
         self._height, self._width = (-(-size // order) for size in shape)
         if permutation is None:
             permutation = np.arange(order * self._width)
         self.permutation = permutation
-        # What fills the blocks up stands for no weight: it may be what fits best.
+        # Padding stands for no weight, so its values are those that fit best.
         padded = order * self._height, order * self._width
         self._filling = np.zeros(padded)
 
     @property
     def n_parameters(self) -> int:
-        """The numbers that such a sum holds."""
+        """The number of parameters of a sum."""
         return self.order**3 + self.order * self._height * self._width
 
     def nearest(self, coef):
-        """Return the nearest sum to coef."""
+        """Return the sum that is nearest to coef."""
         return self.join(*self.factors(coef))
 
     def factors(self, coef):
-        """Return A, (order, order, order), and S, (order, height, width), of that."""
+        """Return A, (order, order, order), and S, (order, height, width), for coef."""
         n = self.order
         try:
             left, values, right = np.linalg.svd(self._blocks(coef), full_matrices=False)
@@ -61,7 +62,7 @@ class KroneckerSums:
         return A.reshape(n, n, n), S.reshape(n, self._height, self._width)
 
     def join(self, A, S):
-        """Return coef = sum_i A_i kron S_i, with its features in their own order."""
+        """Return coef = sum_i A_i kron S_i, with the features in the order of X."""
         n = self.order
         self._filling = self._join_blocks(A.reshape(n, n * n).T @ S.reshape(n, -1))
         return self._crop(self._filling)
@@ -86,11 +87,11 @@ class KroneckerSums:
 
 
 def better_cut(order: int, coef) -> KroneckerSums:
-    """Return the cut of which the nearest sum loses less of coef.
+    """Return the cut whose nearest sum loses less of coef.
 
-    One cut gives each block features that follow one another. The other deals them out
-    to the blocks in turn: neighbours, which resemble each other in images, then have
-    the same place in different blocks.
+    One cut gives each block consecutive features. The other cut deals the features out
+    to the blocks in turn. Neighbours, which are similar in images, then have the same
+    position in different blocks.
     """
     contiguous = KroneckerSums(order, coef.shape)
     interleaved = contiguous.permutation.reshape(-1, order).T.ravel()
@@ -99,39 +100,39 @@ def better_cut(order: int, coef) -> KroneckerSums:
 
 
 class KroneckerConstraint:
-    """Keeps the weights of a problem among the sums of one cut.
+    """The constraint that the weights of a problem are a sum of one cut.
 
     Without a cut all weights are allowed.
     """
 
     def __init__(self, order: int, shape, attributes: dict | None = None) -> None:
-        """Start without a cut, or with that of a fitted model.
+        """Initialise without a cut, or with the cut of a fitted model.
 
-        `shape` is that of coef, and `attributes` are those of the model, or None. Its
-        cut is used if its order is the same.
+        `shape` is the shape of coef, and `attributes` are the attributes of the model,
+        or None. The model's cut is used if it has the same order.
         """
         self._order, self._n_features, self._sums = order, shape[1], None
         A = (attributes or {}).get("phm_A_")
         if A is not None and len(A) == order:
             S = attributes["phm_S_"]
             self._sums = KroneckerSums(order, shape, attributes["phm_permutation_"])
-            if S.size * order == self._sums._filling.size:  # else classes have come
+            if S.size * order == self._sums._filling.size:  # else there are new classes
                 self._sums.join(A, S)
 
     def choose_cut(self, weights) -> None:
-        """Choose the better cut of these weights, (n_weights, n_outputs)."""
+        """Update in place: use the better cut of `weights`, (n_weights, n_outputs)."""
         self._sums = better_cut(self._order, weights[: self._n_features].T)
 
     def project(self, weights) -> None:
-        """Move weights, in place, to the nearest that are allowed."""
+        """Update in place: replace `weights` by the nearest allowed ones."""
         if self._sums is not None:
             coef = weights[: self._n_features]
             coef[...] = self._sums.nearest(coef.T).T
 
     def factorize(self, weights):
-        """Return the nearest weights that are a sum, and the attributes that tell it.
+        """Return the nearest weights that are a sum, and its factors as attributes.
 
-        Without a cut it is the better one of these weights.
+        Without a cut, the better cut of `weights` is used.
         """
         coef = weights[: self._n_features].T
         sums = self._sums or better_cut(self._order, coef)
@@ -143,7 +144,7 @@ class KroneckerConstraint:
 
 
 def is_sum(attributes: dict) -> bool:
-    """Return whether `coef_` is what the factors say: a hand may have edited it."""
+    """Return whether `coef_` is the sum of the factors, and not edited by hand."""
     A, coef = attributes.get("phm_A_"), attributes["coef_"]
     if A is None or not isinstance(coef, np.ndarray):
         return False

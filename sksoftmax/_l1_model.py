@@ -1,23 +1,24 @@
 """The minimum of a quadratic model with L1, by an interior point method.
 
-Of  g'd + d'Hd / 2 + sum(strength |w + d|)  with a dense H: in each |w + d| <= t both
-slacks and their multipliers stay positive, and a step solves one system with H plus a
-diagonal, by Mehrotra's predictor and corrector (Kim, Koh, Lustig, Boyd and Gorinevsky
-2007; Nocedal and Wright 2006, chapter 16), whatever the condition of H.
+The model  g'd + d'Hd / 2 + sum(strength |w + d|)  has a dense H. Each |w + d| <= t has
+two slacks and two multipliers, which stay positive (Kim, Koh, Lustig, Boyd and
+Gorinevsky 2007). A step solves one system with H plus a diagonal, twice, by Mehrotra's
+predictor and corrector (Nocedal and Wright 2006, chapter 16). The number of steps does
+not depend on the condition of H.
 """
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 MAX_STEPS = 60
-TO_BOUNDARY = 0.995  # share of the way to the next slack or multiplier of zero
+BOUNDARY_SHARE = 0.995  # of the way to the next slack or multiplier of zero
 
 
 def minimise(hessian, grad, strength, weights, tol: float):
     """Return d, (n,), in NumPy and float64, up to `tol` above the minimum.
 
-    hessian : (n, n), grad : (n,), strength : (n,), zero where there is no penalty,
-    weights : (n,). Weights that are zero at the minimum become zero.
+    `hessian` is (n, n); `grad`, `strength` and `weights` are (n,). `strength` is zero
+    for weights without a penalty. Weights that are zero at the minimum become zero.
     """
     bound = np.flatnonzero(strength > 0)
     d, weight, u = np.zeros_like(weights), strength[bound], weights[bound]
@@ -36,7 +37,7 @@ def minimise(hessian, grad, strength, weights, tol: float):
         if step is None:
             break
         change, ds, dz = step
-        size = TO_BOUNDARY * min(_longest(slacks, ds), _longest(duals, dz))
+        size = BOUNDARY_SHARE * min(_longest(slacks, ds), _longest(duals, dz))
         size = min(1.0, size)
         d = d + size * change
         slacks, duals = slacks + size * ds, duals + size * dz
@@ -56,24 +57,25 @@ def _step(hessian, slope, weight, bound, slacks, duals):
         return None
     mean = float((slacks * duals).mean()) if len(bound) else 0.0
 
-    def solve(target):  # of slack times multiplier
-        wanted = target / slacks
+    def solve(target):  # of the product of slack and multiplier
+        target_duals = target / slacks
         right = -slope
-        rest = wanted.sum(axis=0) - weight
-        right[bound] += wanted[1] - wanted[0] + difference / total * rest
+        rest = target_duals.sum(axis=0) - weight
+        right[bound] += target_duals[1] - target_duals[0] + difference / total * rest
         change = cho_solve(factor, right, check_finite=False)
         dt = (rest + difference * change[bound]) / total
         ds = np.stack([dt - change[bound], dt + change[bound]])
-        return change, ds, wanted - duals - ratio * ds
+        return change, ds, target_duals - duals - ratio * ds
 
     _, ds, dz = solve(np.zeros_like(slacks))
     size = min(1.0, _longest(slacks, ds), _longest(duals, dz))
-    after = float(((slacks + size * ds) * (duals + size * dz)).mean()) if mean else 0.0
-    target = mean * (after / mean) ** 3 if mean else 0.0
+    new_products = (slacks + size * ds) * (duals + size * dz)
+    new_mean = float(new_products.mean()) if mean else 0.0
+    target = mean * (new_mean / mean) ** 3 if mean else 0.0
     return solve(target - ds * dz)
 
 
 def _longest(values, change) -> float:
-    """Return the longest step with which no value gets below zero."""
+    """Return the longest step that keeps all values at zero or above."""
     falls = change < 0
     return float((-values[falls] / change[falls]).min(initial=np.inf))

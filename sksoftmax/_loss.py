@@ -1,29 +1,29 @@
 """Cross-entropy as a function of the raw predictions, and of nothing else.
 
-Two classes are one column and a sigmoid, more are one column a class and a softmax.
-`cross_entropy` decides which; whoever uses the result sees arrays with `n_outputs`
-columns and needs not ask.
+Two classes have one output and a sigmoid; more classes have one output a class and a
+softmax. `cross_entropy` chooses the loss, and other modules see arrays with `n_outputs`
+columns.
 
-Targets `y` are class indices, (n_samples,), or the probabilities of all classes,
-(n_samples, n_classes), in rows that sum to one.
+Targets `y` are class indices, (n_samples,), or soft targets, (n_samples, n_classes), in
+rows that sum to one.
 """
 
 import math
 
 from sksoftmax._arrays import namespace
 
-LARGEST_CHANGE = 80.0  # of a raw prediction: its exponential is finite in float32
+LARGEST_CHANGE = 80.0  # of raw predictions; exp(80) is finite in float32
 
 
 def cross_entropy(n_classes: int) -> "SigmoidCrossEntropy | SoftmaxCrossEntropy":
-    """Return the loss for so many classes."""
+    """Return the loss for n_classes classes."""
     return SigmoidCrossEntropy() if n_classes == 2 else SoftmaxCrossEntropy(n_classes)
 
 
 class SoftmaxCrossEntropy:
     """-log softmax(raw_prediction)[y], for arrays of shape (n_samples, n_classes).
 
-    Of targets that are probabilities, the mean under them.
+    The loss of a soft target is the mean of this over the classes, by probability.
     """
 
     def __init__(self, n_classes: int) -> None:
@@ -33,7 +33,7 @@ class SoftmaxCrossEntropy:
     def loss_gradient(self, raw_prediction, y, sample_weight):
         """Return the weighted sum of losses and its gradient; overwrites its input.
 
-        The caller has scaled `sample_weight`, shape (n_samples,).
+        The caller scales `sample_weight`, (n_samples,).
         """
         xp = namespace(raw_prediction)
         raw = xp.column_major(raw_prediction)
@@ -80,9 +80,9 @@ class SoftmaxCrossEntropy:
         return namespace(raw_prediction).log_softmax(raw_prediction)
 
     def mean_curvature(self, proba):
-        """Return each row's mean eigenvalue of the Hessian diag(p) - p p'.
+        """Return each row's mean nonzero eigenvalue of the Hessian diag(p) - p p'.
 
-        It has rank n_classes - 1 and the trace 1 - sum(p^2).
+        This Hessian has the rank n_classes - 1 and the trace 1 - sum(p^2).
         """
         squares = namespace(proba).row_dots(proba, proba)
         return (1 - squares) / (self.n_outputs - 1)
@@ -96,8 +96,9 @@ class SoftmaxCrossEntropy:
     def hessian(self, proba, S, sample_weight):
         """Return sum_i s_i (diag(p_i) - p_i p_i') kron (x_i x_i'), x_i the rows of S.
 
-        Its blocks, (n_features, n_features), are those of two classes each. The blocks
-        of a class sum to zero, as p (1 - p) does not to its last digits.
+        Each block, of the shape of S' S, belongs to two classes. The blocks of a class
+        sum to exactly zero; diagonal blocks from p (1 - p) would sum to a rounding
+        error.
         """
         xp, width = namespace(proba), S.shape[1]
         size = self.n_outputs * width
@@ -113,13 +114,13 @@ class SoftmaxCrossEntropy:
         return hessian
 
     def linearization_error(self, raw_prediction, change):
-        """Return how far linearised probabilities are from those after a change.
+        """Return how far linearised probabilities are from the new probabilities.
 
-        For each row, (n_samples,), the Kullback-Leibler divergence of
-        p' = p + (diag(p) - p p') change from softmax(raw_prediction + change). Where p'
-        are no probabilities, or the change is too large, zero, and the difference of
-        both is returned as well, (n_samples, n_classes), which is zero elsewhere.
-        Overwrites its input.
+        The error of a row is the Kullback-Leibler divergence of the linearised
+        p' = p + (diag(p) - p p') change from p_new = softmax(raw_prediction + change).
+        The error is zero if p' are no probabilities or the change is too large. Such
+        rows have p_new - p' in the second array returned, (n_samples, n_classes), which
+        is zero in all other rows. Overwrites its input.
         """
         xp = namespace(raw_prediction)
         new_raw, change = raw_prediction + change, xp.column_major(change)
@@ -143,7 +144,7 @@ class SoftmaxCrossEntropy:
 class SigmoidCrossEntropy:
     """-log expit(+-raw_prediction), for arrays of shape (n_samples, 1).
 
-    Of targets that are probabilities, the mean under them.
+    The loss of a soft target is the mean of this over both classes, by probability.
     """
 
     n_outputs = 1
@@ -160,7 +161,7 @@ class SigmoidCrossEntropy:
         sign = xp.astype(2 * y - 1, margin.dtype)
         margin *= sign
         loss, proba_wrong = _softplus_expit(xp, margin)
-        # -expit(-margin), not expit(margin) - 1: a sure and right row keeps its digits.
+        # expit(margin) - 1 would lose the digits of sure and right rows.
         xp.multiply(proba_wrong, sample_weight, out=margin)
         margin *= -sign
         return xp.weighted_sum(loss, sample_weight), raw_prediction
@@ -193,7 +194,7 @@ class SigmoidCrossEntropy:
         largest = 88.0 if odds.dtype == xp.float32 else 709.0  # exp must stay finite
         xp.exp(xp.minimum(odds, largest, out=odds), out=odds)
         proba = xp.empty((odds.shape[0], 2), odds.dtype)
-        # Not 1 - p: what is nearly sure keeps the digits of its surprise.
+        # 1 - p would lose the digits of small probabilities.
         xp.divide(odds, odds + 1, out=proba[:, 1])
         xp.divide(1.0, odds + 1, out=proba[:, 0])
         return proba
@@ -219,7 +220,7 @@ class SigmoidCrossEntropy:
         return namespace(S).matmul((S * (sample_weight * k)[:, None]).T, S)
 
     def linearization_error(self, raw_prediction, change):
-        """Return the same as SoftmaxCrossEntropy; the difference is (n_samples, 1)."""
+        """Return the errors, and new - linearised probabilities, (n_samples, 1)."""
         xp = namespace(raw_prediction)
         p, q = xp.expit(raw_prediction), xp.expit(-raw_prediction)
         raw_prediction = raw_prediction + change
@@ -247,14 +248,14 @@ def _weighted_loss(loss, raw_prediction, y, sample_weight):
 def _divergence(xp, excess):
     """Return (1 + excess) log(1 + excess) - excess, which is never negative.
 
-    Times q, summed over the classes, it is the divergence of q (1 + excess) from q.
+    The sum of q times this over the classes is the divergence of q (1 + excess) from q.
     """
     safe = xp.maximum(excess, -1 + 1e-6)
     return xp.where(excess < safe, 1.0, (1 + safe) * xp.log1p(safe) - safe)
 
 
 def _target_prediction(xp, y, raw):
-    """Return the raw prediction of each row's class, or its mean under y's row."""
+    """Return the raw prediction of each row's class, or the mean by soft targets."""
     if y.ndim == 1:
         return xp.take_label(raw, y)
     return xp.row_dots(xp.column_major(y), raw)

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sksoftmax._arrays import chunks, evenly_spaced
+from sksoftmax._arrays import chunks, evenly_spaced, namespace
 from sksoftmax._outliers import (
     COMMON_SHARE,
     FEW_ROWS,
@@ -15,9 +15,9 @@ from sksoftmax._outliers import (
 )
 from sksoftmax._threads import threads_for
 
-_FILL_VALUE_ROWS = 128  # sampled, to find the fill values of the columns
+_FILL_VALUE_ROWS = 128  # sampled rows, to find the fill values of the columns
 
-# Squared correlation of a column with the intercept from which it counts.
+# Squared correlations of a column with the intercept below this one are neglected.
 _CORRELATED = 1e-3
 
 
@@ -34,7 +34,7 @@ class Moments(NamedTuple):
     def merge(self, other: "Moments") -> "Moments":
         """Return the moments of both sets of rows (Chan, Golub and LeVeque 1983).
 
-        They share their usual values.
+        Both have the same fill values.
         """
         total = self.total + other.total
         if total == 0:
@@ -51,11 +51,11 @@ class Moments(NamedTuple):
         )
 
     def discounted(self, newer: "Moments") -> "Moments":
-        """Return these moments, of less weight if most columns have become small.
+        """Return these moments, with less weight if most columns have become small.
 
-        Where the median column had a mean square over OUTLIER_SIZE^2 times that in
-        newer rows, their weight is divided by this ratio: what a bad chunk has left in
-        a scale is gone after one call.
+        The weight is divided by the median column's ratio of mean squares, earlier to
+        newer, if this ratio is above OUTLIER_SIZE^2. One call thus clears the scales of
+        a bad chunk.
         """
         is_common = newer.non_fill_weight >= COMMON_SHARE * newer.total
         earlier, current = (
@@ -74,12 +74,26 @@ class Moments(NamedTuple):
 
 
 class ColumnScaling(NamedTuple):
-    """Centers and scales of the columns, and statistics of the columns in them."""
+    """Centers and scales of the columns, and statistics of the scaled columns."""
 
     center: Any  # (n_features,), in NumPy, zero where a column is not centered
     scale: Any  # (n_weights, 1), 1 for the intercept
     mean_square: Any  # (n_weights, 1), of the centered and scaled columns
     residual_mean: Any  # (n_weights, 1), of the centered columns, zero if negligible
+
+    def varying(self):
+        """Return 0 for weights of constant columns, else 1, (n_weights, 1), or None.
+
+        Centered constant columns are zero but for rounding. None stands for no constant
+        column.
+        """
+        xp = namespace(self.mean_square)
+        is_centered = np.zeros(self.mean_square.shape, bool)
+        is_centered[: len(self.center), 0] = self.center != 0
+        is_constant = is_centered & (xp.to_numpy(self.mean_square) == 0)
+        if not is_constant.any():
+            return None
+        return xp.asarray(np.where(is_constant, 0.0, 1.0), self.mean_square.dtype)
 
     @classmethod
     def from_moments(
@@ -87,18 +101,18 @@ class ColumnScaling(NamedTuple):
     ) -> "ColumnScaling":
         """Return the scaling that follows from the moments, in NumPy and `dtype`.
 
-        A scale is the root mean square of the column's entries that are not zero. Zero
-        is the fill value, where the column has one: the background of images keeps its
-        meaning when it is not stored as zero. Of the other columns only those far from
-        zero, |mean| > 2 std, are centered, at their mean. With an intercept the
-        centering changes no model, but a common offset would hide all else. Centering
-        all columns would make every entry of a sparse one count. Constant columns get
-        the scale of their value.
+        A scale is the root mean square of the nonzero entries of the centered column. A
+        column with a fill value is centered at this value, so a background of images
+        counts as zero however it is stored. Other columns are centered at their mean if
+        they are far from zero, |mean| > 2 std. The intercept makes up for the
+        centering, without which a common offset would hide all variation. The remaining
+        columns are not centered, so that sparse columns stay sparse. Constant columns
+        get the scale of their value.
         """
         mean, total = moments.mean, moments.total or 1.0
         variance = moments.squares / total
         center = np.where(mean**2 > 4 * variance, mean, 0.0)
-        # In a stream what was usual once may be so no longer.
+        # In a stream, later entries may have another fill value than earlier ones.
         has_fill_value = (moments.fill_value != 0) & (
             moments.non_fill_weight < total / 2
         )
@@ -113,7 +127,7 @@ class ColumnScaling(NamedTuple):
         nonzero_share[square == 0] = 1.0
         scale = np.sqrt(square / np.maximum(nonzero_share, np.finfo(dtype).tiny))
         scale = np.where(constant & (center != 0), np.abs(mean), scale)
-        # Within these bounds the square of a scale is far from over- and underflow.
+        # Within these bounds the square of a scale neither over- nor underflows.
         finfo = np.finfo(dtype)
         smallest, largest = 1e3 * np.sqrt(finfo.tiny), 1e-3 * np.sqrt(finfo.max)
         _check_scale(scale, largest, finfo)
@@ -143,21 +157,22 @@ def _check_scale(scale, largest: float, finfo) -> None:
     too_large = ~(scale <= largest)
     if too_large.any():
         column = int(np.argmax(too_large))
-        received = (
-            f"is {scale[column]:.2g}" if np.isfinite(scale[column]) else "overflows"
-        )
+        is_finite = np.isfinite(scale[column])
+        received = f"{scale[column]:.2g}" if is_finite else "an overflow"
         raise ValueError(
             f"X holds values too large to train on in {finfo.dtype}: the root mean "
-            f"square of feature {column} {received}, where at most {largest:.1g} is "
-            "wanted. Divide the feature by a constant or scale X, for example with "
-            "StandardScaler" + (", or pass X as float64." if finfo.bits < 64 else ".")
+            f"square of each feature must be at most {largest:.1g}, got {received} for "
+            f"feature {column}. Divide the feature by a constant or scale X, for "
+            "example with StandardScaler"
+            + (", or pass X as float64." if finfo.bits < 64 else ".")
         )
 
 
 def measure_moments(data, sample_weight, fill_value=None) -> Moments:
-    """Return the moments of the columns; sample_weight: (n_samples,), as batches.
+    """Return the moments of the columns.
 
-    `fill_value`, (n_features,), is found on a sample of the rows if it is not given.
+    `sample_weight`, (n_samples,), has the array type of batches. `fill_value`,
+    (n_features,), is found on a sample of the rows if it is None.
     """
     if fill_value is None:
         fill_value = _find_fill_value(data, _nonzero_rows(data, sample_weight))
@@ -171,11 +186,12 @@ def measure_bounded_moments(
     """Return weights that bound outliers, (n_samples,), and the moments under them.
 
     The weight of an outlier is divided by its size, in units of the size at which
-    outliers begin. The size grows with the square of the entries: the curvature of an
-    outlier is then at most that of a row of size one, and its gradient is smaller. All
-    other weights stay as they are, to the bit. `known` are the moments of earlier rows.
-    A row that is an outlier by `known` must be one among the rows at hand, too, unless
-    these are few.
+    outliers begin. The size grows with the square of the entries. A weighted outlier
+    thus has at most the curvature of a row of size one, and a smaller gradient. All
+    other weights are returned unchanged, to the bit.
+
+    `known` are the moments of earlier rows. An outlier by `known` must also be an
+    outlier among the current rows, unless these are few.
     """
     rows = _nonzero_rows(data, sample_weight)
     if fill_value is None:
@@ -194,7 +210,7 @@ def measure_bounded_moments(
 
 
 def _measure(data, sample_weight, fill_value, bounds: OutlierBounds):
-    """Return the weights under these bounds, (n_samples,), and the moments."""
+    """Return the weights under `bounds`, (n_samples,), and the moments."""
     zeros, bounded = np.zeros(data.n_features), []
     moments = Moments(0.0, zeros, zeros, fill_value, zeros)
     with threads_for(0, math.inf, data.xp.thread_pools):
@@ -212,7 +228,7 @@ def _measure(data, sample_weight, fill_value, bounds: OutlierBounds):
 
 
 def _find_fill_value(data, rows):
-    """Return the value that most of a sample of the rows share, or zero, by column."""
+    """Return for each column the value that most of a sample share, or zero."""
     rows = data.index(evenly_spaced(rows, _FILL_VALUE_ROWS))
     fill_value = np.zeros(data.n_features)
     if rows.shape[0] >= FEW_ROWS:
@@ -225,5 +241,5 @@ def _find_fill_value(data, rows):
 
 
 def _nonzero_rows(data, sample_weight):
-    """Return the numbers of the rows with weight, in NumPy."""
+    """Return the numbers of the rows with a nonzero weight, in NumPy."""
     return np.flatnonzero(data.xp.to_numpy(sample_weight))

@@ -1,4 +1,6 @@
-"""All rows as one batch: the sums over them that a full step needs."""
+"""Sums over all rows, as a full step needs them."""
+
+from typing import Any, Protocol
 
 from sksoftmax._arrays import chunks, evenly_spaced, take
 from sksoftmax._hessian import Hessian
@@ -6,14 +8,50 @@ from sksoftmax._problem import Problem
 from sksoftmax._threads import threads_for
 
 # Multiply-adds from which a product gets all BLAS threads. Measured: at 8 million two
-# threads take 0.6 of the time of one; here little else happens between products.
+# threads take 0.6 of the time of one. A pass does little else between its products.
 LARGE_PASS_PRODUCT = 4e6
 
 
-class Oracle:
-    """The rows of a problem, read a part at a time.
+class OracleProtocol(Protocol):
+    """The sums that solvers on all rows ask for, wherever the rows are.
 
-    Nothing of the size (n_rows, n_outputs) is held, unless all rows are one part.
+    `Oracle` adds them up on one machine, `dask.oracle.PartitionedOracle` on a cluster.
+    """
+
+    problem: Problem
+    preconditioner_class: type  # to begin with
+    active: Any  # the weights that move: indices or a slice
+    n_rows: int
+    n_measured: int  # rows of a sampled Hessian
+    product_work: float  # multiply-adds of a product with one output
+    hessian_work: float  # of the whole Hessian, infinite if it is too large
+
+    def loss_gradient(self, weights):
+        """Return the mean loss and its gradient, (n_active, n_outputs)."""
+
+    def hessian_product(self, weights, direction):
+        """Return the Hessian of the loss times a direction, and mean curvatures."""
+
+    def hessian(self, weights):
+        """Return the whole Hessian of the loss."""
+
+    def linearization_error(self, weights, new_weights):
+        """Return by how much linearised probabilities differ from those of a step."""
+
+    def sampled_hessian(self, preconditioner_class, weights):
+        """Return the matrix of a preconditioner, measured on a sample of the rows."""
+
+    def sampled_hessian_work(self, preconditioner_class) -> float:
+        """Return the multiply-adds of the sampled matrix."""
+
+    def threads(self):
+        """Return the context in which sums are computed."""
+
+
+class Oracle:
+    """The rows of a problem, read a chunk at a time.
+
+    No array of the size (n_rows, n_outputs) is kept, unless all rows are one chunk.
     """
 
     def __init__(
@@ -24,11 +62,11 @@ class Oracle:
         n_rows: int = 0,
         features=None,
     ) -> None:
-        """Take row numbers, in NumPy, and the metric in which steps are taken.
+        """Initialise with row numbers, in NumPy, and the class of the preconditioner.
 
-        With `n_rows` these are a share of so many: of the mean loss over all of them
-        theirs is returned, and the gradient in all columns. With `features`, sorted
-        and in NumPy, the weights of all others are zero and stay so.
+        `n_rows` is the number of rows of the mean loss, of which `rows` are a share;
+        the gradient then has all columns. `features` are sorted feature numbers in
+        NumPy; the weights of all other features stay zero.
         """
         self.problem, self.preconditioner_class, data = (
             problem,
@@ -37,8 +75,8 @@ class Oracle:
         )
         self.n_rows, self._row_numbers = n_rows or len(rows), rows
         sample = evenly_spaced(rows, preconditioner_class.sample_size(data.n_weights))
-        self.n_measured = len(sample)  # rows, for the curvature
-        # Multiply-adds, of a product with one column and of the Hessian.
+        self.n_measured = len(sample)  # rows to measure the curvature on
+        # Multiply-adds of a product with one output.
         self.product_work = data.product_work * len(rows) / data.n_samples
         self._sample = data.index(sample)
         self._last = self._expanded = None  # see _raw_prediction
@@ -64,16 +102,16 @@ class Oracle:
 
     @property
     def is_one_batch(self) -> bool:
-        """Whether the rows are few enough to be taken together."""
+        """Whether the rows are few enough for one chunk."""
         return self._batch is not None
 
     def select_features(self, features):
-        """Return the same rows, with these features alone."""
+        """Return the oracle of the same rows, with only `features`."""
         rows, preconditioner_class = self._row_numbers, self.preconditioner_class
         return Oracle(self.problem, rows, preconditioner_class, features=features)
 
     def loss_gradient(self, weights):
-        """Return the loss and its gradient at these weights, those of `active`."""
+        """Return the loss and its gradient at the active `weights`."""
         problem, total, grad = self.problem, 0.0, None
         for rows, batch in self._batches():
             raw = self._raw_prediction(batch, weights)
@@ -83,9 +121,9 @@ class Oracle:
         return total, grad
 
     def hessian_product(self, weights, direction):
-        """Return the Hessian of the loss at these weights times a direction.
+        """Return the Hessian of the loss at `weights` times a direction.
 
-        The second is the mean curvature of each raw prediction, (n_outputs,).
+        Also return the mean curvature of each output, (n_outputs,).
         """
         problem, product, mean_curvature = self.problem, None, 0.0
         for rows, batch in self._batches():
@@ -96,7 +134,7 @@ class Oracle:
         return product, mean_curvature
 
     def _expand(self, rows, batch, weights):
-        """Return weights, their raw predictions, probabilities and mean curvature."""
+        """Return weights, raw predictions, probabilities and mean curvature."""
         if self._expanded is not None and self._expanded[0] is weights:
             return self._expanded
         problem, xp = self.problem, self.problem.data.xp
@@ -110,9 +148,9 @@ class Oracle:
         return expanded
 
     def hessian(self, weights):
-        """Return the Hessian of the loss at these weights, all of it.
+        """Return the whole Hessian of the loss at `weights`, in the scaled columns.
 
-        Its shape is (n_outputs * n_weights,) twice, of the scaled columns.
+        Both axes have n_outputs * n_weights entries.
         """
         problem, xp = self.problem, self.problem.data.xp
         total = None
@@ -126,10 +164,11 @@ class Oracle:
         return xp.asarray(total)
 
     def linearization_error(self, weights, new_weights):
-        """Return how far linearised probabilities are from those of new weights.
+        """Return how far linearised probabilities are from the new probabilities.
 
-        That is the weighted mean of the rows' errors, see the losses' method, and what
-        the rows without one add to the gradient, or None.
+        The first value is the weighted mean of the errors of the rows, as the loss
+        computes them. The second is the gradient from the rows without an error, or
+        None.
         """
         problem, total, correction = self.problem, 0.0, None
         xp = problem.data.xp
@@ -150,10 +189,10 @@ class Oracle:
             yield rows, self._batch or self.problem.data.batch(rows, compact=False)
 
     def _raw_prediction(self, batch, weights):
-        """Return the raw predictions, a new array.
+        """Return the raw predictions, (n_rows, n_outputs), a new array.
 
-        Those of one batch are kept, (n_rows, n_outputs), for the last weights that were
-        asked for, and with their probabilities for those of the last Hessian.
+        If all rows are one chunk, the raw predictions of the last weights are kept. The
+        weights of the last Hessian have their probabilities kept, too.
         """
         if self._batch is None:
             return batch.raw_prediction(weights)
@@ -165,15 +204,15 @@ class Oracle:
         return copy(self._last[1])
 
     def sampled_hessian(self, preconditioner_class, weights):
-        """Return that of the loss in the metric, measured on a sample of the rows."""
+        """Return the preconditioner's Hessian of the loss, from a sample of rows."""
         return preconditioner_class.measure(self.problem, self._sample, weights)
 
     def sampled_hessian_work(self, preconditioner_class) -> float:
-        """Return the multiply-adds of that."""
+        """Return the multiply-adds of `sampled_hessian`."""
         return preconditioner_class.work(self.problem.data, self.n_measured)
 
     def threads(self):
-        """Return the context in which all this is done."""
+        """Return the context manager that sets the threads for a pass."""
         multiply_adds = self.problem.multiply_adds(self._chunk_rows)
         pools = self.problem.data.xp.thread_pools
         return threads_for(multiply_adds, LARGE_PASS_PRODUCT, pools)

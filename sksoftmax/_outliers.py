@@ -7,27 +7,27 @@ import numpy as np
 from sksoftmax._arrays import namespace
 from sksoftmax._columns import nonzero_quantile
 
-# A row is an outlier where its size is OUTLIER_SIZE times that of a large row. Its size
-# is the root of the sum of fourth powers of its entries, each in units of the large
-# entries of its column: one huge entry counts, even among many columns. "Large" is the
-# quantile LARGE_QUANTILE of what is not zero, on a sample. Only columns are judged of
-# which the share COMMON_SHARE is not zero: a rare pixel may be dark in the sample and
-# bright elsewhere. Measured: the largest row of MNIST has the size 1.6, of 20
-# newsgroups 3.8.
+# A row is an outlier if its size is OUTLIER_SIZE times the size of a large row. The
+# size is the root of the sum of fourth powers of the entries, each in units of the
+# large entries of its column. One huge entry thus counts, even among many columns.
+# "Large" is the quantile LARGE_QUANTILE of the nonzero values of a sample. Columns with
+# a smaller share of nonzero entries than COMMON_SHARE do not count. A rare pixel, for
+# example, may be dark in the sample and bright elsewhere. Measured sizes of the largest
+# row: 1.6 on MNIST, 3.8 on 20 newsgroups.
 OUTLIER_SIZE, LARGE_QUANTILE, COMMON_SHARE = 10.0, 0.9, 0.03
 SAMPLED_ROWS = 256
-FEW_ROWS = 32  # fewer say little about the rest
+FEW_ROWS = 32  # a sample of fewer rows says little about the other rows
 
 
 class OutlierBounds(NamedTuple):
     """Center and inverse bound of each column, (n_features,), in NumPy and float64.
 
     The norm of (x - center)^2 * inverse is the size of a row, in units of the size at
-    which outliers begin. Only dense columns have a center: sparse ones stay sparse.
+    which outliers begin. Sparse columns have no center, so that they stay sparse.
     """
 
     center: np.ndarray
-    inverse: np.ndarray  # zero in columns by which no row is judged
+    inverse: np.ndarray  # zero in columns that do not count
 
     @classmethod
     def unlimited(cls, n_features: int) -> "OutlierBounds":
@@ -36,10 +36,10 @@ class OutlierBounds(NamedTuple):
 
     @classmethod
     def from_sample(cls, data, rows, fill_value) -> "OutlierBounds":
-        """Return the bounds by these rows of the data, an index array.
+        """Return the bounds from `rows` of the data, an index array.
 
-        `fill_value`, (n_features,), and otherwise the median is the center of a dense
-        column, if the column is far from zero.
+        The center of a dense column is its entry of `fill_value`, (n_features,), or
+        else the median, if the column is far from zero.
         """
         columns, center = data.sample_columns(rows), np.zeros(data.n_features)
         if data.is_dense:
@@ -58,7 +58,7 @@ class OutlierBounds(NamedTuple):
 
     @classmethod
     def from_moments(cls, moments, is_dense: bool) -> "OutlierBounds":
-        """Return the bounds by the moments of earlier rows."""
+        """Return the bounds from the moments of earlier rows."""
         mean, total = moments.mean, moments.total or 1.0
         center = np.zeros_like(mean)
         if is_dense:
@@ -71,17 +71,17 @@ class OutlierBounds(NamedTuple):
             center == moments.fill_value, moments.non_fill_weight / total, 1.0
         )
         share[_is_rare(share, 1.0)] = 0
-        # The root of the mean fourth power of normal numbers, and half of it more.
+        # 1.5 times the root of the sum of fourth powers of normal numbers, rounded up.
         size = (7 * share.sum()) ** 0.5
         return cls(center, share * _finite_inverse(square) / (OUTLIER_SIZE * size or 1))
 
     def bound_weight(self, columns, sample_weight):
-        """Return the weights, (n_rows,), those of outliers divided by their size.
+        """Return the weights, (n_rows,), each outlier's divided by its size.
 
-        The sum of a row of squares * inverse is at least its norm, the size, and costs
-        a third of it: only rows with a sum above one have their size computed. Rows
-        with a square that the dtype cannot hold keep their weight; their scale is
-        refused.
+        The size of a row is a norm, and the sum of the same entries is an upper bound
+        in a third of the time. The size is thus computed only for rows with a sum above
+        one. Rows with a square above the largest number of the dtype keep their weight,
+        as the scale of such a column is refused.
         """
         if not self.inverse.any():
             return sample_weight
@@ -98,10 +98,10 @@ class OutlierBounds(NamedTuple):
 
 
 def _is_rare(n_entries, n_rows):
-    """Return for each column whether too few entries are nonzero to judge rows by."""
+    """Return for each column whether too few entries are nonzero for it to count."""
     return n_entries < min(COMMON_SHARE * n_rows, n_entries.max(initial=0) / 4)
 
 
 def _finite_inverse(values):
-    """Return 1 / values, and zero for those whose inverse has no finite square."""
+    """Return 1 / values, and zero for inverses without a finite square."""
     return np.divide(1, values, out=np.zeros_like(values), where=values > 1e-150)

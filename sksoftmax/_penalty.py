@@ -1,4 +1,7 @@
-"""What is added to the loss to keep the weights small, or zero."""
+"""The penalty: a term of the objective that keeps weights small, or zero.
+
+`_training.make_problem` builds it from the estimator's parameters.
+"""
 
 from typing import NamedTuple
 
@@ -10,8 +13,8 @@ from sksoftmax._arrays import NUMPY, namespace, take
 class ElasticNet:
     """alpha * ((1 - l1_ratio) / 2 * ||coef||_2^2 + l1_ratio * ||coef||_1).
 
-    For weights of shape (n_weights, n_outputs). The strengths `l2` and `l1` have the
-    shape (n_weights, 1): the row of the intercept has none.
+    Weights have the shape (n_weights, n_outputs). The strengths `l2` and `l1` have the
+    shape (n_weights, 1), with zero for the intercept.
     """
 
     def __init__(
@@ -31,7 +34,7 @@ class ElasticNet:
         self.makes_zeros = bool(l1.any())
 
     def value(self, weights, active=slice(None)):
-        """Return the penalty of those rows of the weights, a number on their device."""
+        """Return the penalty of the active weights, a number on their device."""
         xp = namespace(weights)
         row_values = take(self.l2, active)[:, 0] * xp.row_dots(weights, weights) / 2
         if self.makes_zeros:
@@ -39,13 +42,14 @@ class ElasticNet:
         return xp.total(row_values)
 
     def gradient(self, weights, active=slice(None)):
-        """Return the gradient of the smooth part at those rows of the weights."""
+        """Return the gradient of the smooth part, at the active weights."""
         return take(self.l2, active) * weights
 
     def pseudo_gradient(self, weights, grad, active=slice(None)):
-        """Return the shortest subgradient, given the gradient of all that is smooth.
+        """Return the shortest subgradient, from the gradient of the smooth part.
 
-        It is zero at the optimum. Without l1 it is `grad` itself.
+        The pseudo-gradient is zero at the optimum. Without l1 the pseudo-gradient is
+        `grad` itself.
         """
         if not self.makes_zeros:
             return grad
@@ -58,9 +62,9 @@ class ElasticNet:
         """Return the gap between the penalty and its conjugate, and a factor.
 
         `grad` is the gradient of the smooth part, loss and l2, at the dual point, and
-        `objective` the value at the weights. L1 alone bounds the gradient of the loss:
-        the dual point is made smaller by the factor returned, and the loss with it. The
-        weights without a penalty are left out (Fenchel and Young's inequality).
+        `objective` the value at the weights. Pure L1 bounds the gradient of the loss,
+        so the dual point and the loss are multiplied by the factor. Weights without a
+        penalty are left out. The gap follows from the inequality of Fenchel and Young.
         """
         xp = namespace(weights)
         l1, l2 = take(self.l1, active), take(self.l2, active)
@@ -87,12 +91,12 @@ class ElasticNet:
     def soft_threshold_weights(
         self, weights, step_size: float, active=slice(None)
     ) -> None:
-        """Take a proximal step on l1 alone in those rows of the weights, in place."""
+        """Update the active weights in place by a proximal step on l1."""
         if self.makes_zeros:
             weights[...] = soft_threshold(weights, step_size * take(self.l1, active))
 
     def gradient_step(self, step_size) -> "Shrinkage":
-        """Return what a gradient step on l2 and a proximal one on l1 do to weights.
+        """Return the shrinkage by a gradient step on l2 and a proximal step on l1.
 
         `step_size` is a number or has the shape (n_weights, 1).
         """
@@ -102,7 +106,7 @@ class ElasticNet:
         return Shrinkage(log_factor, step_size * self.l1, self.makes_zeros)
 
     def proximal_step(self, step_size) -> "Shrinkage":
-        """Return what a proximal step does, which no length makes overshoot."""
+        """Return the shrinkage by a proximal step, which never overshoots zero."""
         xp = namespace(self.l2)
         log_factor = -xp.log1p(step_size * self.l2)
         threshold = step_size * self.l1 * xp.exp(log_factor)
@@ -110,21 +114,21 @@ class ElasticNet:
 
 
 class Shrinkage(NamedTuple):
-    """The map w <- soft(factor * w, threshold), which can be repeated at one go."""
+    """The map w <- soft(factor * w, threshold), with a formula for repetitions."""
 
     log_factor: np.ndarray  # (n_weights, 1)
     threshold: np.ndarray  # (n_weights, 1)
     makes_zeros: bool
 
     def repeat(self, weights, times, active=slice(None), displacement=None) -> None:
-        """Apply it so many times to the weights of those columns, in place.
+        """Update the active weights in place: apply the map `times` times.
 
-        `times`: NumPy integers of shape (n_weights,), or (1,) for all alike. With
-        `displacement`, of the shape of `weights`, the map is
-        w <- soft(factor * w - drift, threshold).
+        `times` are NumPy integers of shape (n_weights,), or (1,) for one number for all
+        weights. The map is w <- soft(factor * w - displacement, threshold) if
+        `displacement`, of the shape of `weights`, is not None.
         """
         xp, log_factor = namespace(weights), take(self.log_factor, active)
-        if len(times) == 1:  # no array needs to be moved to the weights
+        if len(times) == 1:  # a number needs no transfer to the device
             times = float(times[0])
         else:
             times = xp.asarray(times[:, None], weights.dtype)
@@ -145,7 +149,7 @@ class Shrinkage(NamedTuple):
 
 
 def soft_threshold(values, threshold):
-    """Draw values towards zero by the threshold; those within it become zero."""
+    """Return values moved towards zero by the threshold, or zero if closer to it."""
     return values - namespace(values).clip(values, -threshold, threshold)
 
 
@@ -156,14 +160,15 @@ def _geometric(xp, times, log_factor):
 
 
 def _repeat_with_displacement(xp, weights, times, log_factor, threshold, displacement):
-    """Return weights after so many times w <- soft(factor * w - drift, threshold).
+    """Return weights after `times` repetitions of the map of `Shrinkage.repeat`.
 
-    Until a weight reaches zero its size falls by drift and threshold together, there it
-    takes one step of another kind, and beyond it goes on against the threshold.
+    The size of a weight falls by displacement + threshold a step until the weight
+    reaches zero. One step crosses zero, and after zero the threshold opposes the
+    displacement.
     """
     sign = xp.where(weights == 0, -xp.sign(displacement), xp.sign(weights))
     size, displacement = xp.abs(weights), sign * displacement
-    decrease = displacement + threshold  # of size, in each step before zero
+    decrease = displacement + threshold  # of the size, in each step before zero
     decreases = decrease > 0
     limit = xp.where(log_factor == 0, 1.0, -xp.expm1(log_factor))
     share = size * limit / xp.where(decreases, decrease, 1.0)

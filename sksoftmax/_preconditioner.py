@@ -1,13 +1,14 @@
-"""The metric in which the steps are taken, and the step size that it makes automatic.
+"""Preconditioners, and the largest eigenvalue that makes the step size automatic.
 
 A preconditioner approximates the inverse Hessian of the objective by one matrix for all
-classes: with S the rows divided by the columns' scales and a column of ones appended,
-and k the mean curvature of the loss in each row,
+classes,
 
-    K = S' diag(k) S / m,    ridge = rho * trace(K) / n_weights + alpha / scale^2,
+    K = S' diag(k) S / m,    ridge = damping * trace(K) / n_weights + l2 / scale^2,
     apply(G) = (K + diag(ridge))^-1 (G / scale) / scale.
 
-The scales make it exactly invariant to a rescaling of the features.
+The m rows of S are divided by the scales of the columns and have a one appended. The
+mean curvature of the loss in each row is k. The scales make a preconditioner exactly
+invariant to a rescaling of the features.
 """
 
 import math
@@ -15,8 +16,8 @@ import math
 from sksoftmax._arrays import chunks, count_rows, namespace, take
 
 _GRAM_ROWS = 2048  # rows of S at a time
-# Shares of the diagonal that are added to it for steps on all rows: Cholesky's need,
-# by the bits of a number, and that of a matrix measured on a sample of the rows.
+# Shares of the diagonal to add to the diagonal for steps on all rows. The first, by the
+# bits of a number, are for Cholesky's factors, the second for a matrix from a sample.
 SMALL_DAMPING, SAMPLED_DAMPING = {64: 1e-10, 32: 1e-4}, 1e-10
 
 
@@ -25,9 +26,9 @@ class Gram:
 
     name = "gram"
     lazy = False  # every step moves every weight
-    # Updates; the curvature changes fast at first and hardly at all later.
+    # Update numbers: the curvature changes fast at first and barely later.
     refresh_times = frozenset([0] + [16 * 8**k for k in range(16)])
-    damping = 3.0  # its rows are sampled, and it is as noisy as a minibatch's gradient
+    damping = 3.0  # from sampled rows, K is as noisy as a minibatch's gradient
 
     def __init__(self, inverse, scale) -> None:
         self.inverse, self._scale = inverse, scale
@@ -46,8 +47,8 @@ class Gram:
     def build(cls, problem, hessian, is_sample: bool, active=slice(None)):
         """Return the preconditioner for steps on all rows, which have no noise.
 
-        Entries of the diagonal that the rows of a sample have missed are made up for
-        from the moments of all rows.
+        A sample misses a part of the diagonal, which is added from the moments of all
+        rows.
         """
         xp = namespace(hessian)
         diagonal = xp.astype(xp.diagonal(hessian), xp.float64)
@@ -67,17 +68,17 @@ class Gram:
 
     @staticmethod
     def work(data, n_rows: int) -> float:
-        """Return the multiply-adds of measuring it on that many rows."""
+        """Return the multiply-adds of `measure` on n_rows rows."""
         return data.n_weights * (n_rows * (data.n_weights + 40) + data.n_weights**2)
 
     @staticmethod
     def sample_size(n_weights: int) -> int:
-        """Return how many rows to measure the curvature on."""
+        """Return the number of rows to measure the curvature on."""
         return max(2048, 2 * n_weights)
 
     @staticmethod
     def measure(problem, rows, weights):
-        """Return K of those rows at those weights."""
+        """Return K of `rows` at `weights`."""
         loss, data, scale = problem.loss, problem.data, problem.scaling.scale
         xp, scaled_weights, n_rows = data.xp, scale * weights, count_rows(rows)
         hessian = xp.zeros((data.n_weights, data.n_weights), data.dtype)
@@ -89,12 +90,12 @@ class Gram:
         return hessian
 
     def restrict(self, free, damping: float) -> None:
-        """Do nothing: this one is of all weights."""
+        """Return None: the matrix stays a matrix of all weights."""
 
     def apply(self, grad, active=slice(None), out=None):
         """Return the preconditioned gradient, (n_weights, n_outputs).
 
-        `out`, which may be `grad`, is memory that may be used for it.
+        `out` is memory for the result, and may be `grad`.
         """
         xp = namespace(grad)
         direction = xp.matmul(self.inverse, grad / self._scale)
@@ -103,10 +104,10 @@ class Gram:
 
 
 class Diagonal:
-    """The diagonal alone, K's entries from the columns' moments: for sparse or wide X.
+    """The diagonal alone, from the moments of the columns: for sparse or wide X.
 
-    A weight whose column a batch does not hold has only the penalty to follow, and can
-    do so later.
+    Only the penalty moves weights outside of the active ones of a batch, so these
+    weights can catch up later.
     """
 
     name = "diagonal"
@@ -115,7 +116,7 @@ class Diagonal:
     damping = 1.0
 
     def __init__(self, inverse, scale) -> None:
-        # Tiny features that separate the classes would overflow.
+        # Without a bound, tiny features that separate the classes would overflow.
         xp = namespace(scale)
         largest = float(xp.finfo(scale.dtype).max) ** 0.9
         self.inverse = xp.minimum(inverse / scale**2, largest)
@@ -140,7 +141,7 @@ class Diagonal:
 
     @staticmethod
     def work(data, n_rows: int) -> float:
-        """Return the multiply-adds of measuring it on that many rows."""
+        """Return the multiply-adds of `measure` on n_rows rows."""
         return data.n_stored / data.n_samples * n_rows
 
     @staticmethod
@@ -149,12 +150,12 @@ class Diagonal:
 
     @staticmethod
     def sample_size(n_weights: int) -> int:
-        """Return how many rows to measure the curvature on."""
+        """Return the number of rows to measure the curvature on."""
         return 512  # for one number, the mean curvature
 
     @staticmethod
     def measure(problem, rows, weights):
-        """Return the diagonal of K for those rows at those weights."""
+        """Return the diagonal of K for `rows` at `weights`."""
         loss, total = problem.loss, 0.0
         for part in chunks(rows, _GRAM_ROWS):
             raw = problem.data.batch(part, compact=False).raw_prediction(weights)
@@ -163,32 +164,33 @@ class Diagonal:
         return problem.scaling.mean_square * (total / count_rows(rows))
 
     def restrict(self, free, damping: float) -> None:
-        """Do nothing: any part of a diagonal is one, and a factor no matter."""
+        """Return None: a diagonal fits all sets of weights, and damping is a factor."""
 
     def damping_diagonal(self, active):
-        """Return the diagonal, (n_weights, 1), of those columns."""
+        """Return the diagonal, (n_weights, 1), of the active weights."""
         return 1 / self._restrict_inverse(active)
 
     def _restrict_inverse(self, active):
         return take(self.inverse, active)
 
     def apply(self, grad, active=slice(None), out=None):
-        """Return the preconditioned gradient of the weights in those columns."""
+        """Return the preconditioned gradient of the active weights."""
         return namespace(grad).multiply(take(self.inverse, active), grad, out=out)
 
 
 class CenteredDiagonal(Diagonal):
-    """The diagonal for features centered at their means, whether X is or not.
+    """The diagonal for features centered at their means, whether X is centered or not.
 
-    The intercept is then not correlated with any feature. For a batch of all rows:
-    every step moves every weight. Measured on 20 newsgroups, from two epochs of
-    minibatches to a relative gap of 1e-4: 13 passes instead of 43.
+    The intercept is then not correlated with any feature, but every step moves every
+    weight. This preconditioner thus serves batches of all rows. Measured on 20
+    newsgroups, from two epochs of minibatches to a relative gap of 1e-4: 13 passes
+    instead of 43.
     """
 
     name = "centered diagonal"
 
     def __init__(self, inverse, scale, residual_mean, active=slice(None)) -> None:
-        """Take the metric of the weights in those columns."""
+        """Initialise for the active weights."""
         super().__init__(inverse, scale)
         self.inverse, residual_mean = (
             take(self.inverse, active),
@@ -205,7 +207,7 @@ class CenteredDiagonal(Diagonal):
 
     @staticmethod
     def measure(problem, rows, weights):
-        """Return the diagonal of K for those rows at those weights."""
+        """Return the diagonal of K for `rows` at `weights`."""
         hessian, xp = Diagonal.measure(problem, rows, weights), problem.data.xp
         _, scale, mean_square, residual_mean = problem.scaling
         mean_square = xp.where(mean_square > 0, mean_square, 1.0)
@@ -216,7 +218,7 @@ class CenteredDiagonal(Diagonal):
         return self.inverse
 
     def apply(self, grad, active=slice(None), out=None):
-        """Return the preconditioned gradient of the weights in its columns."""
+        """Return the preconditioned gradient of the active weights."""
         shift = self._residual_mean * (
             take(self.inverse, self._correlated) * grad[-1, :]
         )
@@ -229,9 +231,9 @@ class CenteredDiagonal(Diagonal):
 
 
 def damped_inverse(matrix, diagonal):
-    """Return the inverse; where rounding has left it indefinite, of a sum.
+    """Return the inverse of a matrix, damped if rounding has left it indefinite.
 
-    As little of the diagonal is added as Cholesky's factors need.
+    As small a share of the diagonal is added as Cholesky's factors need.
     """
     xp = namespace(matrix)
     damping = 0.0
@@ -248,9 +250,9 @@ def damped_inverse(matrix, diagonal):
 def largest_eigenvalue(problem, batches, weights, preconditioner, start) -> float:
     """Return the largest eigenvalue of M H_B, the larger one of several batches B.
 
-    Six power iterations from the product of `start`, (n_weights, 1) and (1, n_outputs).
-    The quotient <H V, M H V> / <V, H V> is read off because no rescaling of features
-    changes it.
+    Six power iterations begin at the product of the two arrays in `start`,
+    (n_weights, 1) and (1, n_outputs). The value is the quotient
+    <H V, M H V> / <V, H V>, because no rescaling of features changes this quotient.
     """
     loss, xp, largest = problem.loss, problem.data.xp, 0.0
     for rows in batches:
@@ -264,7 +266,9 @@ def largest_eigenvalue(problem, batches, weights, preconditioner, start) -> floa
             grad_raw = loss.hessian_product(proba, batch.raw_prediction(V))
             grad_raw *= sample_weight
             HV = batch.gradient(grad_raw)
-            if not preconditioner.lazy:  # else the penalty's steps are proximal
+            if (
+                not preconditioner.lazy
+            ):  # steps of a lazy one on the penalty are proximal
                 HV += problem.penalty.gradient(V, active)
             MHV = preconditioner.apply(HV, active)
             norm, power = float(xp.vdot(V, HV)), float(xp.vdot(HV, MHV))
@@ -277,10 +281,10 @@ def largest_eigenvalue(problem, batches, weights, preconditioner, start) -> floa
 
 
 def ridge(trace: float, scale, l2, damping: float):
-    """Return what is added to K's diagonal, shape (n_weights,).
+    """Return the addition to the diagonal of K, (n_weights,).
 
     `damping` guards against the noise in the sampled K and in minibatch gradients;
-    `l2`, (n_weights, 1), is the penalty's own curvature.
+    `l2`, (n_weights, 1), is the curvature of the penalty.
     """
     xp = namespace(scale)
     noise = damping and damping * (trace / scale.shape[0] or 1.0)

@@ -1,4 +1,4 @@
-"""What is minimised: data, targets, weights, loss, penalty, scaling."""
+"""The objective to minimise: data, targets, weights, loss, penalty, scaling."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -7,25 +7,25 @@ from sksoftmax._arrays import chunks, take
 from sksoftmax._moments import ColumnScaling
 from sksoftmax._threads import threads_for
 
-# Multiply-adds from which a product gets all BLAS threads. Measured: at 4 million one
-# thread is twice as fast as two; at 26 million they are alike; at 80 two are faster.
+# Multiply-adds from which a product gets all BLAS threads. Measured: one thread is
+# twice as fast as two at 4 million, equally fast at 26 million, slower at 80 million.
 LARGE_BATCH_PRODUCT = 3e7
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What is minimised: the mean loss of weighted rows plus a penalty.
+    """The objective to minimise: the mean loss of weighted rows plus a penalty.
 
-    All arrays are of the namespace and on the device of the data.
+    All arrays have the namespace and the device of the data.
     """
 
     data: Any  # DenseData or SparseData
-    y: Any  # indexed with rows: their targets, as the loss takes them
+    y: Any  # y[rows] are the targets of these rows, in the form of the loss
     sample_weight: Any  # (n_samples,), of mean 1 in fit
     loss: Any
     penalty: Any
     scaling: ColumnScaling
-    bounded_weight: Any = None  # sample_weight, of outliers less: for minibatches
+    bounded_weight: Any = None  # weights for minibatches, smaller for outliers
     constraint: Any = None  # with a method `project`, or None
 
     def bound_outliers(self) -> "Problem":
@@ -33,7 +33,7 @@ class Problem:
         return replace(self, sample_weight=self.bounded_weight)
 
     def constrain(self, weights) -> None:
-        """Move all weights, in place, to the nearest that are allowed."""
+        """Update in place: replace all weights by the nearest allowed ones."""
         if self.constraint is not None:
             self.constraint.project(weights)
 
@@ -43,7 +43,7 @@ class Problem:
         return self.data.xp.zeros(shape, self.data.dtype)
 
     def multiply_adds(self, batch_size: int) -> float:
-        """Return the size of the BLAS products that a batch takes."""
+        """Return the multiply-adds of a product of BLAS with a batch."""
         data, n_outputs = self.data, self.loss.n_outputs
         return data.blas_share * batch_size * data.n_features * n_outputs
 
@@ -55,8 +55,8 @@ class Problem:
     def loss_gradient(self, batch, weights, rows, n_rows: int, snapshot=None):
         """Return a batch's share of the mean loss of n_rows rows, and its gradient.
 
-        The loss is a number on the device. With `snapshot`, other weights, the gradient
-        is less the one at those.
+        The loss is a number on the device. The gradient at `snapshot`, other weights or
+        None, is subtracted.
         """
         raw = batch.raw_prediction(weights)
         if snapshot is not None:
@@ -64,7 +64,7 @@ class Problem:
         return self.loss_gradient_from_raw(batch, raw, rows, n_rows, snapshot)
 
     def loss_gradient_from_raw(self, batch, raw, rows, n_rows: int, snapshot=None):
-        """Return the same from raw predictions, which are overwritten."""
+        """Return the same loss and gradient from raw predictions; overwrites `raw`."""
         y, sample_weight = self.y[rows], take(self.sample_weight, rows) / n_rows
         value, grad_raw = self.loss.loss_gradient(raw, y, sample_weight)
         if snapshot is not None:
@@ -82,7 +82,7 @@ class Problem:
         return batch.gradient(grad_raw)
 
     def mean_loss(self, rows, weights) -> float:
-        """Return the weighted mean loss of those rows, an index array."""
+        """Return the weighted mean loss of `rows`, an index array."""
         total, xp = 0.0, self.data.xp
         multiply_adds = self.multiply_adds(min(4096, rows.shape[0]))
         with threads_for(multiply_adds, LARGE_BATCH_PRODUCT, xp.thread_pools):
@@ -92,5 +92,5 @@ class Problem:
         return float(total / xp.total(self.sample_weight[rows]))
 
     def objective(self, rows, weights) -> float:
-        """Return the mean loss of those rows plus the penalty."""
+        """Return the mean loss of `rows` plus the penalty."""
         return self.mean_loss(rows, weights) + float(self.penalty.value(weights))

@@ -1,8 +1,8 @@
-"""What y may be: labels, or a row of class probabilities for each sample.
+"""Targets: labels, or a soft target of class probabilities for each row.
 
-Inside the package it is class indices, (n_samples,), wherever that says all, and else
-an array of probabilities, (n_samples, n_classes), where X is. What is made of it once,
-before training, is NumPy's, as the indices are.
+Inside the package, y holds class indices, (n_samples,), in NumPy, if all targets are
+labels or one-hot. Otherwise y holds probabilities, (n_samples, n_classes), on the
+device of X. Totals and weights made from y before training are in NumPy.
 """
 
 from numbers import Number
@@ -12,49 +12,50 @@ from scipy.sparse import issparse
 
 from sksoftmax._arrays import chunks, namespace, take
 
-# Of a row's sum, which is then made one: enough for float16, and for three decimals.
+# Largest error of a row's sum: enough for float16, and for three decimals. Training
+# divides rows by their sums.
 _TOLERANCE = 2e-3
 
 
 def is_soft_target(y) -> bool:
-    """Return whether y has several columns: (n_samples, 1) holds labels."""
+    """Return whether y holds soft targets; a y of one column holds labels."""
     if not hasattr(y, "shape"):
         try:
             y = np.asarray(y)
-        except ValueError:  # rows of unequal lengths, refused elsewhere
+        except ValueError:  # rows of unequal lengths, which other checks refuse
             return False
     return len(y.shape) == 2 and y.shape[1] != 1 and not issparse(y)
 
 
 class ProbabilityTable:
-    """A y of shape (n_samples, n_classes), checked; its named columns are sorted."""
+    """Soft targets, (n_samples, n_classes), checked, with sorted columns."""
 
     def __init__(self, rows, names=None) -> None:
-        """Take an array, and the sorted labels of its columns if they have names."""
+        """Initialise with an array, and the sorted labels of its columns or None."""
         self.rows, self.names, self._xp = rows, names, namespace(rows)
         self._check_rows()
 
     @property
     def classes(self):
-        """The labels that the columns stand for, sorted."""
+        """The labels of the columns, sorted."""
         return np.arange(self.rows.shape[1]) if self.names is None else self.names
 
     def align_to(self, classes):
-        """Return class indices if all rows are one-hot, and else the probabilities.
+        """Return class indices if all rows are one-hot, else the probabilities.
 
-        Columns without names are those of `classes`.
+        Columns without names belong to `classes`, in order.
         """
         matches = len(classes) == self.rows.shape[1] and (
             self.names is None or np.array_equal(self.names, classes)
         )
         if not matches:
-            found = f"{self.rows.shape[1]} columns"
+            received = f"{self.rows.shape[1]} columns"
             if self.names is not None:
-                found += f" named {self.names}"
+                received += f" named {self.names}"
             raise ValueError(
-                f"y has {found}, but a column for each of the classes {classes} is "
-                "wanted. Give a class that does not occur a column of zeros, and name "
-                "new ones in partial_fit's `classes`."
+                f"y must have one column for each of the classes {classes}, got "
+                f"{received}. Add a column of zeros for a class that does not occur, "
+                "and pass new classes in the `classes` of partial_fit."
             )
         return most_probable(self.rows) if self._one_hot else self.rows
 
@@ -70,10 +71,10 @@ class ProbabilityTable:
             if bad.any():
                 i = int(np.argmax(bad))
                 raise ValueError(
-                    f"y has {self.rows.shape[1]} columns, so its rows must be "
-                    "probabilities of the classes, at least 0 and summing to one, but "
-                    f"row {part.start + i} is {_format_row(rows[i, :])} with the sum "
-                    f"{totals[i]:.6g}. Divide rows by their sums; for several labels "
+                    f"Each row of a y with {self.rows.shape[1]} columns must be "
+                    "probabilities of the classes, at least 0 and summing to one, got "
+                    f"{_format_row(rows[i, :])} with the sum {totals[i]:.6g} in row "
+                    f"{part.start + i}. Divide rows by their sums. For several labels "
                     "a sample use MultiOutputClassifier or OneVsRestClassifier."
                 )
             n_classes = xp.count_nonzero(rows, axis=1)
@@ -81,15 +82,15 @@ class ProbabilityTable:
 
 
 def order_of_columns(names):
-    """Return the labels that columns are named by, sorted, and how to sort them so."""
+    """Return the names of columns as sorted labels, and the order that sorts them."""
     is_uniform = all(isinstance(name, str) for name in names) or all(
         isinstance(name, Number | np.generic) and name == name for name in names
     )
     if not is_uniform or len(set(names)) < len(names):
         raise ValueError(
-            f"The columns of y are named {list(names)}, but each name is the label of "
-            "a class: all strings or all numbers, none missing, and each once. Rename "
-            "the columns."
+            "The names of the columns of y must be labels of classes, all strings or "
+            f"all numbers, none missing, and each once, got {list(names)}. Rename the "
+            "columns."
         )
     labels = np.asarray(names)
     order = np.argsort(labels)
@@ -97,10 +98,10 @@ def order_of_columns(names):
 
 
 class SoftTargets:
-    """Targets as probabilities, made a few rows at a time, perhaps smoothed.
+    """Targets as probabilities, computed a few rows at a time, perhaps smoothed.
 
-    Smoothing (Szegedy et al. 2016) moves this share of each row's probability to all
-    classes alike.
+    `smoothing` is the share of each row's probability that is moved to all classes
+    alike (Szegedy et al. 2016).
     """
 
     def __init__(self, y, smoothing: float, n_classes: int, dtype) -> None:
@@ -108,7 +109,7 @@ class SoftTargets:
         self._n_classes, self._dtype = n_classes, dtype
 
     def __getitem__(self, rows):
-        """Return the probabilities of those rows, (n_rows, n_classes)."""
+        """Return the probabilities of `rows`, (n_rows, n_classes)."""
         xp, smoothing = self._xp, self._smoothing
         y = take(self._y, rows)
         if y.ndim == 1:
@@ -123,7 +124,7 @@ class SoftTargets:
 
 
 def make_targets(y, smoothing: float, n_classes: int, dtype, xp):
-    """Return what gives the targets of some rows, as `xp` has them, when indexed."""
+    """Return targets in the namespace `xp`, to be indexed with rows."""
     if y.ndim == 1:
         y = xp.indices(y)
     if y.ndim == 1 and not smoothing:
@@ -135,7 +136,7 @@ def most_probable(y):
     """Return the most probable class of each row, (n_samples,) in NumPy."""
     if y.ndim == 1:
         return y
-    xp = namespace(y)  # by chunks, as argmax would copy columns whole
+    xp = namespace(y)  # in chunks: argmax copies a column-major array
     rows = [xp.argmax(y[chunk, :], axis=1) for chunk in _row_chunks(y)]
     return np.concatenate([xp.to_numpy(chunk) for chunk in rows])
 
@@ -155,7 +156,7 @@ def class_totals(y, weight, n_classes: int):
 def weights_by_class(per_class, y):
     """Return each row's class weight, (n_samples,), or the mean under probabilities.
 
-    `per_class`, (n_classes,), and what is returned are NumPy's.
+    Both `per_class`, (n_classes,), and the result are in NumPy.
     """
     if y.ndim == 1:
         return per_class[y]

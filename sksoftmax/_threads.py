@@ -1,4 +1,4 @@
-"""How many threads a training loop gets for its products."""
+"""The number of threads that a training loop gets for its products."""
 
 import os
 import threading
@@ -8,29 +8,29 @@ from functools import cache
 
 from threadpoolctl import ThreadpoolController
 
-# Multiply-adds below which OpenBLAS takes one thread of its own accord.
+# OpenBLAS takes one thread by itself below this number of multiply-adds.
 _TINY_PRODUCT = 9000
 _lock = threading.RLock()
-_limits: dict = {}  # of libraries, by their id
+_limits: dict = {}  # by the id of the library
 
 
 @cache
 def _blas_libraries() -> list:
-    """Find the BLAS libraries once: the search takes milliseconds."""
+    """Return the BLAS libraries, cached because the search takes milliseconds."""
     return ThreadpoolController().select(user_api="blas").lib_controllers
 
 
 @contextmanager
 def threads_for(multiply_adds: float, large: float, pools=()) -> Iterator[None]:
-    """Keep BLAS on one thread where its matrix products are not large.
+    """Yield with BLAS on one thread, unless its products are large.
 
-    Threads wait for each other at every product: `large` is what makes up for it.
-    `pools` are other libraries, with get_num_threads and set_num_threads, which leave
-    the products to BLAS and get one thread.
+    Threads wait for each other at every product, so only products of at least `large`
+    multiply-adds gain from them. `pools` are other libraries, with get_num_threads and
+    set_num_threads. These libraries leave the products to BLAS and get one thread.
 
-    Where fits overlap in several Python threads the limit lasts from the first one to
-    the last: each would restore what it found, and the last find one thread and leave
-    BLAS there for ever. (A Python thread that first uses PyTorch meanwhile keeps one.)
+    The limit is held from the first overlapping fit to the last. Otherwise the last fit
+    would restore a limit of one thread permanently. A Python thread that first uses
+    PyTorch in the meantime keeps one thread.
     """
     tiny = 0 < multiply_adds < _TINY_PRODUCT
     libraries = [] if tiny or multiply_adds >= large else _blas_libraries()
@@ -43,7 +43,7 @@ def threads_for(multiply_adds: float, large: float, pools=()) -> Iterator[None]:
     finally:
         try:
             _leave(libraries, user)
-        except BaseException:  # an interrupt, which a second one does not follow
+        except BaseException:  # an interrupt; no second interrupt is expected
             _leave(libraries, user)
             raise
 
@@ -58,17 +58,17 @@ def _leave(libraries, user) -> None:
 class _Limit:
     """One thread for a library, from its first user to its last.
 
-    An interrupt may come between any two lines. Whatever was done before it, `leave`
-    undoes, also when it is called again.
+    An interrupt may come between any two lines. `leave` undoes all that was done before
+    the interrupt, and a second call of `leave` is safe.
     """
 
     def __init__(self, library) -> None:
-        self._library, self._users, self._found = library, [], None
+        self._library, self._users, self._n_threads = library, [], None
 
     def enter(self, user) -> None:
         self._users.append(user)
-        if self._found is None:
-            self._found = self._library.get_num_threads()
+        if self._n_threads is None:
+            self._n_threads = self._library.get_num_threads()
             self._set(1)
 
     def leave(self, user) -> None:
@@ -78,20 +78,20 @@ class _Limit:
             self._users.remove(user)
 
     def lift(self) -> None:
-        if self._found is not None:
-            self._set(self._found)
-            self._found = None
+        if self._n_threads is not None:
+            self._set(self._n_threads)
+            self._n_threads = None
 
     def _set(self, n_threads: int) -> None:
         self._library.set_num_threads(n_threads)
-        # From version 3.8 on threadpoolctl lets no other thread change OpenBLAS's
-        # number until this one says that it is done.
+        # From version 3.8 on, threadpoolctl lets no other thread change the number of
+        # OpenBLAS until this thread clears its control.
         if hasattr(self._library, "clear_controlling_thread"):
             self._library.clear_controlling_thread()
 
 
 def _reset_after_fork() -> None:
-    """Lift, in a fork, the limits of the parent's other threads."""
+    """Update a fork in place: lift the limits of the parent's other threads."""
     global _lock
     _lock = threading.RLock()
     for limit in _limits.values():

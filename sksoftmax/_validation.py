@@ -41,7 +41,7 @@ def validate_features(estimator, X, y="no_validation", reset=False):
     Only X is returned without y. `reset` sets the estimator's features to those of X.
     """
     X, dtypes = _convert_features(X)
-    with _explain_errors():
+    with _explain_errors():  # scikit-learn refuses NaN and infinity here
         return validate_data(
             estimator, X, y, accept_sparse="csr", dtype=dtypes, reset=reset
         )

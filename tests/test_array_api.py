@@ -267,7 +267,9 @@ def test_one_hot_rows_are_labels(to):
 def test_bad_probabilities_are_shown(to):
     X, y, _ = blobs(4)
 
-    with pytest.raises(ValueError, match=r"row 0 is \[.*\] with the sum 2\. Divide"):
+    with pytest.raises(
+        ValueError, match=r"got \[.*\] with the sum 2 in row 0\. Divide"
+    ):
         SoftmaxRegressionClassifier().fit(to(X), to(2 * np.eye(4)[y]))
 
 
@@ -539,7 +541,7 @@ def test_a_sparse_model_is_numpys():
     X, y, _ = blobs(4)
     clf = SoftmaxRegressionClassifier().fit(STRICT(X), y)
 
-    with pytest.raises(TypeError, match=r"coef_ is of array_api_strict .* SciPy's"):
+    with pytest.raises(TypeError, match=r"to become a SciPy matrix, got one of array_api"):
         clf.sparsify()
 
     assert clf.densify().coef_.shape == (4, 8)
@@ -559,7 +561,9 @@ def test_sparse_tensors_are_refused(kind, dispatch):
 
     with (
         config_context(array_api_dispatch=dispatch),
-        pytest.raises(TypeError, match=r"X is a sparse .* SciPy CSR array"),
+        pytest.raises(
+            TypeError, match=r"X must be dense, or a SciPy CSR array .* a sparse"
+        ),
     ):
         SoftmaxRegressionClassifier().fit(X, y)
 
@@ -571,7 +575,7 @@ def test_arrays_that_cannot_be_written_to_are_refused(monkeypatch, name, answer)
     X, y, _ = blobs(3)
     monkeypatch.setattr(arrays, name, lambda X: answer)
 
-    with pytest.raises(TypeError, match="hold their numbers"):
+    with pytest.raises(TypeError, match="X must be an array in memory"):
         SoftmaxRegressionClassifier().fit(STRICT(X), y)
 
 
@@ -579,7 +583,7 @@ def test_old_versions_of_scikit_learn_are_named(monkeypatch):
     X, y, _ = blobs(3)
     monkeypatch.setattr(arrays, "array_namespace", None)
 
-    with pytest.raises(TypeError, match=r"scikit-learn 1\.9 or newer"):
+    with pytest.raises(TypeError, match=r"scikit-learn is older than 1\.9"):
         SoftmaxRegressionClassifier().fit(STRICT(X), y)
 
 
@@ -877,7 +881,7 @@ def test_without_dispatch_what_is_on_a_device_is_named(name):
 
     with (
         config_context(array_api_dispatch=False),
-        pytest.raises(TypeError, match=f"^{name}, of the type .*array_api_dispatch=T"),
+        pytest.raises(TypeError, match=f"^{name} must be .*array_api_dispatch=True"),
     ):
         SoftmaxRegressionClassifier().fit(X, **given)
 

@@ -72,8 +72,8 @@ def test_gap_is_within_tol_or_fit_warns(seed, solver):
 @pytest.mark.slow
 @pytest.mark.parametrize("solver", ["svrg 1e-4", "svrg 1e-6"])
 def test_svrg_warns_on_five_percent_at_most(solver):
-    # Measured: 2.3 % with tol=1e-4 and 3.3 % with 1e-6. Most of them are at the optimum,
-    # but their penalty is zero or too weak for a bound of the gap in float64.
+    # Measured: 2.3 % with tol=1e-4 and 3.3 % with 1e-6. Most of these models are at the
+    # optimum, but their penalty is too weak for a bound of the gap in float64.
     warned = [seed for seed in QUICK + SLOW if _result(seed, solver).warned]
     assert len(warned) <= N_SEEDS / 20, warned
 

@@ -1,5 +1,6 @@
 """The Dask classifier against the one for one machine: the same optimum."""
 
+import inspect
 import pickle
 import tracemalloc
 
@@ -12,6 +13,7 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax._oracle import Oracle, OracleProtocol
 
 dask = pytest.importorskip("dask", reason="the extra dask is not installed")
 da = pytest.importorskip("dask.array", reason="the extra dask is not installed")
@@ -19,6 +21,7 @@ dd = pytest.importorskip("dask.dataframe", reason="the extra dask is not install
 pd = pytest.importorskip("pandas")
 
 from sksoftmax.dask import DaskSoftmaxRegressionClassifier  # noqa: E402
+from sksoftmax.dask.oracle import PartitionedOracle  # noqa: E402
 from sksoftmax.dask.placement import Placement  # noqa: E402
 from sksoftmax.dask.tasks import add_tuples  # noqa: E402
 
@@ -576,3 +579,14 @@ def test_passes_are_few(digits, tol, most):
     clf = fitted(*digits, tol=tol)
 
     assert clf.n_passes_ <= most
+
+
+def test_oracles_have_the_methods_of_their_protocol():
+    expected = vars(OracleProtocol)
+    names = [name for name in expected if not name.startswith("_")]
+
+    assert names
+    for name in names:
+        signature = inspect.signature(expected[name])
+        for oracle in (Oracle, PartitionedOracle):
+            assert inspect.signature(getattr(oracle, name)) == signature

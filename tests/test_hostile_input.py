@@ -774,7 +774,7 @@ IN_STREAM = {
     "y: halves": (lambda: {"y": Y * 0.5}, UNKNOWN),
     "y: complex": (lambda: {"y": Y + 0j}, COMPLEX),
     "y: NaN": (lambda: {"y": np.where(Y == 1, np.nan, Y)}, "y contains NaN"),
-    "y: two columns": (lambda: {"y": np.full((12, 2), 0.5)}, "y has 2 columns"),
+    "y: two columns": (lambda: {"y": np.full((12, 2), 0.5)}, "got 2 columns"),
     "y: sums of 1.5": (lambda: {"y": np.full((12, 3), 0.5)}, SUMS),
     "y: unknown without weight": (
         lambda: {"y": np.where(Y == 2, 7, Y), "sample_weight": (Y != 2) * 1.0},

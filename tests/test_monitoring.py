@@ -48,6 +48,20 @@ def test_validation_data_turn_early_stopping_on(halves):
     assert found == pytest.approx(min(curve), rel=1e-6)
 
 
+def test_epoch_of_svrg_counts_as_one_for_the_patience(halves):
+    X, y, others = halves
+    params = OVERFITTING | {"alpha": 1e-2, "solver": "svrg", "n_iter_no_change": 3}
+    clf = SoftmaxRegressionClassifier(warm_start=True, **params)
+    clf.set_params(tol=None, max_iter=1).fit(X, y)
+    # Epochs of SVRG from there on, which raise a loss of other labels.
+    clf.set_params(tol=1e-9, max_iter=100)
+
+    clf.fit(X, y, X_val=others["X_val"], y_val=(others["y_val"] + 1) % 10)
+
+    best = int(np.argmin(clf.validation_loss_curve_))
+    assert clf.n_iter_ - 1 - best == 3
+
+
 def test_without_them_it_is_off(halves):
     X, y, _ = halves
     clf = SoftmaxRegressionClassifier(**OVERFITTING).fit(X, y)

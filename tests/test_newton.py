@@ -101,7 +101,7 @@ def test_gradient_vanishes_where_the_steps_stop(datasets, preconditioner_class):
     assert solver.stalled or converged
     assert len(objectives) < 60
     assert solver.gap_estimate() < 1e-14
-    assert np.abs(solver._slopes()).max() < 1e-8
+    assert np.abs(solver._pseudo_gradient()).max() < 1e-8
 
 
 @PENALTIES

@@ -99,7 +99,7 @@ def fit(X, y, tol, **params):
 
 
 def measure(X, y, C):
-    """Yield the kind of penalty and preconditioner, tol, relative gap and whether it warned."""
+    """Yield penalty and preconditioner, tol, relative gap and whether it warned."""
     alpha, best = 1 / (C * len(y)), {}
     rows = []
     for kind, (preconditioner, l1_ratio) in PENALTIES.items():
@@ -149,7 +149,7 @@ def main():
 def report(ratios, n_warned):
     """Print a table of the stops so far."""
     print(
-        "| preconditioner, penalty | stops | gap > tol | at most | < tol / 100 | warned |"
+        "| preconditioner, penalty | stops | gap > tol | at most | < tol/100 | warned |"
     )
     print("|---|---|---|---|---|---|")
     for kind, found in ratios.items():

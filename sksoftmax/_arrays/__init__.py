@@ -1,16 +1,16 @@
-"""Which functions go with an array. No other file asks for the library it is of.
+"""The functions for an array. No other file asks which library an array is from.
 
-Operators, slices and attributes are what NumPy shares with the Python array API
-standard. So code for arrays of any kind names all axes in square brackets, reads
-shape[0] instead of len(), and calls functions of
+Code for arrays of any library has only operators, slices and attributes that NumPy
+shares with the Python array API standard. Such code names all axes in square brackets,
+reads shape[0] instead of len(), and calls functions of
 
     xp = namespace(array)
 
-They are NumPy's, but for a few that _arrays/numpy_arrays.py describes. Reductions name
-their axis. `out` is where the result is written, and may be an argument.
+The functions are NumPy's and a few that _arrays/numpy_arrays.py describes. Reductions
+name their axis. The result is written to `out`, which may be one of the arguments.
 
-Reading a number from a device, by float() or bool(), waits for all that was asked of
-it before. Nothing does so for each batch.
+Reading a number from a device, by float() or bool(), waits for all earlier work of the
+device. No code thus reads a number for each batch.
 """
 
 import numpy as np
@@ -28,11 +28,11 @@ from sksoftmax._compat import (
 )
 
 _STRIDED = "torch.strided"  # the layout of a dense tensor
-_KNOWN: dict = {}  # by type or name of the namespace, and device
+_KNOWN: dict = {}  # by array type or namespace, and device
 
 
 def namespace(array):
-    """Return the functions for arrays of this kind, on the device of this one."""
+    """Return the functions for arrays of this type, on the device of `array`."""
     if isinstance(array, np.ndarray) or sp.issparse(array):
         return NUMPY
     kind = type(array), str(array.device)  # CuPy's devices cannot be hashed
@@ -44,13 +44,14 @@ def namespace(array):
 def _find(array):
     if array_namespace is None:
         raise TypeError(
-            f"X is a {_name(array)}, and scikit-learn's array_api_dispatch is on: for "
-            "that scikit-learn 1.9 or newer is wanted. Convert X to NumPy, or upgrade."
+            "X must be a NumPy array if array_api_dispatch is on and scikit-learn is "
+            f"older than 1.9, got {_name(array)}. Convert X to NumPy, or upgrade "
+            "scikit-learn."
         )
     if is_lazy_array(array) or not is_writeable_array(array):
         raise TypeError(
-            f"X is a {_name(array)}, but arrays are wanted that hold their numbers and "
-            "can be written to, such as NumPy's, PyTorch's and CuPy's. Convert X."
+            "X must be an array in memory that can be written to, such as NumPy's, "
+            f"PyTorch's and CuPy's, got {_name(array)}. Convert X."
         )
     xp = array_namespace(array)
     kind = StandardArrays
@@ -63,10 +64,10 @@ def _find(array):
 
 
 def input_namespace(array, name: str):
-    """Return the functions for an array as a caller gives it; `name` is for errors.
+    """Return the functions for an argument of the caller; `name` is for errors.
 
-    For lists, data frames and sparse matrices these are NumPy's, and for arrays of
-    other libraries too, unless scikit-learn's `array_api_dispatch` is on.
+    Lists, data frames and sparse matrices have the functions of NumPy. Arrays of other
+    libraries do too, unless scikit-learn's `array_api_dispatch` is on.
     """
     if isinstance(array, np.ndarray | np.generic) or sp.issparse(array):
         return NUMPY
@@ -74,20 +75,21 @@ def input_namespace(array, name: str):
     strided = not is_array or str(getattr(array, "layout", _STRIDED)) == _STRIDED
     if not strided or type(array).__module__.startswith("cupyx.scipy.sparse"):
         raise TypeError(
-            f"{name} is a sparse {_name(array)}, but sparse X is wanted as a SciPy CSR "
-            "array, and all else dense. Convert it, for example with to_dense()."
+            f"{name} must be dense, or a SciPy CSR array if X is sparse, got a sparse "
+            f"{_name(array)}. Convert {name}, for example with to_dense()."
         )
     if not (is_array and get_config()["array_api_dispatch"]):
         return NUMPY
     if "complex" in str(array.dtype):
         raise ValueError(
-            f"Complex data not supported: {name} is of {array.dtype}. Pass reals."
+            f"Complex data not supported: {name} must be real, got {array.dtype}. "
+            "Pass real numbers."
         )
     return namespace(array)
 
 
 def input_to_numpy(array, name: str):
-    """Return an array of any library in NumPy, and all else as it is."""
+    """Return an array of any library in NumPy, and any other object unchanged."""
     if array is None or isinstance(array, np.ndarray | np.generic):
         return array
     xp = input_namespace(array, name)
@@ -99,8 +101,8 @@ def input_to_numpy(array, name: str):
         return np.asarray(array)
     except (TypeError, RuntimeError) as error:
         raise TypeError(
-            f"{name}, of the type {_name(array)} on {array.device}, cannot be taken as "
-            f"NumPy's: {error}. To train and predict where X is, call "
+            f"{name} must be convertible to NumPy, got {_name(array)} on "
+            f"{array.device} ({error}). To train and predict on the device of X, call "
             "sklearn.set_config(array_api_dispatch=True) first."
         ) from error
 
@@ -111,7 +113,7 @@ def _name(array) -> str:
 
 
 def chunks(rows, size: int):
-    """Cut row numbers, an array or a slice with both ends, into parts of that size."""
+    """Yield chunks of `size` row numbers from an array or a slice with both ends."""
     if isinstance(rows, slice):
         for start in range(rows.start, rows.stop, size):
             yield slice(start, min(start + size, rows.stop))
@@ -122,35 +124,35 @@ def chunks(rows, size: int):
 
 
 def count_rows(rows) -> int:
-    """Return how many row numbers an array, or a slice with both ends, holds."""
+    """Return the number of rows in an array of numbers or a slice with both ends."""
     return rows.stop - rows.start if isinstance(rows, slice) else rows.shape[0]
 
 
 def evenly_spaced(rows, n_selected: int, shift: float = 0.0):
-    """Return so many of the rows, or all if they are fewer, evenly spaced."""
+    """Return n_selected of the rows, evenly spaced, or all if there are fewer."""
     if n_selected >= len(rows):
         return rows
     return rows[evenly_spaced_indices(len(rows), n_selected, shift)]
 
 
 def evenly_spaced_indices(n_rows: int, n_selected: int, shift: float = 0.0):
-    """Return the numbers of so many of n_rows rows, or of all if they are fewer."""
+    """Return n_selected of n_rows row numbers, or all if there are fewer."""
     if n_selected >= n_rows:
         return np.arange(n_rows)
     return ((np.arange(n_selected) + shift) * (n_rows / n_selected)).astype(np.intp)
 
 
 def take(array, indices):
-    """Return array[indices], for an index array the fast way."""
+    """Return array[indices], with the faster function for an index array."""
     if isinstance(indices, slice):
         return array[indices, ...]
     return namespace(array).take(array, indices, axis=0)
 
 
 def put_rows(array, indices, values) -> None:
-    """Do array[indices] = values for an index array, whole rows at a time.
+    """Update in place: array[indices] = values for an index array, by whole rows.
 
-    Both arrays are contiguous. Measured: in a third of the time of the assignment.
+    Both arrays are contiguous. Measured: a third of the time of the assignment.
     """
     row = np.dtype((np.void, array.strides[0]))
     array.view(row)[:, 0].put(indices, values.view(row))

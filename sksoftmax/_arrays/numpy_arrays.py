@@ -1,7 +1,6 @@
-"""The functions for NumPy's arrays, in the way that is quickest there.
+"""The functions for NumPy's arrays, and the contract of the other namespaces.
 
-Those of NumPy itself, and those that the others have to imitate: here is what each of
-them is to do.
+The docstrings here describe each function for all namespaces.
 """
 
 import math
@@ -18,21 +17,21 @@ _INTEGERS = [np.dtype(code).type for code in "?bBhHiIlLqQ"]
 
 
 class NumPyArrays:
-    """The functions of NumPy and SciPy, in the way that is quickest there."""
+    """The functions of NumPy and SciPy, each by the fastest method."""
 
-    # Numbers: enough to keep NumPy busy, few enough to stay in a core's cache.
+    # Numbers in a chunk: large enough for NumPy, small enough for the cache of a core.
     chunk_size = 2**18
-    matmul_chunk_size = 2**20  # the same for matrix products
-    wide_batches = False  # whether a batch has to be large to be worth its overhead
-    thread_pools = ()  # other than BLAS's, see threads_for
+    matmul_chunk_size = 2**20  # numbers in a chunk for matrix products
+    wide_batches = False  # whether only large batches are worth their overhead
+    thread_pools = ()  # libraries other than BLAS, see threads_for
 
-    # float64 is what other kinds of numbers are converted to.
+    # Numbers of other dtypes are converted to float64.
     accepted_dtypes = (np.float64, np.float32, np.float16, *_INTEGERS)
     float32, float64 = np.dtype(np.float32), np.dtype(np.float64)
     index_dtype = np.dtype(np.intp)
 
     def __reduce__(self):
-        """Say that there is only one of them."""
+        """Return the name of the only instance, for pickles."""
         return "NUMPY"
 
     abs = staticmethod(np.abs)
@@ -82,12 +81,12 @@ class NumPyArrays:
 
     @staticmethod
     def detach(X):
-        """Return X without what a library for derivatives remembers of it."""
+        """Return X without the graph that a library keeps for derivatives."""
         return X
 
     @staticmethod
     def numpy_dtype(dtype) -> np.dtype:
-        """Return NumPy's name of a float dtype."""
+        """Return the NumPy dtype of a float dtype."""
         return np.dtype(dtype)
 
     @staticmethod
@@ -107,84 +106,85 @@ class NumPyArrays:
 
     @staticmethod
     def astype(array, dtype):
-        """Convert the array, which is not copied if it has that dtype."""
+        """Return the array in `dtype`, without a copy if it has this dtype."""
         return array.astype(dtype, copy=False)
 
     @staticmethod
     def column_major(array):
-        """Lay few columns out one after the other.
+        """Return an array of few columns in column-major order.
 
-        Reductions over ten classes are then loops over whole columns instead of one
-        short loop a row, five times faster; with many classes the copy would cost more.
+        Reductions over ten classes are then loops over whole columns, five times faster
+        than one short loop a row. The copy would cost more with many classes.
         """
         return np.asfortranarray(array) if array.shape[1] < 64 else array
 
     @staticmethod
     def row_major(array):
-        """Lay rows out one after the other."""
+        """Return the array in row-major order."""
         return np.ascontiguousarray(array)
 
     @staticmethod
     def flatnonzero(vector):
-        """Return what picks the entries of a NumPy vector that are not zero.
+        """Return an index of the nonzero entries of a NumPy vector.
 
-        It may pick others too where they are many, and none if all are zero.
+        The index may contain zero entries, too, if there are many entries. The index is
+        empty if all entries are zero.
         """
         return np.flatnonzero(vector)
 
     @staticmethod
     def not_equal(X, value):
-        """Return 1 where X is not `value`, else 0, in the dtype of X."""
+        """Return 1 for entries of X that differ from `value`, else 0, in X's dtype."""
         return (value != X).astype(X.dtype)
 
     @staticmethod
     def take_rows(X, rows, dtype, out):
-        """Return those rows of X; they may be put into `out`, which has that dtype."""
-        if X.dtype == dtype and X.flags.c_contiguous:  # else take would copy X whole
+        """Return rows of X in `dtype`, perhaps in the memory of `out`."""
+        if X.dtype == dtype and X.flags.c_contiguous:  # else take would copy all of X
             return np.take(X, rows, axis=0, out=out, mode="clip")
         out[...] = X[rows]
         return out
 
     @staticmethod
     def matmul_into_rows(left, right, n_rows: int):
-        """Return left @ right with n_rows rows, those below it not filled."""
+        """Return left @ right, extended to n_rows rows that are not initialised."""
         product = np.empty((n_rows, right.shape[1]), right.dtype)
         np.matmul(left, right, out=product[: left.shape[0]])
         return product
 
     @staticmethod
     def vdot(a, b):
-        """Return the sum of all products of entries."""
+        """Return the sum of the products of all entries of a and b."""
         return float(np.vdot(a, b))
 
     @staticmethod
     def row_dots(a, b):
-        """Return the product of each row with the other's, shape (n_rows,)."""
+        """Return the inner product of each row of a and b, (n_rows,)."""
         return np.einsum("ij,ij->i", a, b)
 
     @staticmethod
     def weighted_sum(values, weights):
-        """Add up products in float64, whatever the dtype."""
+        """Return the weighted sum of the values, in float64."""
         return np.einsum("i,i->", values, weights, dtype=np.float64)
 
     @staticmethod
     def total(values):
-        """Add up all values in float64, whatever their dtype."""
+        """Return the sum of all values, in float64."""
         return values.sum(dtype=np.float64)
 
     @staticmethod
     def polyak_step_size(step_size: float, slope, loss, dtype):
-        """Return the step size, or loss / slope where it is the smaller one."""
+        """Return the smaller one of the step size and loss / slope."""
         return float(loss / slope) if slope * step_size > loss else step_size
 
     @staticmethod
     def take_label(array, labels):
-        """Return the value in one column of each row."""
+        """Return the value of each row in the column of its label."""
         return array[np.arange(len(labels)), labels]
 
     @staticmethod
     def add_to_label(array, labels, values) -> None:
-        """Add a value in one column of each row."""
+        """Update in place: add a value to each row, in the column of its label."""
         array[np.arange(len(labels)), labels] += values
 
     @staticmethod
@@ -204,18 +204,21 @@ class NumPyArrays:
 
     @staticmethod
     def inverse(matrix):
-        """Invert a symmetric positive definite matrix, four times faster than inv()."""
+        """Return the inverse of a symmetric positive definite matrix.
+
+        Cholesky factors are four times faster than inv().
+        """
         factor, invert = get_lapack_funcs(("potrf", "potri"), (matrix,))
-        # SciPy's BLAS is another one than NumPy's: their threads would be in each
-        # other's way. Measured, 51 and 785 features: 14 and 25 ms with two threads, 0.1
-        # and 11 ms with one.
+        # SciPy and NumPy have separate BLAS libraries, whose threads would compete.
+        # Measured with 51 and 785 features: 14 and 25 ms on two threads, 0.1 and 11 ms
+        # on one.
         with threads_for(0, math.inf):
             triangle, info = factor(matrix.T, lower=False, overwrite_a=True)
             if info == 0:
                 triangle, info = invert(triangle, lower=False, overwrite_c=True)
         if info != 0:
             raise FloatingPointError(NOT_DEFINITE)
-        inverse = triangle + triangle.T  # potrf has left zeros below
+        inverse = triangle + triangle.T  # the lower triangle of potrf is zero
         inverse.flat[:: len(inverse) + 1] /= 2
         return inverse
 

@@ -1,6 +1,6 @@
 """The functions for arrays of other libraries than NumPy, each on one device.
 
-What they do is described in _arrays/numpy_arrays.py.
+The file _arrays/numpy_arrays.py describes the functions.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ from sksoftmax._compat import convert_to_numpy
 class StandardArrays:
     """The functions of another namespace, on one device, by the standard alone.
 
-    Those that NumPyArrays describes and this class does not are the namespace's own.
+    Functions of NumPyArrays that this class does not define come from the namespace.
     """
 
     def __init__(self, xp, device) -> None:
@@ -24,8 +24,8 @@ class StandardArrays:
         integers = info.dtypes(device=device, kind=("bool", "integral"))
         self.accepted_dtypes = self.float64, self.float32, *integers.values()
         self.index_dtype = info.default_dtypes(device=device)["indexing"]
-        # On a CPU the same as NumPy; elsewhere what counts is that launching a small
-        # product takes longer than the product.
+        # Chunks on a CPU have the size for NumPy. On other devices a launch takes
+        # longer than a small product, so chunks are larger.
         self.wide_batches, self.thread_pools = not is_cpu(device), ()
         if self.wide_batches:
             self.chunk_size = self.matmul_chunk_size = 2**26
@@ -42,7 +42,7 @@ class StandardArrays:
         return f"{self._xp.__name__.split('.')[-1]} on {self._device}"
 
     def asarray(self, array, dtype=None):
-        """Return the array, which may be NumPy's, in this namespace, on its device."""
+        """Return an array of NumPy or this namespace as an array on this device."""
         if isinstance(array, np.ndarray):
             if dtype is None and array.dtype == np.float64:
                 dtype = self.float64
@@ -54,7 +54,7 @@ class StandardArrays:
         return self._xp.asarray(array, dtype=dtype, device=self._device)
 
     def indices(self, array):
-        """Return a NumPy array of indices here, others as they are."""
+        """Return NumPy indices as an array on this device, other indices unchanged."""
         if not isinstance(array, np.ndarray):
             return array
         return self._xp.asarray(array, dtype=self.index_dtype, device=self._device)
@@ -196,7 +196,7 @@ class StandardArrays:
 
 
 def is_cpu(device) -> bool:
-    """Return whether arrays there are in the memory of the computer."""
+    """Return whether arrays on the device are in the memory of the computer."""
     return "cpu" in str(device).lower()
 
 

@@ -7,7 +7,7 @@ from sksoftmax._arrays.standard_arrays import StandardArrays
 
 
 class TorchArrays(StandardArrays):
-    """The same for PyTorch, where it is quicker in another way."""
+    """The functions of StandardArrays, with PyTorch's own where these are faster."""
 
     def __init__(self, xp, device) -> None:
         super().__init__(xp, device)
@@ -18,7 +18,7 @@ class TorchArrays(StandardArrays):
 
     def to_numpy(self, array):
         array = array.detach().cpu().resolve_neg()
-        if array.dtype == self._torch.bfloat16:  # which NumPy does not have
+        if array.dtype == self._torch.bfloat16:  # NumPy has no bfloat16
             array = array.float()
         return array.numpy()
 
@@ -47,7 +47,7 @@ class TorchArrays(StandardArrays):
         return self._torch.sub(a, b, out=out)
 
     def not_equal(self, X, value):
-        return (X - value).sign_().square_()  # truth values take four times as long
+        return (X - value).sign_().square_()  # booleans take four times as long
 
     def expit(self, array):
         return self._torch.special.expit(array)
@@ -72,11 +72,11 @@ class TorchArrays(StandardArrays):
 
 
 class TorchOnCPU(TorchArrays):
-    """PyTorch on a CPU: NumPy does what takes longest, on the same memory.
+    """PyTorch on a CPU: NumPy does the slowest functions, on the same memory.
 
-    One library has all threads. Measured: PyTorch's own products with ten columns take
-    three times as long, its exp ten times; and on several threads everything a hundred
-    times as long where another program keeps a core busy.
+    Only one library has threads. Measured: PyTorch's own products with ten columns take
+    three times as long, and its exp takes ten times as long. If another program keeps a
+    core busy, all functions on several threads take a hundred times as long.
     """
 
     def __init__(self, xp, device) -> None:

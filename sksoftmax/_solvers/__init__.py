@@ -1,1 +1,1 @@
-"""The solvers, one a file: each sees a Problem, none the estimator."""
+"""The solvers, one a file. Each solver sees a Problem, and none sees the estimator."""

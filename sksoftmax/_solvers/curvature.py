@@ -1,4 +1,4 @@
-"""Products with the Hessian, and the preconditioner that stands in for its inverse."""
+"""Products with the Hessian, and the preconditioner in place of its inverse."""
 
 import math
 
@@ -6,36 +6,42 @@ from sksoftmax._arrays import take
 from sksoftmax._hessian import Hessian
 from sksoftmax._preconditioner import CenteredDiagonal, Diagonal, Gram
 
-# Multiply-adds in the time that the calls of a pass take.
+# Overhead of the calls of a pass, in multiply-adds.
 PASS_OVERHEAD = 5e5
-# A product with one column reads as much memory as one with this many.
+# A product with fewer outputs reads as much memory, and takes as long.
 FEWEST_OUTPUTS = 8
 
 
 class Curvature:
-    """The curvature of the objective at the weights, measured when it pays."""
+    """The curvature of the objective at the weights.
+
+    The preconditioner is measured when the measurement pays.
+    """
 
     def __init__(self, oracle) -> None:
-        """Begin with the preconditioner class of `oracle`."""
+        """Initialise with the preconditioner class of `oracle`."""
         problem = oracle.problem
         self._oracle, self._problem, self._active = oracle, problem, oracle.active
         self._class, data = oracle.preconditioner_class, problem.data
         if self._class is Diagonal and data.n_weights > data.n_features:
             self._class = CenteredDiagonal
         self._l2 = take(problem.penalty.l2, self._active)
+        varying = problem.scaling.varying()
+        self._varying = None if varying is None else take(varying, self._active)
         self._preconditioner, self._work, self._total_work = None, math.inf, 0.0
         self.n_products, self.is_exact = 0, False
         self.mean_curvature = None  # of each output, (n_outputs,), at the last product
 
     @property
     def is_hessian(self) -> bool:
-        """Whether the whole Hessian is at hand."""
+        """Whether the preconditioner is the whole Hessian."""
         return self._class is Hessian
 
     def measure(self, weights, model) -> None:
-        """Measure it, if products since the last time have cost as much.
+        """Update in place: measure the preconditioner, if products have cost as much.
 
-        `weights` are the active ones of `model()`, (n_weights, n_outputs).
+        Products count since the last measurement. `weights` are the active weights of
+        `model()`, (n_weights, n_outputs).
         """
         oracle, problem = self._oracle, self._problem
         one_output = problem.loss.n_outputs == 1
@@ -54,36 +60,41 @@ class Curvature:
         self._preconditioner = self._class.build(*args)
         self._work = 0.0
 
-    def change_to_hessian(self, after_work: bool = False) -> bool:
-        """Return whether the whole Hessian is measured from the next time on.
+    def change_to_hessian(self, require_work: bool = False) -> bool:
+        """Return whether the next measurement is of the whole Hessian.
 
-        With `after_work`, only if products have cost twice as much.
+        The change needs products that have cost twice as much, if `require_work`.
         """
         if self.is_exact or math.isinf(self._oracle.hessian_work):
             return False
-        if after_work and self._total_work <= 2 * self._oracle.hessian_work:
+        if require_work and self._total_work <= 2 * self._oracle.hessian_work:
             return False
         self._class = Hessian
         return True
 
     def product(self, weights, direction):
-        """Return the Hessian of the smooth part at the weights times a direction."""
+        """Return the Hessian of the smooth part at `weights` times a direction."""
         n_outputs = max(self._problem.loss.n_outputs, FEWEST_OUTPUTS)
         self.n_products += 1
-        # On small data the number of rows decides nothing: weights are copies of rows.
+        # On small data the overhead counts, so that a row of weight 2 equals two rows.
         work = max(PASS_OVERHEAD, 2 * self._oracle.product_work * n_outputs)
         self._work += work
         self._total_work += work
         product, self.mean_curvature = self._oracle.hessian_product(weights, direction)
+        product = self.clear_constant(product)
         product += self._l2 * direction
         return product
 
+    def clear_constant(self, grad):
+        """Return the gradient of the loss without the rounding of constant columns."""
+        return grad if self._varying is None else grad * self._varying
+
     def restrict(self, free, damping: float) -> None:
-        """Precondition the free weights alone, with a share of the diagonal added."""
+        """Update in place: precondition the free weights alone, with damping."""
         self._preconditioner.restrict(free, damping)
 
     def apply(self, grad, free=None):
-        """Return the preconditioned gradient, of the free weights if not of all."""
+        """Return the preconditioned gradient of the free weights, or of all if None."""
         preconditioned = self._preconditioner.apply(grad, self._active)
         return preconditioned if free is None else preconditioned * free
 

@@ -1,9 +1,9 @@
-"""Line searches: how far to go along a direction."""
+"""Line searches: the step size along a direction."""
 
 import math
 
 MAX_TRIALS = 40
-# Share of the first slope that a good step leaves.
+# Largest share of the first slope that a good step may leave.
 WOLFE = 0.35
 
 
@@ -11,19 +11,19 @@ def wolfe_search(evaluate, xp, weights, objective, direction, slope, first, roun
     """Return step size, objective, weights and gradient after a good step, or None.
 
     A good step lowers the objective and shrinks its slope along the line (Wolfe). The
-    slope grows along the line, so its zero is bracketed. The best step is returned if
-    none is good, as between separable rows, where the slope leaps.
+    slope grows along the line, so a bracket holds the zero of the slope. The best step
+    is returned if no step is good: on separable rows, for example, the slope leaps.
 
     Parameters
     ----------
     evaluate : callable
-        Returns objective and gradient at weights.
+        Function of weights that returns objective and gradient.
     xp : namespace of the arrays
     weights, direction : arrays of shape (n_weights, n_outputs)
     objective, slope : float
-        At `weights`, the slope along `direction`.
+        Values at `weights`; the slope is along `direction`.
     first : float
-        Share of the slope that is small enough after the first trial.
+        Largest share of the slope that the first trial may leave.
     rounding : float
         Rounding error of the objective.
     """
@@ -42,7 +42,7 @@ def wolfe_search(evaluate, xp, weights, objective, direction, slope, first, roun
                 break
         if new_slope < 0:
             low, low_slope = step_size, new_slope
-        else:  # also NaN, after a step that was much too long
+        else:  # also NaN, after a far too long step
             high, high_slope = step_size, new_slope
         if high == math.inf:
             gain = slope / (slope - new_slope) if new_slope > slope else math.inf
@@ -56,10 +56,11 @@ def wolfe_search(evaluate, xp, weights, objective, direction, slope, first, roun
 
 
 def armijo_search(evaluate, xp, weights, objective, direction, grad, l1, rounding):
-    """Return the same with L1, whose slope leaps at each weight of zero.
+    """Return the values of `wolfe_search`, for an objective with L1.
 
-    `grad`, of the shape of `weights`, is the gradient of the smooth part there; `l1`,
-    (n_weights, 1), are the strengths of the penalty.
+    The slope of L1 leaps at each weight of zero. `grad`, of the shape of `weights`, is
+    the gradient of the smooth part at `weights`. `l1`, (n_weights, 1), are the
+    strengths of the penalty.
     """
 
     def l1_norm(weights):

@@ -1,57 +1,55 @@
-"""Newton's method on all rows: preconditioned, inexact, and with a bound on the gap.
+"""Newton's method on all rows: preconditioned, inexact, and with a bound of the gap.
 
-Each step minimises the quadratic model of the objective by conjugate gradients, whose
+Each step minimises the quadratic model of the objective by conjugate gradients. Their
 products with the Hessian read all rows (Dembo, Eisenstat and Steihaug 1982).
 """
 
 import math
 
 from sksoftmax._arrays import chunks, take
+from sksoftmax._oracle import OracleProtocol
 from sksoftmax._solvers.certificate import LARGEST_FALL, Certificate
 from sksoftmax._solvers.curvature import Curvature
 from sksoftmax._solvers.line_search import WOLFE, wolfe_search
 from sksoftmax._solvers.state import State
 
-# Conjugate gradients stop when k products with the Hessian, each with the gain of the
-# last one, would lower the model by less than this share of what was gained so far
-# (Nash and Sofer 1990). Measured on digits: .05 takes 27 passes over the rows, .2 and
-# .4 take 22.
+# Conjugate gradients stop when k more products with the Hessian would lower the model
+# by less than this share of the gain so far (Nash and Sofer 1990). Each product is
+# expected to gain as much as the last one. Measured on digits: .05 takes 27 passes over
+# the rows, .2 and .4 take 22.
 FORCING = 0.2
-# Times the gap allowed: a bound by the penalty that more products with the Hessian will
-# not bring down to it.
+# Multiple of the allowed gap. More products with the Hessian do not lower a larger
+# bound by the penalty to the allowed gap.
 HOPELESS_BOUND = 1e4
 MAX_PRODUCTS = 250  # with the Hessian, in a step
-# Steps that together gain next to nothing of the gap allowed, after which to give up.
+# The solver gives up after this many steps that together gain next to nothing.
 IDLE_STEPS = 30
-# A step makes scaled weights at most this many times as large, or the square of it.
+# A step enlarges scaled weights at most by this factor, plus the square of the factor.
 LARGEST_GROWTH = 10.0
-# A line search takes a slope of this share of the first one after this many products
-# with the Hessian, which cost more than another trial does.
+# After MANY_PRODUCTS products with the Hessian, which cost more than another trial, a
+# line search has to shrink the slope to the share STRONG_WOLFE.
 STRONG_WOLFE, MANY_PRODUCTS = 0.25, 4
 
 
 class Newton:
-    """Newton steps from conjugate gradients in the preconditioner's metric.
+    """Newton steps from preconditioned conjugate gradients.
 
     Objective, gradient and products with the Hessian come from `oracle`, wherever the
     rows are.
     """
 
-    # An epoch, for the patience of a validation loss, is this many steps.
+    # Steps that count as one epoch for the patience of a validation loss.
     steps_per_epoch = 5
-    # Steps after minibatches that together have to gain the gap allowed.
+    # Steps after minibatches that together have to gain the allowed gap.
     plateau_steps = 5
 
-    def __init__(self, oracle, state: State) -> None:
-        """Start from the model in `state` and leave it the model and t.
-
-        `oracle` is Oracle, or has its attributes and methods.
-        """
+    def __init__(self, oracle: OracleProtocol, state: State) -> None:
+        """Initialise from the model in `state`, and update its model and t later."""
         problem, data = oracle.problem, oracle.problem.data
         self._problem, self._oracle, self._state = problem, oracle, state
         self._curvature, weights = Curvature(oracle), state.average
         self._xp, self._active = data.xp, oracle.active
-        # The penalty alone decides where there is no data, and its minimum is zero.
+        # Without data only the penalty counts, and its minimum is at zero.
         state.weights = self._xp.where(problem.penalty.penalised, 0.0, weights)
         state.average = state.weights
         self._weights = self._xp.copy(take(weights, self._active))
@@ -70,32 +68,28 @@ class Newton:
 
     @property
     def model(self):
-        """The weights that it has come to, (n_weights, n_outputs)."""
+        """The current weights, (n_weights, n_outputs)."""
         self.save()
         return self._state.weights
 
     def save(self) -> None:
-        """Write the weights that it has come to to the state."""
+        """Update the state in place: write the current weights to the state."""
         self._state.weights[self._active, ...] = self._weights
         self._state.average = self._state.weights
 
     def iterate_to_gap(self, tol: float):
-        """Yield itself, the objective and whether its gap is within tol, each step.
-
-        Ends where rounding leaves no progress to make.
-        """
+        """Yield itself, the objective and whether its gap is within tol, each step."""
         self._tol = tol
         for _ in self._steps():
             yield self, self.objective, self.gap_is_within(tol)
 
     def iterate_to_plateau(self, tol: float, patience: int):
-        """Yield itself, the objective and whether that has converged, each step.
+        """Yield itself, the objective and whether the objective converged, each step.
 
-        It has when the objective fell as modelled, and `patience` more products with
-        the Hessian would each lower the model by less than tol times the objective.
-        After a step that was not as modelled, the optimum is far and the gap has to be
-        within tol, or within half of the digits where rounding stops the progress. Or
-        the last `plateau_steps` together lowered the objective by less than tol.
+        The objective has converged if one of three conditions holds. The gap is within
+        tol, or within half of the digits if rounding stops the progress. All steps were
+        as modelled, and `patience` products with the Hessian in a row promised less
+        than tol. The last step was, and the last `plateau_steps` gained less than tol.
         """
         self._tol, self._patience = tol, patience
         for _ in self._steps():
@@ -111,10 +105,10 @@ class Newton:
         return self.gap_bound <= self._allowed_gap(tol)
 
     def gap_estimate(self) -> float:
-        """Return ten times <G, M G>: a guess of the gap, with no pass over the rows."""
+        """Return ten times <G, M G>: an estimate of the gap without reading rows."""
         self.prepare()
         self._curvature.restrict(None, 0.0)
-        return 10 * self._decrement(self._slopes())
+        return 10 * self._decrement(self._pseudo_gradient())
 
     def gradient_of_loss(self):
         """Return the gradient of the loss alone, (n_weights, n_outputs)."""
@@ -123,7 +117,7 @@ class Newton:
         return grad
 
     def accept_if_lower(self, weights) -> bool:
-        """Go on from these weights, if the objective is lower there."""
+        """Return whether the objective is lower at `weights`, and then adopt them."""
         weights = take(weights, self._active)
         with self._threads():
             objective, grad = self._evaluate(weights)
@@ -133,7 +127,7 @@ class Newton:
         return True
 
     def step(self) -> None:
-        """Take one step, or set `stalled` if no progress is left."""
+        """Update in place by one step, or set `stalled` if no progress is left."""
         self.prepare()
         self._state.t += 1
         self._state.n_averages += 1
@@ -171,24 +165,24 @@ class Newton:
         return wolfe_search(self._evaluate, self._xp, *state)
 
     def _has_no_other_step(self) -> bool:
-        """Return True: after a search without a result the next one has none either."""
+        """Return True: the next search would have no result either."""
         return True
 
     def _adapt(self, step_size: float, fall: float, gain: float) -> None:
-        """Do nothing: the model has no parameter."""
+        """Return None: the model has no parameter to adapt."""
 
-    def _bound_gap(self, old_weights, new_weights, model_grad, more: float = 0.0):
-        """Lower the bound to that after a step, and `more`."""
+    def _bound_gap(self, old_weights, new_weights, model_grad, excess: float = 0.0):
+        """Update the bound of the gap: the bound after a step, plus `excess`."""
         step, target = (old_weights, new_weights), self._allowed_gap(self._tol)
-        bound = self._certificate.by_duality(
+        bound = self._certificate.duality_bound(
             *step, model_grad, target, self._decrements
         )
-        self.gap_bound = min(self.gap_bound, bound + more)
+        self.gap_bound = min(self.gap_bound, bound + excess)
 
     def _bound_by_rounding(self, model_grad, gain: float) -> float:
-        """Return a bound for a model that rounding keeps from any progress."""
+        """Return a bound for a model from which rounding allows no progress."""
         old, new = self._decrement(self._grad), self._decrement(model_grad)
-        return self._certificate.by_rounding(old, new, gain, self._eps)
+        return self._certificate.rounding_bound(old, new, gain, self._eps)
 
     def _decrements(self, grad):
         """Return <G, M G> and zero, or None unless M is the inverse of the Hessian."""
@@ -198,7 +192,7 @@ class Newton:
         return float(self._xp.vdot(grad, self._curvature.apply(grad)))
 
     def prepare(self) -> None:
-        """Measure the curvature, if products since the last time have cost as much."""
+        """Update the preconditioner, if products have cost as much as a measurement."""
         with self._threads():
             self._curvature.measure(self._weights, lambda: self.model)
 
@@ -209,9 +203,10 @@ class Newton:
         return product
 
     def _shorten(self, direction):
-        """Return a part of the direction if all of it makes weights far too large.
+        """Return the direction, or a part of the direction if weights grow too large.
 
-        A model without curvature, as of saturated rows, promises too much.
+        A model with little curvature, from saturated rows for example, asks for far too
+        large steps.
         """
         xp, scale = self._xp, take(self._problem.scaling.scale, self._active)
         size, limit = (
@@ -238,12 +233,13 @@ class Newton:
     def _accept(self, objective: float, weights, grad) -> None:
         self.objective, self._weights, self._grad = objective, weights, grad
         self._certificate.objectives.append(objective)
-        self.gap_bound = objective  # as neither loss nor penalty is ever negative
+        self.gap_bound = objective  # loss and penalty are never negative
 
     def _minimise_model(self):
         """Return the step to the minimum of a quadratic model of the objective.
 
-        Also return the gradient of the model there, and by how much it is lower.
+        Also return the gradient of the model at its minimum, and the gain: by how much
+        the step lowers the model.
         """
         xp, grad = self._xp, self._grad
         direction = xp.zeros(grad.shape, grad.dtype)
@@ -254,14 +250,15 @@ class Newton:
         return direction, grad + products, -float(value)
 
     def _conjugate_gradients(
-        self, grad, direction, products, free=None, gain=0.0, most=math.inf
+        self, grad, direction, products, free=None, gain=0.0, max_products=math.inf
     ) -> float:
-        """Lower the model along the free weights, from a direction on, in place.
+        """Update `direction` and `products` in place, and return the gain.
 
-        `grad` is the gradient of the model at zero, `products` the Hessian times the
-        direction, `gain` by how much the model has been lowered so far; what it is
-        afterwards is returned. `free` is 1 for weights that may move, else 0. The step
-        takes at most about `most` products.
+        The update lowers the model along the free weights. `grad` is the gradient of
+        the model at zero, and `products` are the Hessian times the direction. `gain` is
+        the amount by which the model is lower than at zero so far. `free` is 1 for
+        weights that may move, else 0. The step takes about `max_products` products at
+        most.
         """
         vdot, target, n_idle = self._xp.vdot, self._allowed_gap(self._tol), 0
         residual = -(grad + products)
@@ -277,7 +274,9 @@ class Newton:
             product = self._hessian_product(conjugate)
             curvature = float(vdot(conjugate, product))
             if not curvature > 0:
-                if k == 1 and not self._xp.any(direction):  # flat: the search decides
+                if k == 1 and not self._xp.any(
+                    direction
+                ):  # a flat model: the line search decides
                     direction += conjugate
                     products += product
                 return gain
@@ -288,9 +287,9 @@ class Newton:
             gain += last_gain
             if not last_gain > 0:
                 return gain
-            if self._curvature.change_to_hessian(after_work=True):
+            if self._curvature.change_to_hessian(require_work=True):
                 return gain
-            if self._curvature.n_products > most:
+            if self._curvature.n_products > max_products:
                 return gain
             residual -= share * (product if free is None else product * free)
             preconditioned = self._curvature.apply(residual, free)
@@ -301,7 +300,7 @@ class Newton:
             if self._is_idle:
                 return gain
             limit = (k + 1) * expected
-            if gain <= 0.5 * target:  # perhaps the last step: can that be shown?
+            if gain <= 0.5 * target:  # perhaps the last step, if a bound shows it
                 bound = self._model_bound(direction, products, target)
                 if bound <= target / 2:
                     return gain
@@ -318,28 +317,29 @@ class Newton:
     def _model_bound(self, direction, products, target: float) -> float:
         """Return the bound of the gap if the quadratic model were the objective."""
         weights, grad = self._weights + direction, self._grad + products
-        proof = self._certificate.by_penalty(weights, grad)[0]
+        proof = self._certificate.penalty_bound(weights, grad)[0]
         state = weights, grad, proof, target, self._decrements
-        return min(proof, self._certificate.by_decrement(*state))
+        return min(proof, self._certificate.decrement_bound(*state))
 
     @property
     def _rounding(self) -> float:
-        # In float64 the roundings of many rows have added up to much less than one.
+        # Rounding errors of many rows in float64 have added up to much less than eps.
         return self._eps * abs(self.objective) / 4
 
     @property
     def _eps(self) -> float:
         return float(self._xp.finfo(self._weights.dtype).eps)
 
-    def _slopes(self):
-        """Return the shortest subgradient; without L1 it is the gradient."""
+    def _pseudo_gradient(self):
+        """Return the pseudo-gradient, which is the gradient without L1."""
         penalty = self._problem.penalty
         return penalty.pseudo_gradient(self._weights, self._grad, self._active)
 
     def _evaluate(self, weights):
-        """Return objective and smooth part's gradient, in one pass over the rows."""
+        """Return objective and gradient of the smooth part, in one pass over rows."""
         penalty, active = self._problem.penalty, self._active
         objective, grad = self._oracle.loss_gradient(weights)
+        grad = self._curvature.clear_constant(grad)
         objective += penalty.value(weights, active)
         size = self._xp.chunk_size // weights.shape[1]
         for chunk in chunks(slice(0, grad.shape[0]), size + 1):

@@ -1,8 +1,8 @@
 """Newton's method with L1: proximal steps, which make weights zero.
 
-The quadratic model with L1 is minimised by an interior point method where the whole
-Hessian is at hand, and else by active sets and conjugate gradients (FPC_AS, Wen, Yin,
-Goldfarb and Zhang 2010). Its damping is Levenberg and Marquardt's.
+An interior point method minimises the quadratic model with L1 if the whole Hessian is
+the preconditioner. Otherwise active sets and conjugate gradients do (FPC_AS, Wen, Yin,
+Goldfarb and Zhang 2010). The damping of the model is Levenberg and Marquardt's.
 """
 
 import numpy as np
@@ -14,10 +14,10 @@ from sksoftmax._solvers.line_search import armijo_search
 from sksoftmax._solvers.newton import Newton
 from sksoftmax._solvers.state import State
 
-# Share of the preconditioner's diagonal that is first added to the Hessian: between two
-# signs the penalty is linear, and without curvature has no minimum.
+# Share of the preconditioner's diagonal that the first step adds to the Hessian. The
+# penalty is linear between two signs, so a model without curvature has no minimum.
 FIRST_DAMPING = 1e-3
-LEAST_DAMPING = 1e-15  # with the whole Hessian; else the first one
+LEAST_DAMPING = 1e-15  # with the whole Hessian; otherwise FIRST_DAMPING
 MAX_ACTIVE_SETS = 100  # in a step
 
 
@@ -34,25 +34,28 @@ class ProximalNewton(Newton):
     plateau_steps = 2
 
     def __init__(self, oracle, state: State, max_passes: int = 8) -> None:
-        """Take about `max_passes` over the rows at most in a step."""
+        """Initialise; a step reads all rows about `max_passes` times at most."""
         self._l1 = take(oracle.problem.penalty.l1, oracle.active)
         self._max_passes, self._damping = max_passes, FIRST_DAMPING
         self._damping_diagonal = 0.0
         super().__init__(oracle, state)
 
     def iterate_to_plateau(self, tol: float, patience: int):
-        """Yield the same; products with the Hessian say little of the next signs."""
+        """Yield the same values as Newton, without regard to `patience`.
+
+        Products with the Hessian say little about the next signs.
+        """
         yield from super().iterate_to_plateau(tol, np.inf)
 
     def rank_features(self):
-        """Return the features that have weights, and those that miss theirs by most.
+        """Return the features with weights, and missing features, the best first.
 
-        That is by the gain that a step in the weight of one class promises. Both are
-        feature numbers in NumPy.
+        The order is by the gain that a step in the weight of one class promises. Both
+        are feature numbers in NumPy.
         """
         self.prepare()
         xp, n_features = self._xp, self._problem.data.n_features
-        gains = self._slopes() ** 2 / self._curvature.diagonal()
+        gains = self._pseudo_gradient() ** 2 / self._curvature.diagonal()
         gains = xp.to_numpy(xp.max(gains, axis=1))
         has_weight = xp.to_numpy(xp.any(self._weights != 0, axis=1))
         features = np.arange(self._problem.data.n_weights)
@@ -64,9 +67,9 @@ class ProximalNewton(Newton):
         return features[is_feature & has_weight], features[missing]
 
     def adopt(self, other: "Newton", tol: float) -> None:
-        """Go on from the model of another one, whose steps moved fewer features.
+        """Update in place: adopt the model of a solver with fewer features.
 
-        A bound of the gap is looked for that is within tol.
+        The gap is bounded in a second way, if the first bound is not within tol.
         """
         self._tol, problem = tol, self._problem
         expanded = problem.zeros(), problem.zeros()
@@ -78,7 +81,7 @@ class ProximalNewton(Newton):
         with self._threads():
             objective, grad = self._evaluate(new_weights)
             self._accept(objective, new_weights, grad)
-            bound = certificate.by_penalty(new_weights, grad)[0]
+            bound = certificate.penalty_bound(new_weights, grad)[0]
             self.gap_bound = min(self.gap_bound, bound)
             if other.gap_is_within(tol) and not self.gap_is_within(tol):
                 self._weights = old_weights
@@ -93,12 +96,12 @@ class ProximalNewton(Newton):
         return armijo_search(self._evaluate, self._xp, *state, self._rounding)
 
     def _has_no_other_step(self) -> bool:
-        """Return whether a shorter step, by more damping, is no way out either."""
+        """Return whether more damping, and so a shorter step, is of no help either."""
         self._damping = max(64 * self._damping, 1e-4)
         return not self._damping < 1e4
 
     def _adapt(self, step_size: float, fall: float, gain: float) -> None:
-        """Damp the next step less after a good one, and more after a bad one."""
+        """Update the damping: less after a good step, more after a bad step."""
         is_good = step_size >= 1 and fall > gain / 4
         has_hessian = self._curvature.is_hessian
         least = LEAST_DAMPING if has_hessian else FIRST_DAMPING
@@ -108,12 +111,13 @@ class ProximalNewton(Newton):
         if not self._curvature.is_exact:
             return np.inf
         self._curvature.restrict(self._free, LEAST_DAMPING)
-        return 1e3 * SAFETY * (abs(gain) + sum(self._undamped(self._slopes())))
+        return 1e3 * SAFETY * (abs(gain) + sum(self._undamped(self._pseudo_gradient())))
 
     def _decrements(self, grad):
-        """Return <G, M G> of free weights, and the part of those held at zero, or None.
+        """Return <G, M G> of free weights, and the part of weights held at zero.
 
-        None where M is no inverse of the Hessian, or damping hides flat directions.
+        Return None if M is not the inverse of the Hessian, or if damping hides flat
+        directions.
         """
         if not self._curvature.is_exact or self._damping > LEAST_DAMPING:
             return None
@@ -134,8 +138,8 @@ class ProximalNewton(Newton):
     def _minimise_model(self):
         """Return the step to the minimum of the model, which contains L1 itself.
 
-        Also return the gradient of the smooth part there, and by how much the model is
-        lower. What keeps steps short is no part of that gradient.
+        Also return the gradient of the smooth part at the minimum, without the damping,
+        and the gain: by how much the step lowers the model.
         """
         zeros = self._xp.zeros(self._grad.shape, self._grad.dtype)
         direction, products = self._settle_signs(zeros, zeros)
@@ -146,10 +150,9 @@ class ProximalNewton(Newton):
     def _settle_signs(self, direction, products):
         """Return the minimiser of the model with L1, and the Hessian times it.
 
-        Proximal gradient steps find which weights are zero and the signs of the others,
-        conjugate gradients the minimum for these signs, up to where weights change
-        theirs (as in FPC_AS, Wen, Yin, Goldfarb and Zhang 2010). No step raises the
-        model.
+        Proximal gradient steps find the weights of zero and the signs of the others.
+        Conjugate gradients find the minimum for these signs, until weights change sign
+        (as in FPC_AS, Wen, Yin, Goldfarb and Zhang 2010). No step raises the model.
         """
         xp, weights, l1 = self._xp, self._weights, self._l1
         diagonal = self._curvature.diagonal()
@@ -175,12 +178,14 @@ class ProximalNewton(Newton):
             signs = xp.where(l1 > 0, xp.sign(moved_weights), 0.0)
             free = (signs != 0) | (l1 == 0)
             self._free = free
-            if attempt % 8 == 0:  # in between few weights change
+            if attempt % 8 == 0:  # few weights change in 8 attempts
                 self._curvature.restrict(free, self._damping)
             minimiser, change = xp.copy(direction), xp.copy(products)
             grad = self._grad + l1 * signs
-            moving, most = xp.astype(free, grad.dtype), self._max_passes
-            self._conjugate_gradients(grad, minimiser, change, moving, -value, most)
+            moving = xp.astype(free, grad.dtype)
+            self._conjugate_gradients(
+                grad, minimiser, change, moving, -value, self._max_passes
+            )
             step, change = minimiser - direction, change - products
             is_settled = False
             for share in (1.0, 0.5, 0.1):
@@ -214,9 +219,9 @@ class ProximalNewton(Newton):
         return direction, products
 
     def _proximal_step(self, direction, products, diagonal, length: float):
-        """Return direction and products after a step, and the length that it may have.
+        """Return direction and products after a proximal step, and its length.
 
-        It is as long as the model's curvature along it allows.
+        The step is as long as the curvature of the model along the step allows.
         """
         xp, l1, start = self._xp, self._l1, self._weights + direction
         grad = (self._grad + products) / diagonal

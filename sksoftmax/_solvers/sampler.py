@@ -1,4 +1,4 @@
-"""Which rows make an epoch of minibatches, in which order."""
+"""The rows of an epoch of minibatches, and their order."""
 
 import numpy as np
 
@@ -7,10 +7,10 @@ class BatchSampler:
     """Rows to draw epochs from, and the edges of the batches in an epoch."""
 
     def __init__(self, rows, edges, rng, shuffle: bool) -> None:
-        """Cut epochs of rows, an index array in NumPy, at `edges`.
+        """Initialise to cut epochs of `rows`, an index array in NumPy, at `edges`.
 
-        An epoch has edges[-1] rows. With `shuffle` the rows have a new order each time
-        that too few are left for an epoch.
+        An epoch has edges[-1] rows. The rows get a new order by `shuffle` whenever too
+        few rows are left for an epoch.
         """
         self.rows, self.edges, self.rng = rows, edges, rng
         self._shuffle, self._remaining = shuffle, rows[:0]
@@ -26,14 +26,14 @@ class BatchSampler:
         if len(self._remaining) < n_rows:
             rng, rows = self.rng, self.rows
             self._remaining = rng.permutation(rows) if self._shuffle else rows
-        epoch, self._remaining = np.split(self._remaining, [n_rows])
+        epoch, self._remaining = self._remaining[:n_rows], self._remaining[n_rows:]
         return epoch
 
 
 def batch_edges(n_rows: int, batch_size: int, even: bool):
-    """Return where to cut n_rows rows into batches of at most batch_size rows.
+    """Return the edges that cut n_rows rows into batches of at most batch_size.
 
-    `even` spreads the remainder over all batches; else the last one is short.
+    `even` spreads the remainder over all batches. Otherwise the last batch is short.
     """
     n_batches = -(-n_rows // batch_size)
     if even:

@@ -12,29 +12,29 @@ from sksoftmax._solvers.state import State
 from sksoftmax._threads import threads_for
 
 MONITORED_ROWS = 2048
-# If averaging touches weights that the batch did not, it is done every LAZY_BATCHES
-# batches, and at least LAZY_AVERAGES times an epoch.
+# Averaging touches all weights, but a batch of a lazy step does not. The average is
+# then updated every LAZY_BATCHES batches, and at least LAZY_AVERAGES times an epoch.
 LAZY_BATCHES, LAZY_AVERAGES = 24, 4
 
 
 class SGD:
     """Minibatch SGD with averaged iterates."""
 
-    steps_per_epoch = 1  # epochs that count as one where a validation loss is watched
+    steps_per_epoch = 1  # epochs that count as one for the validation loss
 
     def __init__(self, problem: Problem, state: State, step, min_share=0.0) -> None:
-        """Go on from `state`; to an average an update adds at least `min_share`."""
+        """Initialise from `state`; iterates enter averages by `min_share` at least."""
         self._start = self._averaged_at = state.t
         self._problem, self.state, self._step = problem, state, step
         self._min_share = min_share
         self._is_averaging = state.is_averaging
-        # How many updates after the start the weights last took their share of the
-        # penalty; one number if together.
+        # Updates between the start and the last penalty step of each weight, or one
+        # number if all weights move together.
         n_counts = 1 if problem.data.is_dense else problem.data.n_weights
         self._last_update = np.zeros(n_counts, np.int64) if step.lazy else None
 
     def epochs(self, sampler: BatchSampler, plateau: Plateau):
-        """Yield itself, objective and whether that has converged after each epoch."""
+        """Yield itself, objective and whether the objective converged, each epoch."""
         rows = evenly_spaced(sampler.rows, MONITORED_ROWS)
         monitored = self._problem.data.index(rows)
         if self._problem.data.xp.any(self.state.average):  # a warm start
@@ -53,10 +53,10 @@ class SGD:
         return self.state.average
 
     def epoch(self, order, edges) -> None:
-        """Make one pass over the rows in `order`, cut into batches at `edges`.
+        """Update in place by one pass over the rows in `order`, cut at `edges`.
 
-        Both are NumPy's. No number is read from the device but where the curvature is
-        measured, and at the end.
+        Both are NumPy arrays. Numbers are read from the device only at measurements of
+        the curvature and at the end.
         """
         multiply_adds = self._problem.multiply_adds(np.diff(edges).max())
         pools = self._problem.data.xp.thread_pools
@@ -72,7 +72,7 @@ class SGD:
             n_averages = max(n_batches // LAZY_BATCHES, min(n_batches, LAZY_AVERAGES))
         for k in range(n_batches):
             if self._step.needs_measuring(state):
-                self._catch_up_all()  # a new metric must not shrink for old steps
+                self._catch_up_all()  # the new preconditioner is not for earlier steps
                 self._step.measure(state, order, largest)
             rows = index[edges[k] : edges[k + 1]]
             batch = problem.data.batch(rows, compact=self._step.lazy)
@@ -119,7 +119,7 @@ class SGD:
             average += change
 
     def _catch_up(self, active):
-        """Return the weights of those columns, a view or a copy, up to date."""
+        """Return the active weights, up to date, as a view or a copy."""
         weights = take(self.state.weights, active)
         if self._last_update is not None:
             missed = self._elapsed - self._last_update[active]

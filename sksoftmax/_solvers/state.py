@@ -1,4 +1,4 @@
-"""What a solver knows between two updates."""
+"""The state of a solver between two updates."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,22 +6,22 @@ from typing import Any
 
 @dataclass
 class State:
-    """What a solver knows between two updates.
+    """The state of a solver between two updates.
 
-    It writes to `weights` and `average`, which must be its own; other arrays are
-    replaced, never written to.
+    A solver writes to `weights` and `average`, so no other object may share these
+    arrays. Other arrays are replaced, never written to.
     """
 
     weights: Any  # (n_weights, n_outputs), the last iterate
     average: Any  # the model; the same array without averaging
     t: int = 0  # updates so far
-    refresh_origin: int = 0  # the t from which the times to measure count
+    refresh_origin: int = 0  # the origin of t for the times to measure
     n_averages: int = 0
-    preconditioner_name: str | None = None  # the name of what measured the curvature
+    preconditioner_name: str | None = None  # its measurement is `hessian`
     hessian: Any = None
     hessian_rows: int = 0
     ridge: Any = None
-    inverse: Any = None  # follows from curvature and ridge
+    inverse: Any = None  # follows from hessian and ridge
     step_size: float = 0.0
     velocity: Any = None
 

@@ -9,16 +9,16 @@ from sksoftmax._solvers.state import State
 
 
 class PreconditionedStep:
-    """Steps in the metric of the curvature, of a size that follows from it too."""
+    """Preconditioned steps, of a size that follows from the curvature."""
 
-    # Proximal steps that `descend` leaves for when the weights are next used.
+    # Proximal steps that `descend` defers until the next use of the weights.
     n_deferred = 1
-    snapshot = snapshot_step = None  # those are SVRG's
+    snapshot = snapshot_step = None  # attributes of SVRG's steps
 
     def __init__(
         self, problem: Problem, state: State, preconditioner_class, rng
     ) -> None:
-        """Go on from the Hessian in `state`; the class is Gram or Diagonal."""
+        """Initialise from the Hessian in `state`; the class is Gram or Diagonal."""
         self._problem, self._preconditioner_class, self._rng = (
             problem,
             preconditioner_class,
@@ -45,15 +45,15 @@ class PreconditionedStep:
             self._adopt(state)
 
     def needs_measuring(self, state: State) -> bool:
-        """Return whether it is time to measure the curvature anew."""
+        """Return whether the curvature is due to be measured."""
         t = state.t - state.refresh_origin
         return state.hessian is None or t in self._preconditioner_class.refresh_times
 
     def measure(self, state: State, order, batch_size: int) -> None:
-        """Measure the curvature and the step size.
+        """Update in place: measure the curvature and the step size.
 
-        Rows are taken evenly from the whole order, in NumPy. Where these are few, in a
-        stream, what earlier calls measured is mixed in.
+        The rows are evenly spaced in `order`, a NumPy array. Few rows of a stream are
+        completed by the measurements of earlier calls.
         """
         problem, weights = self._problem, state.weights
         data = problem.data
@@ -72,7 +72,7 @@ class PreconditionedStep:
         )
         state.inverse = None
         self._adopt(state)
-        # One number a feature and one a class: no draw depends on the rows.
+        # Numbers are drawn for features and outputs, so no draw depends on rows.
         start = [
             data.xp.asarray(self._rng.standard_normal(shape), weights.dtype)
             for shape in ((data.n_weights, 1), (1, weights.shape[1]))
@@ -88,9 +88,9 @@ class PreconditionedStep:
         self._set_step_size(state.step_size)
 
     def descend(self, weights, grad, loss, active) -> None:
-        """Take a step in the weights of those columns, in place.
+        """Update the active weights in place by a step.
 
-        Where it would promise to lower the batch's loss below zero it is cut (Polyak).
+        A step that promises to lower the loss of the batch below zero is cut (Polyak).
         """
         if not self.lazy:
             grad += self._problem.penalty.gradient(weights)
@@ -114,8 +114,8 @@ class PreconditionedStep:
     def _set_step_size(self, step_size: float) -> None:
         self._step_size = step_size
         if self.lazy:
-            # The Polyak cap leaves the penalty's part of a step as it is: it must not
-            # depend on when a weight that no batch touched catches up.
+            # The Polyak cap does not apply to the penalty's part of a step. Otherwise
+            # this part would depend on the batch at which a weight catches up.
             step_size = step_size * self._preconditioner.inverse
             self.shrinkage = self._problem.penalty.proximal_step(step_size)
 
@@ -132,7 +132,7 @@ class ScheduledStep:
         self._state, self._penalty = state, problem.penalty
         self._constrain = problem.constrain
         self._schedule, self._momentum = schedule, momentum
-        # What may wait must not depend on when it is made up for.
+        # Deferred steps must not depend on the time of catching up.
         self.lazy = momentum == 0 and schedule(1) == schedule(2)
         self.shrinkage = problem.penalty.gradient_step(schedule(1))
         if momentum == 0:
@@ -143,11 +143,11 @@ class ScheduledStep:
             state.velocity = problem.zeros()
 
     def needs_measuring(self, state: State) -> bool:
-        """Return False: nothing is measured."""
+        """Return False: these steps measure no curvature."""
         return False
 
     def descend(self, weights, grad, loss, active) -> None:
-        """Take a step in the weights of those columns, in place."""
+        """Update the active weights in place by a step."""
         step_size = self._schedule(self._state.t)
         grad += self._penalty.gradient(weights, active)
         if self._momentum:

@@ -13,17 +13,17 @@ from sksoftmax._solvers.sgd import SGD
 from sksoftmax._solvers.state import State
 from sksoftmax._solvers.steps import PreconditionedStep
 
-# After IDLE_EPOCHS epochs in a row that gain less than this share of the estimated gap,
-# steps on all rows take over.
+# Steps on all rows take over after IDLE_EPOCHS epochs in a row that each gain less than
+# the share IDLE_GAIN of the estimated gap.
 IDLE_EPOCHS, IDLE_GAIN = 3, 1e-3
 
 
 class SVRGStep(PreconditionedStep):
-    """A minibatch step less its own error at an anchor, where the gradient is known.
+    """A minibatch step less its own error at a snapshot of known gradient.
 
-    That is the gradient of SVRG (Johnson and Zhang 2013): unbiased, and exact at the
-    anchor. What the anchor adds for columns that a batch does not hold is made up for
-    when they are next used.
+    The gradient of SVRG (Johnson and Zhang 2013) is unbiased, and exact at the
+    snapshot. Weights outside of a batch catch up on the snapshot's part of their steps
+    at their next use.
     """
 
     n_deferred = 0
@@ -39,7 +39,7 @@ class SVRGStep(PreconditionedStep):
         return False
 
     def set_snapshot(self, weights, grad) -> None:
-        """Use these weights and the gradient of the loss of all rows there."""
+        """Update in place: use `weights`, and the gradient of the loss on all rows."""
         self.snapshot, self._grad = weights, grad
         if self.lazy:
             exp = self._problem.data.xp.exp
@@ -47,11 +47,11 @@ class SVRGStep(PreconditionedStep):
             self.snapshot_step = self._step_size * scaled * grad
 
     def shorten(self, factor: float) -> None:
-        """Make the steps shorter by that factor."""
+        """Update in place: multiply the step size by `factor`."""
         self._set_step_size(self._step_size * factor)
 
     def descend(self, weights, grad, loss, active) -> None:
-        """Take a step in the weights of those columns, in place."""
+        """Update the active weights in place by a step."""
         grad += take(self._grad, active)
         if not self.lazy:
             grad += self._problem.penalty.gradient(weights)
@@ -63,7 +63,9 @@ class SVRGStep(PreconditionedStep):
 
 
 class SVRG:
-    """Epochs of anchored minibatch steps, each followed by a look at all rows."""
+    """Epochs of SVRG steps, each followed by an objective on all rows."""
+
+    steps_per_epoch = 1  # for the patience of a validation loss
 
     def __init__(
         self,
@@ -72,29 +74,34 @@ class SVRG:
         sampler: BatchSampler,
         preconditioner_class,
     ) -> None:
-        """Start from the model in `state` and leave it the model and t."""
+        """Initialise from the model in `state`, and update its model and t later."""
         self._problem, self._state, self._sampler = problem, state, sampler
         rows, rng = sampler.rows, sampler.rng
         n_weights = problem.data.n_weights
-        # The noise in the metric is that of the rows it is measured on.
+        # The preconditioner is as noisy as the sample of rows that it is measured on.
         n_measured = min(len(rows), preconditioner_class.sample_size(n_weights))
         self._damping = min(
             preconditioner_class.damping, 1.0, max(0.1, 3 * n_weights / n_measured)
         )
         self._step = SVRGStep(problem, state, preconditioner_class, rng, self._damping)
         self._newton = make_newton(Oracle(problem, rows, preconditioner_class), state)
-        self._factor = 1.0  # on the step size: halved where an epoch was refused
+        self._factor = 1.0  # on the step size, halved after each refused epoch
+
+    @property
+    def model(self):
+        """The weights after the last epoch, (n_weights, n_outputs)."""
+        return self._newton.model
 
     def iterate_to_gap(self, tol: float, may_switch: bool):
         """Yield a solver, the objective and whether its gap is small, each epoch.
 
-        Newton steps go on where the gap is within tol by the estimate, as they alone
-        show that it is; where an epoch no longer helps; and, with `may_switch`,
-        where it no longer helps more than as many passes over all rows would.
+        Newton steps take over in three cases. First, the estimate of the gap is within
+        tol, as only Newton steps bound the gap. Second, epochs no longer help. Third,
+        with `may_switch`, an epoch helps less than as many passes over all rows would.
         """
         newton, n_idle, k = self._newton, 0, 0
         newton.prepare()
-        yield newton, newton.objective, newton.gap_is_within(tol)
+        yield self, newton.objective, newton.gap_is_within(tol)
         while n_idle < IDLE_EPOCHS:
             old_objective, gap = newton.objective, newton.gap_estimate()
             if gap <= tol * old_objective:
@@ -106,7 +113,7 @@ class SVRG:
                 self._step.shorten(0.5)
             least_gain = IDLE_GAIN * min(gap, old_objective)
             n_idle = 0 if old_objective - newton.objective > least_gain else n_idle + 1
-            yield newton, newton.objective, newton.gap_is_within(tol)
+            yield self, newton.objective, newton.gap_is_within(tol)
             if may_switch and (n_idle or newton.gap_estimate() > gap / 4):
                 break
         yield from newton.iterate_to_gap(tol)
@@ -125,5 +132,5 @@ class SVRG:
         step.set_snapshot(weights, self._newton.gradient_of_loss())
         try:
             SGD(self._problem, state, step).epoch(order, sampler.edges)
-        except FloatingPointError:  # `accept_if_lower` refuses it
+        except FloatingPointError:  # `accept_if_lower` refuses NaN
             state.average[...] = math.nan

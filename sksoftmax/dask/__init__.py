@@ -187,8 +187,8 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         training, local = _import_dask("training"), self._make_local()
         with all_or_nothing(local):
             attributes = training.fit_partitions(local, X, y, sample_weight)
-        vars(self).pop("feature_names_in_", None)
-        vars(self).update(attributes)
+        self.__dict__.pop("feature_names_in_", None)
+        self.__dict__.update(attributes)
         return self
 
     def predict(self, X: Any) -> Any:
@@ -282,7 +282,7 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         model, parameters = self._make_local(), self.get_params()
-        attributes = {k: v for k, v in vars(self).items() if k not in parameters}
+        attributes = {k: v for k, v in self.__dict__.items() if k not in parameters}
         del attributes["n_passes_"]
         vars(model).update(copy.deepcopy(attributes))
         return model
