@@ -35,12 +35,16 @@ class _Data:
 
         X is not modified: the centering is applied inside the products with a batch.
         """
-        self.centered = self.xp.flatnonzero(center)
-        self.center = self.xp.asarray(center[self.centered][:, None])
+        self._full_center = center
+        self.centered, self.center = self._select_center(center)
 
     def copy_center(self, other: "_Data") -> None:
         """Center the features at the centers of `other`."""
-        self.centered, self.center = other.centered, other.center
+        self.set_center(other._full_center)
+
+    def _select_center(self, center):
+        centered = self.xp.flatnonzero(center)
+        return centered, self.xp.asarray(center[centered][:, None])
 
     def shift(self, weights):
         """Return the centers times the weights, (n_outputs,)."""
@@ -53,12 +57,9 @@ class _Data:
         """
         intercept = np.arange(self.n_features, self.n_weights)
         active = self.xp.indices(np.concatenate([features, intercept]))
-        centered = self.xp.to_numpy(self.centered)
-        kept = np.flatnonzero(np.isin(centered, features))
-        positions = self.xp.indices(np.searchsorted(features, centered[kept]))
-        center = take(self.center, self.xp.indices(kept))
+        center = self._select_center(self._full_center[features])
         X = self._take_features(rows, features)
-        return self.batch_type(X, self, active, positions, center)
+        return self.batch_type(X, self, active, *center)
 
 
 class Batch:

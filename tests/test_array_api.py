@@ -87,7 +87,7 @@ def dispatch():
 
 @pytest.fixture(autouse=True)
 def narrow_batches(monkeypatch):
-    """Want the batches of a CPU on all devices, to compare with NumPy's."""
+    """Use the batches of a CPU on all devices, to compare with NumPy's."""
     monkeypatch.setattr("sksoftmax._arrays.standard_arrays.is_cpu", lambda device: True)
     monkeypatch.setattr(arrays, "_KNOWN", {})
 
@@ -893,3 +893,20 @@ def test_errors_of_other_causes_are_not_renamed():
         SoftmaxRegressionClassifier().fit(STRICT(X), {1: 2})
 
     assert "array_api_dispatch" not in str(caught.value)
+
+
+@on_each_library
+def test_working_sets_of_features_give_the_same_model(to):
+    X, y, weight = blobs(3, n=150, d=8)
+    noise = np.random.RandomState(1).standard_normal((150, 300))
+    X = np.hstack([noise, X])  # the centered column is among the last
+    params = {"alpha": 5e-3, "l1_ratio": 1.0, "solver": "svrg", "tol": 1e-8}
+    expected = SoftmaxRegressionClassifier(**params).fit(X, y, weight)
+
+    clf = SoftmaxRegressionClassifier(**params).fit(to(X), to(y), to(weight))
+
+    assert 0 < np.count_nonzero(expected.coef_) < 150
+    # Roundings decide between steps near the optimum: their number differs.
+    assert_allclose(to_numpy(clf.coef_), expected.coef_, atol=1e-5)
+    assert_allclose(to_numpy(clf.intercept_), expected.intercept_, atol=1e-5)
+    assert clf.coef_.device == to(X).device

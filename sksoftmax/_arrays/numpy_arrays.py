@@ -133,6 +133,11 @@ class NumPyArrays:
         return np.flatnonzero(vector)
 
     @staticmethod
+    def assign_rows(array, indices, values) -> None:
+        """Update in place: array[indices] = values, for a slice or distinct indices."""
+        array[indices, ...] = values
+
+    @staticmethod
     def not_equal(X, value):
         """Return 1 for entries of X that differ from `value`, else 0, in X's dtype."""
         return (value != X).astype(X.dtype)

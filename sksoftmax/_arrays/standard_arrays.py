@@ -133,6 +133,17 @@ class StandardArrays:
     def flatnonzero(self, vector):
         return slice(0, vector.shape[0] if vector.any() else 0)
 
+    def assign_rows(self, array, indices, values) -> None:
+        if isinstance(indices, slice):
+            array[indices, ...] = values
+            return
+        # The standard has no assignment to indices, so all rows are copied.
+        n_rows, n_values = array.shape[0], values.shape[0]
+        sources = n_values + np.arange(n_rows)
+        sources[self.to_numpy(indices)] = np.arange(n_values)
+        both = self._xp.concat([values, array], axis=0)
+        array[...] = self._xp.take(both, self.indices(sources), axis=0)
+
     def not_equal(self, X, value):
         return self._xp.astype(value != X, X.dtype)
 

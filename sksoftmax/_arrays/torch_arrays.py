@@ -16,6 +16,9 @@ class TorchArrays(StandardArrays):
         self._torch = torch
         self.accepted_dtypes += torch.float16, torch.bfloat16
 
+    def assign_rows(self, array, indices, values) -> None:
+        array[indices, ...] = values
+
     def to_numpy(self, array):
         array = array.detach().cpu().resolve_neg()
         if array.dtype == self._torch.bfloat16:  # NumPy has no bfloat16

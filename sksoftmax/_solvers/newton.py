@@ -74,7 +74,7 @@ class Newton:
 
     def save(self) -> None:
         """Update the state in place: write the current weights to the state."""
-        self._state.weights[self._active, ...] = self._weights
+        self._xp.assign_rows(self._state.weights, self._active, self._weights)
         self._state.average = self._state.weights
 
     def iterate_to_gap(self, tol: float):
@@ -113,7 +113,8 @@ class Newton:
     def gradient_of_loss(self):
         """Return the gradient of the loss alone, (n_weights, n_outputs)."""
         grad = self._problem.zeros()
-        grad[self._active, ...] = self._grad - self._l2 * self._weights
+        active_grad = self._grad - self._l2 * self._weights
+        self._xp.assign_rows(grad, self._active, active_grad)
         return grad
 
     def accept_if_lower(self, weights) -> bool:

@@ -74,7 +74,7 @@ class ProximalNewton(Newton):
         self._tol, problem = tol, self._problem
         expanded = problem.zeros(), problem.zeros()
         for all_weights, weights in zip(expanded, other.last_step, strict=True):
-            all_weights[other._active, ...] = weights
+            self._xp.assign_rows(all_weights, other._active, weights)
         old_weights, new_weights = (take(weights, self._active) for weights in expanded)
         certificate = self._certificate
         certificate.intercept_curvature = other._certificate.intercept_curvature
