@@ -6,6 +6,7 @@ weak for a proof.
 """
 
 import math
+from itertools import pairwise
 
 # Factor on <r, M r> for a bound, if the penalty is too weak for a proof.
 SAFETY = 1000.0
@@ -13,6 +14,7 @@ SAFETY = 1000.0
 LARGEST_FALL = 20.0
 # Share of <G, M G> that products with the Hessian leave at most, if M is its inverse.
 SOLVED_SHARE = 1e-5
+N_FALLS = 6  # steps whose gains show whether rounding alone stops the progress
 
 
 class Certificate:
@@ -115,11 +117,25 @@ class Certificate:
         of its quadratic model. The minimum is lower by `gain`.
         """
         rounding = 1e3 * eps * self.objectives[-1]
+        bound = self._decayed_fall_bound(rounding)
         is_penalised = bool(self._problem.penalty.alpha)
         if not is_penalised and gain > rounding:
-            return math.inf  # the error of the quadratic model exceeds rounding
+            return bound  # the error of the quadratic model exceeds rounding
         if decrement <= rounding:
-            return 1e3 * SAFETY * decrement
+            return min(bound, 1e3 * SAFETY * decrement)
         if not is_penalised and new_decrement > 1e-2 * decrement:
-            return math.inf  # the model was not minimised
-        return 1e3 * SAFETY * max(decrement, abs(gain))
+            return bound  # the model was not minimised
+        return min(bound, 1e3 * SAFETY * max(decrement, abs(gain)))
+
+    def _decayed_fall_bound(self, rounding: float) -> float:
+        """Return a large factor times the last falls, if the falls have decayed.
+
+        The gains of Newton steps decay tenfold in a few steps near the optimum. Gains
+        that do not decay come from an objective unlike its model.
+        """
+        if len(self.objectives) <= N_FALLS + 1:
+            return math.inf
+        values = self.objectives[-N_FALLS - 2 : -1]  # the last step had no result
+        falls = [old - new for old, new in pairwise(values)]
+        last = max(falls[-2:])
+        return SAFETY * max(last, rounding) if last <= 0.1 * max(falls) else math.inf
