@@ -142,7 +142,7 @@ def test_a_pass_and_its_result_may_take_their_time(client, monkeypatch):
     X, y = kept_by_workers()
     clf = DaskSoftmaxRegressionClassifier(tol=1e-2, random_state=0)
     expected = clf.fit(X, y).coef_
-    monkeypatch.setattr("sksoftmax.dask.placement._PATIENCE", 0.02)
+    monkeypatch.setattr("sksoftmax.dask.placement._POLL_INTERVAL", 0.02)
 
     clf.fit(X, y)
 
