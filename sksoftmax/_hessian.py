@@ -20,9 +20,16 @@ class Hessian:
     lazy = False
     largest = 2000  # weights of all classes; the inversion takes 0.5 s
 
-    def __init__(self, hessian, l2, scale) -> None:
-        """Initialise with the Hessian of the loss, in the scaled columns."""
+    def __init__(self, hessian, l2, scale, penalised=None) -> None:
+        """Initialise with the Hessian of the loss, in the scaled columns.
+
+        A common change of unpenalised weights in all classes changes no probability.
+        The Hessian gets a curvature there: its inverse would be large, and its rounding
+        would hide the other changes. `penalised` is (n_weights, 1), or None for all.
+        """
         xp, n_outputs = namespace(hessian), hessian.shape[0] // scale.shape[0]
+        if penalised is not None and n_outputs > 1:
+            hessian = _add_common_curvature(hessian, n_outputs, ~penalised[:, 0])
         scale = xp.concat([scale[:, 0]] * n_outputs, axis=0)
         penalty = xp.concat([l2[:, 0]] * n_outputs, axis=0) / scale**2
         self._hessian = xp.add_to_diagonal(hessian, penalty)
@@ -107,3 +114,13 @@ class Hessian:
             product = xp.concat([product, xp.zeros((1,), product.dtype)], axis=0)
             vector = xp.take(product, self._positions, axis=0)
         return xp.copy(xp.reshape(vector / self._scale, self._shape).T)
+
+
+def _add_common_curvature(hessian, n_outputs: int, free):
+    """Return the Hessian with a curvature for common changes of the free weights."""
+    xp = namespace(hessian)
+    blocks = xp.reshape(hessian, (n_outputs, -1, n_outputs, free.shape[0]))
+    diagonal = xp.reshape(xp.diagonal(hessian), (n_outputs, -1))
+    common = xp.where(free, xp.sum(diagonal, axis=0), 0.0) / n_outputs**2
+    matrix = xp.add_to_diagonal(xp.zeros((free.shape[0],) * 2, hessian.dtype), common)
+    return xp.reshape(blocks + matrix[None, :, None, :], hessian.shape)

@@ -130,12 +130,13 @@ class Certificate:
     def _decayed_fall_bound(self, rounding: float) -> float:
         """Return a large factor times the last falls, if the falls have decayed.
 
-        The gains of Newton steps decay tenfold in a few steps near the optimum. Gains
-        that do not decay come from an objective unlike its model.
+        The gains of Newton steps decay a hundredfold in five steps near the optimum.
+        Gains that do not decay come from an objective unlike its model.
         """
         if len(self.objectives) <= N_FALLS + 1:
             return math.inf
         values = self.objectives[-N_FALLS - 2 : -1]  # the last step had no result
-        falls = [old - new for old, new in pairwise(values)]
-        last = max(falls[-2:])
-        return SAFETY * max(last, rounding) if last <= 0.1 * max(falls) else math.inf
+        falls = [max(old - new, rounding) for old, new in pairwise(values)]
+        decays = all(new <= old for old, new in pairwise(falls))
+        decays &= falls[-2] <= max(1e-2 * falls[0], rounding)
+        return SAFETY * falls[-2] if decays else math.inf

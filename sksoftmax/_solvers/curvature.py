@@ -51,7 +51,8 @@ class Curvature:
         if self.is_hessian:
             hessian = oracle.hessian(weights)
             scale = take(problem.scaling.scale, self._active)
-            self._preconditioner = Hessian(hessian, self._l2, scale)
+            penalised = take(problem.penalty.penalised, self._active)
+            self._preconditioner = Hessian(hessian, self._l2, scale, penalised)
             return
         if self._work < oracle.sampled_hessian_work(self._class):
             return
