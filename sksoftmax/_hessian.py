@@ -23,9 +23,10 @@ class Hessian:
     def __init__(self, hessian, l2, scale, penalised=None) -> None:
         """Initialise with the Hessian of the loss, in the scaled columns.
 
-        A common change of unpenalised weights in all classes changes no probability.
-        The Hessian gets a curvature there: its inverse would be large, and its rounding
-        would hide the other changes. `penalised` is (n_weights, 1), or None for all.
+        `hessian` has n_outputs * n_weights entries on both axes; `l2`, `scale` and
+        `penalised` are (n_weights, 1), and `penalised` is None if all weights are. The
+        loss has no curvature for a common change of a weight in all classes. Without a
+        penalty the Hessian gets one, as a large inverse would round the other changes.
         """
         xp, n_outputs = namespace(hessian), hessian.shape[0] // scale.shape[0]
         if penalised is not None and n_outputs > 1:
@@ -117,7 +118,10 @@ class Hessian:
 
 
 def _add_common_curvature(hessian, n_outputs: int, free):
-    """Return the Hessian with a curvature for common changes of the free weights."""
+    """Return the Hessian with a curvature for common changes of the free weights.
+
+    `free`, (n_weights,), is true for weights without a penalty.
+    """
     xp = namespace(hessian)
     blocks = xp.reshape(hessian, (n_outputs, -1, n_outputs, free.shape[0]))
     diagonal = xp.reshape(xp.diagonal(hessian), (n_outputs, -1))

@@ -365,3 +365,21 @@ def test_minimum_of_a_quadratic_with_l1_meets_the_optimality_conditions(
     expected = -strength * np.sign(solution)
     rounding = 1e-9 * np.abs(grad) + 1e-12 * np.abs(hessian) @ np.abs(step)
     assert (np.abs(slope - expected) <= rounding)[~zero].all()
+
+
+def test_common_changes_of_unpenalised_weights_hide_no_other_changes():
+    rng = np.random.RandomState(0)
+    loss, X = cross_entropy(3), rng.standard_normal((50, 4))
+    proba, weight = loss.proba(X @ rng.standard_normal((4, 3))), np.full(50, 1 / 50)
+    hessian, ones = loss.hessian(proba, X, weight), np.ones((4, 1))
+    preconditioner = Hessian(hessian, 0 * ones, ones, np.full((4, 1), False))
+    preconditioner.restrict(None, 0.0)
+    grad = rng.standard_normal((4, 3))
+    grad -= grad.mean(axis=1, keepdims=True)  # as all gradients of the loss
+
+    solution = preconditioner.apply(grad)
+
+    expected = np.linalg.pinv(hessian, rcond=1e-12) @ grad.T.ravel()
+    # The damping is a share of 1e-10 of the diagonal.
+    assert_allclose(solution.T.ravel(), expected, rtol=1e-7, atol=1e-8)
+    assert_allclose(solution.sum(axis=1), 0, atol=1e-9)
