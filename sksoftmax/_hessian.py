@@ -57,9 +57,8 @@ class Hessian:
         if free is not None:
             free = xp.reshape(free.T, (-1,))
             free = np.flatnonzero(xp.to_numpy(free))
-            positions = np.full(
-                matrix.shape[0], len(free)
-            )  # len(free) is the position of a zero
+            # Weights that are not free take a zero behind the others.
+            positions = np.full(matrix.shape[0], len(free))
             positions[free] = np.arange(len(free))
             self._free, self._positions = xp.indices(free), xp.indices(positions)
             matrix = xp.take(xp.take(matrix, self._free, axis=0), self._free, axis=1)
@@ -67,13 +66,6 @@ class Hessian:
         damping += SMALL_DAMPING[xp.finfo(matrix.dtype).bits]
         matrix = xp.add_to_diagonal(matrix, damping * diagonal)
         self._inverse = damped_inverse(matrix, diagonal)
-
-    def product(self, direction):
-        """Return the Hessian of the objective's smooth part times a direction."""
-        xp = namespace(direction)
-        vector = xp.reshape(direction.T, (-1,)) * self._scale
-        vector = xp.matmul(self._hessian, vector) * self._scale
-        return xp.copy(xp.reshape(vector, self._shape).T)
 
     def minimise_l1_model(self, weights, grad, l1, damping: float, tol: float):
         """Return the step to the minimum of the quadratic model with L1.

@@ -3,8 +3,7 @@
 The model  g'd + d'Hd / 2 + sum(strength |w + d|)  has a dense H. Each |w + d| <= t has
 two slacks and two multipliers, which stay positive (Kim, Koh, Lustig, Boyd and
 Gorinevsky 2007). A step solves one system with H plus a diagonal, twice, by Mehrotra's
-predictor and corrector (Nocedal and Wright 2006, chapter 16). The number of steps does
-not depend on the condition of H.
+predictor and corrector (Nocedal and Wright 2006, chapter 16).
 """
 
 import numpy as np
