@@ -2,7 +2,6 @@
 
 import copy
 import math
-import warnings
 from numbers import Integral, Real
 from operator import is_not
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
@@ -1002,34 +1000,12 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         return model
 
     def __getstate__(self):
-        """Return the attributes for a pickle or a copy, see `to_pickle`.
-
-        The attributes hold the version, and a copy of the generator's state.
-        """
-        from sksoftmax import __version__  # set only after this module is imported
-
-        attributes = to_pickle(super().__getstate__())
-        return {**attributes, "_sksoftmax_version": __version__}
+        """Return the attributes for a pickle or a copy, see `to_pickle`."""
+        return to_pickle(super().__getstate__())
 
     def __setstate__(self, state):
-        """Restore the attributes, and warn if another version has saved them.
-
-        Parameters that the other version did not know have their defaults.
-        """
-        from sksoftmax import __version__
-
-        state = {**SoftmaxRegressionClassifier().get_params(), **state}
-        saved_by = state.pop("_sksoftmax_version", "unknown")
-        if saved_by != __version__:
-            warnings.warn(
-                InconsistentVersionWarning(
-                    estimator_name="sksoftmax.SoftmaxRegressionClassifier",
-                    current_sklearn_version=__version__,
-                    original_sklearn_version=saved_by,
-                ),
-                stacklevel=2,
-            )
-        super().__setstate__(from_pickle(state))
+        """Restore the attributes, see `from_pickle`."""
+        super().__setstate__(from_pickle(state, SoftmaxRegressionClassifier))
 
     def __sklearn_array_api_convert__(self, converter):
         """Return a copy with converted arrays; scikit-learn's way to move models."""

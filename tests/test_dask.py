@@ -1,8 +1,11 @@
 """The Dask classifier against the one for one machine: the same optimum."""
 
+import copy
 import inspect
+import io
 import pickle
 import tracemalloc
+import warnings
 
 import numpy as np
 import pytest
@@ -10,7 +13,11 @@ import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer
-from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.exceptions import (
+    ConvergenceWarning,
+    InconsistentVersionWarning,
+    NotFittedError,
+)
 
 from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax._oracle import Oracle, OracleProtocol
@@ -19,6 +26,7 @@ dask = pytest.importorskip("dask", reason="the extra dask is not installed")
 da = pytest.importorskip("dask.array", reason="the extra dask is not installed")
 dd = pytest.importorskip("dask.dataframe", reason="the extra dask is not installed")
 pd = pytest.importorskip("pandas")
+cloudpickle = pytest.importorskip("cloudpickle")
 
 from sksoftmax.dask import DaskSoftmaxRegressionClassifier  # noqa: E402
 from sksoftmax.dask.oracle import PartitionedOracle  # noqa: E402
@@ -45,6 +53,12 @@ def fitted(X, y, sample_weight=None, n_partitions=8, **params):
         sample_weight = cut(X, sample_weight, n_partitions)[1]
     clf = DaskSoftmaxRegressionClassifier(**params)
     return clf.fit(*cut(X, y, n_partitions), sample_weight)
+
+
+@pytest.fixture(scope="module")
+def quick_model(digits):
+    """Return a fitted model, for tests that do not change it."""
+    return fitted(*digits, tol=0.1)
 
 
 @pytest.fixture(scope="module")
@@ -416,6 +430,80 @@ def test_a_fitted_model_can_be_stored(digits):
 
     assert_array_equal(copy.coef_, clf.coef_)
     assert copy.score(*cut(*digits)) == clf.score(*cut(*digits))
+
+
+def by_joblib(clf):
+    joblib = pytest.importorskip("joblib")
+    file = io.BytesIO()
+    joblib.dump(clf, file)
+    file.seek(0)
+    return joblib.load(file)
+
+
+COPIES = {
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "joblib": by_joblib,
+    "cloudpickle": lambda clf: cloudpickle.loads(cloudpickle.dumps(clf)),
+    "pickle": lambda clf: pickle.loads(pickle.dumps(clf)),
+    **{
+        f"protocol {p}": lambda clf, p=p: pickle.loads(pickle.dumps(clf, p))
+        for p in (0, 2, 4)
+    },
+}
+
+
+@pytest.mark.parametrize("copied", COPIES.values(), ids=list(COPIES))
+def test_copies_know_all_that_the_model_knows(digits, quick_model, copied):
+    X, y = digits
+    clf = quick_model
+
+    again = copied(clf)
+
+    assert vars(again).keys() == vars(clf).keys()
+    assert again.get_params() == clf.get_params()
+    models = [model.to_local() for model in (clf, again)]
+    for model in models:
+        assert type(model) is SoftmaxRegressionClassifier
+        model.partial_fit(X, y)
+    assert_array_equal(models[0].coef_, models[1].coef_)
+    assert_array_equal(clone(again).fit(*cut(X, y)).coef_, clf.coef_)
+
+
+def test_an_unfitted_model_can_be_stored():
+    clf = DaskSoftmaxRegressionClassifier(alpha=0.5, class_weight={"a": 2.0})
+
+    again = pickle.loads(pickle.dumps(clf))
+
+    assert again.get_params() == clf.get_params()
+    assert vars(again).keys() == vars(clf).keys()
+
+
+@pytest.mark.parametrize("is_fitted", [False, True])
+def test_pickles_name_the_version_and_hold_no_generator(digits, is_fitted, monkeypatch):
+    clf = DaskSoftmaxRegressionClassifier(tol=0.1, random_state=0)
+    pickled = pickle.dumps(clf.fit(*cut(*digits)) if is_fitted else clf)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        pickle.loads(pickled)
+    monkeypatch.setattr("sksoftmax.__version__", "9.9")
+
+    with pytest.warns(
+        InconsistentVersionWarning, match=r"DaskSoftmaxRegressionClassifier from ver"
+    ):
+        pickle.loads(pickled)
+
+    assert b"randomstate" not in pickled.lower()
+
+
+def test_a_pickle_without_a_parameter_gets_its_default():
+    state = DaskSoftmaxRegressionClassifier(alpha=0.5).__getstate__()
+    del state["verbose"], state["l1_ratio"]
+
+    clf = DaskSoftmaxRegressionClassifier.__new__(DaskSoftmaxRegressionClassifier)
+    clf.__setstate__(state)
+
+    assert clf.get_params() == DaskSoftmaxRegressionClassifier(alpha=0.5).get_params()
 
 
 def test_too_few_steps_warn(digits):

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sksoftmax._classifier import SoftmaxRegressionClassifier
 from sksoftmax._compat import fit_context
-from sksoftmax._state import all_or_nothing
+from sksoftmax._state import all_or_nothing, from_pickle, to_pickle
 
 __all__ = ["DaskSoftmaxRegressionClassifier"]
 
@@ -286,6 +286,14 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         del attributes["n_passes_"]
         vars(model).update(copy.deepcopy(attributes))
         return model
+
+    def __getstate__(self):
+        """Return the attributes for a pickle or a copy, see `to_pickle`."""
+        return to_pickle(super().__getstate__())
+
+    def __setstate__(self, state):
+        """Restore the attributes, see `from_pickle`."""
+        super().__setstate__(from_pickle(state, DaskSoftmaxRegressionClassifier))
 
     def _make_local(self):
         return SoftmaxRegressionClassifier(solver="svrg", **self.get_params())
