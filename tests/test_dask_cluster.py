@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -209,3 +210,70 @@ def test_memory_of_a_worker(client, kept, partitions):
     for worker, peak in client.run(peak_of_memory).items():
         held = peak - before[worker]
         assert held < partitions * partition + 10 * square + of_rows
+
+
+@pytest.fixture
+def empty_cluster(monkeypatch):
+    """Yield a cluster in threads, without workers, and its client."""
+    monkeypatch.setattr("sksoftmax.dask.placement._POLL_INTERVAL", 0.05)
+    monkeypatch.setattr("sksoftmax.dask.placement._WORKERLESS_TIME", 0.3)
+    with (
+        distributed.LocalCluster(
+            n_workers=0, threads_per_worker=1, processes=False, dashboard_address=":0"
+        ) as cluster,
+        distributed.Client(cluster),
+    ):
+        yield cluster
+
+
+def blocks_in_memory():
+    X = np.random.RandomState(0).standard_normal((4, 100, 3))
+    labels = X.argmax(axis=2)
+    return [[dask.delayed(block) for block in blocks] for blocks in (X, labels)]
+
+
+@pytest.mark.parametrize("method", ["fit", "score"])
+def test_waiting_for_workers_warns_and_ends_when_one_starts(empty_cluster, method):
+    X, y = blocks_in_memory()
+    with dask.config.set(scheduler="synchronous"):
+        clf = DaskSoftmaxRegressionClassifier(random_state=0).fit(X, y)
+    start = threading.Timer(1.5, empty_cluster.scale, (1,))
+    start.start()
+
+    with pytest.warns(UserWarning, match=r"has had no worker for 0\.3 s") as caught:
+        result = getattr(clf, method)(X, y)
+
+    start.join()
+    assert len(caught) == 1
+    assert result is clf or result > 0.9
+
+
+def test_workers_that_all_leave_are_waited_for(empty_cluster):
+    empty_cluster.scale(1)
+    X, y = (list(dask.persist(*blocks)) for blocks in blocks_in_memory())
+    distributed.wait(distributed.futures_of([X, y]), timeout=60)
+    clf = DaskSoftmaxRegressionClassifier(random_state=0)
+    expected = clf.fit(X, y).coef_
+    empty_cluster.scale(0)
+    start = threading.Timer(3, empty_cluster.scale, (1,))
+    start.start()
+
+    with pytest.warns(UserWarning, match=r"no worker for 0\.3 s"):
+        clf.fit(X, y)
+
+    assert_allclose(clf.coef_, expected, rtol=1e-7, atol=1e-9)
+
+
+def test_a_slow_pass_does_not_warn(empty_cluster, recwarn):
+    empty_cluster.scale(1)
+    X, y = blocks_in_memory()
+
+    def slowly(block):
+        time.sleep(0.1)
+        return block
+
+    X = [dask.delayed(slowly)(block) for block in X]
+
+    DaskSoftmaxRegressionClassifier(tol=None, max_iter=1).fit(X, y)
+
+    assert not [w for w in recwarn if "no worker" in str(w.message)]
