@@ -4,6 +4,7 @@ import copy
 import inspect
 import io
 import pickle
+import threading
 import tracemalloc
 import warnings
 
@@ -593,6 +594,40 @@ def test_negative_weights_name_the_partition(digits):
 
     with pytest.raises(ValueError, match=r"Partition 7: Negative values in"):
         fitted(*digits, weight)
+
+
+def test_weights_travel_in_pieces_without_loss(digits, monkeypatch):
+    expected = fitted(*digits, tol=1e-3)
+    monkeypatch.setattr("sksoftmax.dask.oracle._PIECE_SIZE", 1000)
+
+    clf = fitted(*digits, tol=1e-3)
+
+    assert_array_equal(clf.coef_, expected.coef_)
+    assert clf.score(*cut(*digits)) == expected.score(*cut(*digits))
+
+
+def test_fits_in_threads_leave_the_configuration_alone(digits):
+    X, y = digits
+    before, received = copy.deepcopy(dask.config.config), []
+
+    def load(rows):
+        received.append(copy.deepcopy(dask.config.config))
+        return rows
+
+    def fit(tol):
+        clf = DaskSoftmaxRegressionClassifier(tol=tol, random_state=0)
+        clf.fit([dask.delayed(load)(X[:900]), dask.delayed(load)(X[900:])], y_blocks)
+
+    y_blocks = [dask.delayed(y[:900]), dask.delayed(y[900:])]
+    threads = [threading.Thread(target=fit, args=(tol,)) for tol in (0.1, 1e-3, 0.01)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(received) > 20
+    assert all(config == before for config in received)
+    assert dask.config.config == before
 
 
 def test_predictions_name_the_partition(digits):

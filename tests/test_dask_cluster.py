@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+import warnings
 
 import numpy as np
 import pytest
@@ -277,3 +278,24 @@ def test_a_slow_pass_does_not_warn(empty_cluster, recwarn):
     DaskSoftmaxRegressionClassifier(tol=None, max_iter=1).fit(X, y)
 
     assert not [w for w in recwarn if "no worker" in str(w.message)]
+
+
+def test_weights_of_any_size_travel_in_small_graphs(empty_cluster, monkeypatch):
+    empty_cluster.scale(1)
+    monkeypatch.setattr("sksoftmax.dask.oracle._PIECE_SIZE", 20_000)
+    rng, n_features = np.random.RandomState(0), 1000
+    X = rng.standard_normal((200, n_features))
+    X, y = (
+        [dask.delayed(X[:100]), dask.delayed(X[100:])],
+        [dask.delayed(rows[:, :10].argmax(axis=1)) for rows in (X[:100], X[100:])],
+    )
+    X, y = (list(dask.persist(*blocks)) for blocks in (X, y))
+    clf = DaskSoftmaxRegressionClassifier(random_state=0)
+    threshold = {"distributed.admin.large-graph-warning-threshold": "60kB"}
+
+    with dask.config.set(threshold), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        clf.fit(X, y)
+        clf.score(X, y)
+
+    assert clf.coef_.nbytes > 60_000

@@ -4,6 +4,7 @@ Only sums over rows, weights of the model, and the rows of one sample travel.
 """
 
 import math
+import pickle
 
 import dask
 import dask.array as da
@@ -30,9 +31,8 @@ _SAMPLED_HESSIAN_ROWS = 8
 # Products with the Hessian between two sampled Hessians.
 _PRODUCTS_PER_SAMPLED_HESSIAN = 8
 SMALL_MESSAGE = 2**16  # numbers that may travel for a model of any size
-
-# Weights travel in the graph of tasks, so graphs may pass the 10 MB of Dask's warning.
-_ALLOW_LARGE_GRAPHS = {"distributed.admin.large-graph-warning-threshold": "1GB"}
+# Bytes of weights in a graph of tasks, as Dask warns of graphs of more than 10 MB.
+_PIECE_SIZE = 2**22
 
 
 class Partitions:
@@ -131,7 +131,7 @@ class Partitions:
     def accuracy(self, model) -> float:
         """Return the share of the rows, by weight, whose class the model predicts."""
         correct_weight, total = self._reduce_blocks(
-            tasks.add_tuples, tasks.correct_weight, _share(model)
+            tasks.add_tuples, tasks.correct_weight, _send(model)
         )
         return float(correct_weight / total)
 
@@ -202,7 +202,7 @@ class TrainingPartitions:
     def moments(self, fill_value, dtype, fit_intercept: bool) -> Moments:
         """Return the moments of the columns, about the fill values."""
         return self.reduce_blocks(
-            tasks.merge_moments, tasks.moments, _share(fill_value), dtype, fit_intercept
+            tasks.merge_moments, tasks.moments, _send(fill_value), dtype, fit_intercept
         )
 
     def reduce_blocks(self, combine, function, *shared, rows=None):
@@ -278,7 +278,7 @@ class PartitionedOracle:
         self.hessian_work = math.inf
         if (data.n_weights * n_outputs) ** 2 <= max(data.n_weights**2, SMALL_MESSAGE):
             self.hessian_work = Hessian.work(data.n_weights, self.n_rows, n_outputs)
-        self._shared_problem = dask.persist(_share(problem))[0]  # once
+        self._shared_problem = dask.persist(_send(problem))[0]  # once
 
     def loss_gradient(self, weights):
         """Return the loss and its gradient at these weights."""
@@ -302,7 +302,7 @@ class PartitionedOracle:
     def sampled_hessian(self, preconditioner_class, weights):
         """Return the Hessian for the preconditioner, measured on sampled rows."""
         rows = self._sample(preconditioner_class)
-        shared = self._shared_problem, preconditioner_class, len(rows), _share(weights)
+        shared = self._shared_problem, preconditioner_class, len(rows), _send(weights)
         return self._sum_over_blocks(tasks.sampled_hessian, *shared, rows=rows)[0]
 
     def sampled_hessian_work(self, preconditioner_class) -> float:
@@ -321,15 +321,14 @@ class PartitionedOracle:
             self.preconditioner_class,
             self.n_rows,
             name,
-            *map(_share, weights),
+            *map(_send, weights),
         )
         return self._sum_over_blocks(tasks.sums, *shared)
 
     def _sum_over_blocks(self, function, *shared, rows=None) -> list:
-        with dask.config.set(_ALLOW_LARGE_GRAPHS):
-            sums = self._partitions.reduce_blocks(
-                tasks.add_tuples, function, *shared, rows=rows
-            )
+        sums = self._partitions.reduce_blocks(
+            tasks.add_tuples, function, *shared, rows=rows
+        )
         return [tasks.align(value) for value in sums]
 
     def threads(self):
@@ -341,6 +340,21 @@ class PartitionedOracle:
 def _share(value):
     """Return the value as a key that tasks share, so it travels once to a worker."""
     return delayed(value, traverse=False)
+
+
+def _send(value):
+    """Return the value as by `_share`, a large one from pieces in graphs of their own.
+
+    The scheduler keeps the pieces while the result is in use.
+    """
+    pickled = pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
+    if len(pickled) <= _PIECE_SIZE:
+        return _share(value)
+    pieces = [
+        dask.persist(_share(pickled[start : start + _PIECE_SIZE]))[0]
+        for start in range(0, len(pickled), _PIECE_SIZE)
+    ]
+    return delayed(tasks.unpickle)(*pieces)
 
 
 def _format_features(summary: tasks.PartitionSummary) -> str:

@@ -1,6 +1,7 @@
 """Functions of a partition that run at its rows: on a worker, or in a thread."""
 
 import math
+import pickle
 from dataclasses import replace
 from functools import reduce, wraps
 from typing import Any, NamedTuple
@@ -212,6 +213,11 @@ def align(value):
     if isinstance(value, Targets):
         return Targets(*map(align, value))
     return value
+
+
+def unpickle(*pieces: bytes):
+    """Return the object whose pickle was cut into these pieces."""
+    return pickle.loads(b"".join(pieces))
 
 
 def _length(rows) -> int:
