@@ -181,9 +181,12 @@ def forget_curvature(attributes: dict) -> dict:
 
 def model_weights(estimator, problem):
     """Return coef_ and intercept_ as weights, (n_weights, n_outputs)."""
-    xp = problem.data.xp
-    coef, intercept = make_dense(estimator.coef_), estimator.intercept_
-    weights = to_weights(problem, xp.detach(coef).T, xp.detach(intercept))
+    xp, dtype = problem.data.xp, problem.data.dtype
+    coef, intercept = (
+        xp.astype(xp.detach(array), dtype)
+        for array in (make_dense(estimator.coef_), estimator.intercept_)
+    )
+    weights = to_weights(problem, coef.T, intercept)
     if not math.isfinite(xp.vdot(weights, weights)):  # one pass, enough in most cases
         check_finite_model(estimator)
     return weights
