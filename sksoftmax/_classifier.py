@@ -202,7 +202,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         Whether to draw a new order of the rows for each epoch.
 
     class_weight : dict or "balanced", default=None
-        Weights of the classes, ``{label: weight}``, 1 if not given. "balanced" gives
+        Weights of the classes, ``{label: weight}``, 1 if not given. They shift the
+        probabilities too; `correct_prior` takes this effect back. "balanced" gives
         all classes that occur the same total weight. `fit` balances the rows it gets,
         and `partial_fit` all rows so far, with those of the call. A row of
         probabilities has the mean of the class weights under them as its weight. The
@@ -622,9 +623,11 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         update. The estimator keeps only sums over the rows: moments and curvature.
 
         Training continues from the current `coef_`, `intercept_` and `t_`, including
-        manual edits. Changed parameters take effect at once, a sparse `coef_` is made
-        dense, and the dtype of `coef_` stays. Dense and sparse X may be mixed between
-        calls. A call whose sample weights are all zero changes nothing.
+        manual edits. Set on a new estimator, with `classes_`, these attributes are a
+        model to start from, whose counts begin at zero. Changed parameters take effect
+        at once, a sparse `coef_` is made dense, and the dtype of `coef_` stays. Dense
+        and sparse X may be mixed between calls. A call whose sample weights are all
+        zero changes nothing.
 
         The model follows data that change. An update has a weight of at least 1 / 1000
         in the average: every 700 updates halve the weight of all earlier ones. Classes
@@ -664,13 +667,14 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         Raises
         ------
         ValueError
-            If a parameter, X, y, `classes` or the weights cannot be used, or if the
-            weights of the model became infinite. X cannot be used if it is of another
-            library or on another device than `coef_`. The estimator is then unchanged.
+            If a parameter, X, y, `classes` or the weights cannot be used, if attributes
+            set by hand do not agree, or if the weights of the model became infinite. X
+            cannot be used if it is of another library or on another device than
+            `coef_`. The estimator is then unchanged.
         """
         with all_or_nothing(self) as trained:
             trained._validate_changed_params()  # fit_context does in first calls only
-            is_first = not hasattr(self, "coef_")
+            is_first = not (hasattr(self, "coef_") or hasattr(self, "intercept_"))
             has_features = hasattr(self, "n_features_in_")
             X, y = validate_rows(trained, X, y, reset=is_first or not has_features)
             if not is_first:
@@ -728,8 +732,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         Returns
         -------
         raw_prediction : ndarray of shape (n_samples,) or (n_samples, n_classes)
-            In the dtype of `coef_`. The number of a row, for two classes, is the log of
-            the odds of the second class; a positive number predicts the second class.
+            In the dtype of `coef_`, at least float32. The number of a row, for two
+            classes, is the log of the odds of the second class; a positive number
+            predicts the second class.
         """
         raw = predict_in_chunks(self, "decision_function", X, lambda loss, raw, y: raw)
         return raw[:, 0] if raw.shape[1] == 1 else raw
@@ -771,8 +776,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         Returns
         -------
         proba : ndarray of shape (n_samples, n_classes)
-            Columns in the order of `classes_`, in the dtype of `coef_`; rows sum to
-            one.
+            Columns in the order of `classes_`, in the dtype of `coef_`, at least
+            float32; rows sum to one.
         """
         return predict_in_chunks(
             self, "predict_proba", X, lambda loss, raw, y: loss.predict_proba(raw)
