@@ -23,6 +23,7 @@ import math
 import warnings
 from contextlib import contextmanager
 from numbers import Real
+from operator import is_
 
 import numpy as np
 import scipy.sparse as sp
@@ -76,6 +77,11 @@ def snapshot(estimator):
 
 def _apply_changes(attributes: dict, before: dict, after: dict) -> dict:
     """Return the attributes with what differs between `before` and `after`."""
+    unchanged = len(attributes) == len(before) and all(
+        map(is_, attributes.values(), before.values())
+    )
+    if unchanged:  # by callbacks or other threads
+        return after
     kept = {k: v for k, v in attributes.items() if k in after or k not in before}
     changed = {k: v for k, v in after.items() if k not in before or v is not before[k]}
     return {**kept, **changed}
@@ -177,9 +183,12 @@ def forget_curvature(attributes: dict) -> dict:
 
 def model_weights(estimator, problem):
     """Return coef_ and intercept_ as weights, (n_weights, n_outputs)."""
-    xp = problem.data.xp
-    coef, intercept = make_dense(estimator.coef_), estimator.intercept_
-    weights = to_weights(problem, xp.detach(coef).T, xp.detach(intercept))
+    xp, dtype = problem.data.xp, problem.data.dtype
+    coef, intercept = (
+        xp.astype(xp.detach(array), dtype)
+        for array in (make_dense(estimator.coef_), estimator.intercept_)
+    )
+    weights = to_weights(problem, coef.T, intercept)
     if not math.isfinite(xp.vdot(weights, weights)):  # one pass, enough in most cases
         check_finite_model(estimator)
     return weights
@@ -192,7 +201,9 @@ def model_arrays(estimator, xp):
     """
     coef, intercept = xp.detach(estimator.coef_.T), xp.detach(estimator.intercept_)
     dtype = xp.training_dtype(coef)
-    return xp.astype(coef, dtype), xp.astype(intercept, dtype)
+    if not dtype == coef.dtype == intercept.dtype:
+        coef, intercept = xp.astype(coef, dtype), xp.astype(intercept, dtype)
+    return coef, intercept
 
 
 def make_dense(coef):
@@ -307,8 +318,11 @@ def shift_prior(estimator, class_prior=None) -> dict:
     class_count, class_weight = counts["class_count"], counts["class_weight"]
     prior = class_count
     if class_prior is not None:
-        prior = np.asarray(class_prior, float)
-        if prior.shape != classes.shape or not (0 < prior).all() & (prior < np.inf).all():
+        try:
+            prior = np.asarray(class_prior, float)
+        except (TypeError, ValueError):
+            prior = np.empty(0)
+        if prior.shape != classes.shape or not ((prior > 0) & (prior < np.inf)).all():
             raise ValueError(
                 "class_prior must hold a positive number for each of the "
                 f"{len(classes)} classes, got {class_prior}. Pass their shares in the "
@@ -327,7 +341,10 @@ def shift_prior(estimator, class_prior=None) -> dict:
     xp = namespace(intercept)
     return {
         "intercept_": intercept + xp.asarray(shift, intercept.dtype),
-        "_state": {**memory, "counts": {**counts, "class_weight": class_weight * ratio}},
+        "_state": {
+            **memory,
+            "counts": {**counts, "class_weight": class_weight * ratio},
+        },
     }
 
 

@@ -34,6 +34,7 @@ from sksoftmax._targets import (
 
 # The estimator that scikit-learn's errors name in functions without an estimator.
 _NAME = "SoftmaxRegressionClassifier"
+_MODEL = "classes_", "coef_", "intercept_"
 _SET_OR_FIT = "Set classes_, coef_ and intercept_ that agree, or fit a clone."
 
 
@@ -148,7 +149,23 @@ def check_model(estimator, n_features=None) -> None:
     The attributes may have been set by hand. `n_features` is the number of features of
     X, if there is an X.
     """
-    for name in ("classes_", "coef_", "intercept_"):
+    classes, coef, intercept = map(vars(estimator).get, _MODEL)
+    if type(classes) is type(coef) is type(intercept) is np.ndarray:  # the usual case
+        n_outputs = len(classes) if classes.shape != (2,) else 1
+        if (
+            coef.shape == (n_outputs, n_features)
+            and intercept.shape == (n_outputs,)
+            and classes.ndim == 1
+            and coef.dtype.kind == intercept.dtype.kind == "f"
+            and n_outputs
+        ):
+            return
+    _check_model(estimator, n_features)
+
+
+def _check_model(estimator, n_features) -> None:
+    """Raise ValueError that names an attribute unless the attributes agree."""
+    for name in _MODEL:
         if not hasattr(estimator, name):
             raise ValueError(
                 "classes_, coef_ and intercept_ must be set together, got no "
@@ -171,7 +188,9 @@ def check_model(estimator, n_features=None) -> None:
 
 def _check_weights(name: str, array, shape) -> None:
     """Raise ValueError unless an attribute holds real numbers in this shape."""
-    kind = getattr(getattr(array, "dtype", None), "kind", "f")  # other libraries' floats
+    kind = getattr(
+        getattr(array, "dtype", None), "kind", "f"
+    )  # other libraries' floats
     if (
         getattr(array, "shape", None) != shape
         or kind not in "fiub"
@@ -181,8 +200,8 @@ def _check_weights(name: str, array, shape) -> None:
         if hasattr(array, "shape"):
             received += f" of {array.dtype} and the shape {tuple(array.shape)}"
         raise ValueError(
-            f"{name} must be an array of real numbers of the shape {shape}, as classes_ "
-            f"and the features require, got {received}. {_SET_OR_FIT}"
+            f"{name} must be an array of real numbers of the shape {shape}, as "
+            f"classes_ and the features require, got {received}. {_SET_OR_FIT}"
         )
 
 

@@ -59,9 +59,7 @@ def test_predictions_from_any_dtype_are_those_of_float64(
     n_outputs = 1 if n_classes == 2 else 3
     coef = (np.arange(n_outputs * 4).reshape(n_outputs, 4) % 3).astype(dtype)
     clf = edited(n_classes, coef_=coef, intercept_=np.zeros(n_outputs, dtype))
-    exact = edited(
-        n_classes, coef_=coef.astype(float), intercept_=np.zeros(n_outputs)
-    )
+    exact = edited(n_classes, coef_=coef.astype(float), intercept_=np.zeros(n_outputs))
     X = layout(60 * make_rows(n_classes)[0])
 
     predicted = getattr(clf, method)(X)
