@@ -32,7 +32,7 @@ def data():
 
 
 class Source:
-    """Blocks that are loaded in each pass; the change comes with load number `first`."""
+    """Blocks that are loaded in each pass, and change in load number `first`."""
 
     def __init__(self, blocks, change, first, convert=np.asarray):
         self._blocks, self._change, self._first = blocks, change, first

@@ -38,7 +38,8 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
     indices and weights, two numbers a row, stay where the rows are.
 
     There are no validation data (`X_val`), probabilities as targets, `warm_start`,
-    `early_stopping` or `partial_fit`. The result of `to_local` has these on one machine.
+    `early_stopping` or `partial_fit`. The result of `to_local` has these, on one
+    machine.
 
     The client and the workers need Dask, which
     ``python -m pip install "sksoftmax[dask]"`` installs.
