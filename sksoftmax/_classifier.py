@@ -485,6 +485,18 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         self.validation_fraction = validation_fraction
         self.verbose = verbose
 
+    @property
+    def penalty(self) -> str:
+        """Name of the penalty: "l1", "l2" or "elasticnet", by `l1_ratio`.
+
+        `penalty` is no parameter. scikit-learn's SelectFromModel keeps all features
+        with nonzero weights if `penalty` is "l1".
+        """
+        # As near 1 as scikit-learn asks of the l1_ratio of its LogisticRegression.
+        if np.isclose(self.l1_ratio, 1):
+            return "l1"
+        return "elasticnet" if self.l1_ratio else "l2"
+
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
