@@ -525,7 +525,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
             Features of rows to validate on after each epoch. `X_val` turns early
             stopping on, see `early_stopping`. A Pipeline transforms `X_val` as X with
-            ``Pipeline(..., transform_input=["X_val"])``.
+            ``Pipeline(..., transform_input=["X_val"])`` and
+            ``sklearn.set_config(enable_metadata_routing=True)``. Without these two, no
+            error tells that `fit` gets untransformed `X_val`.
         y_val : array-like of shape (n_val,) or (n_val, n_classes), default=None
             Labels of the rows of `X_val`, all among the labels of y, or class
             probabilities. Columns without names are in the order of `classes_`, which
