@@ -498,6 +498,18 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         self.validation_fraction = validation_fraction
         self.verbose = verbose
 
+    @property
+    def penalty(self) -> str:
+        """Name of the penalty: "l1", "l2" or "elasticnet", by `l1_ratio`.
+
+        `penalty` is no parameter. scikit-learn's SelectFromModel keeps all features
+        with nonzero weights if `penalty` is "l1".
+        """
+        # As near 1 as scikit-learn asks of the l1_ratio of its LogisticRegression.
+        if np.isclose(self.l1_ratio, 1):
+            return "l1"
+        return "elasticnet" if self.l1_ratio else "l2"
+
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
@@ -526,7 +538,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
             Features of rows to validate on after each epoch. `X_val` turns early
             stopping on, see `early_stopping`. A Pipeline transforms `X_val` as X with
-            ``Pipeline(..., transform_input=["X_val"])``.
+            ``Pipeline(..., transform_input=["X_val"])`` and
+            ``sklearn.set_config(enable_metadata_routing=True)``. Without these two, no
+            error tells that `fit` gets untransformed `X_val`.
         y_val : array-like of shape (n_val,) or (n_val, n_classes), default=None
             Labels of the rows of `X_val`, all among the labels of y, or class
             probabilities. Columns without names are in the order of `classes_`, which

@@ -19,6 +19,7 @@ from sklearn.exceptions import (
     InconsistentVersionWarning,
     NotFittedError,
 )
+from sklearn.feature_selection import SelectFromModel
 
 from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax._oracle import Oracle, OracleProtocol
@@ -606,6 +607,20 @@ def test_attributes(digits):
     assert clf.n_iter_ == len(clf.loss_curve_)
     assert clf.n_passes_ >= clf.n_iter_ + 4
     assert clf.coef_.shape == (10, 64)
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
+def test_selection_by_a_model_on_a_cluster_is_that_on_one_machine(digits, l1_ratio):
+    X, y = digits
+    on_cluster = fitted(X, y, alpha=1e-2, l1_ratio=l1_ratio)
+
+    selectors = [
+        SelectFromModel(model, prefit=True).fit(X, y)
+        for model in (on_cluster, on_cluster.to_local())
+    ]
+
+    assert selectors[0].threshold_ == selectors[1].threshold_
+    assert (selectors[0].threshold_ == 1e-5) == (l1_ratio == 1)
 
 
 def test_a_second_fit_forgets_the_names_of_the_first(digits):

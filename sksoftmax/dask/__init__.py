@@ -160,6 +160,8 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         constraints = SoftmaxRegressionClassifier._parameter_constraints
         return {name: constraints[name] for name in self.get_params()}
 
+    penalty = SoftmaxRegressionClassifier.penalty
+
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the model to the data.
