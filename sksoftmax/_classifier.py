@@ -20,6 +20,7 @@ from sksoftmax._classes import (
     check_classes,
     check_new_classes,
     encode,
+    encode_for_score,
     find_classes,
     validate_classes,
 )
@@ -786,12 +787,13 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         score : float
             The weighted share of rows whose predicted class is right.
         """
+        check_is_fitted(self)
         if is_soft_target(y):
-            check_is_fitted(self)
-            table = validate_probabilities(y)
-            y = self.classes_[most_probable(encode(table, self.classes_))]
+            y = most_probable(encode(validate_probabilities(y), self.classes_))
+        else:
+            y = encode_for_score(y, self.classes_)
         predicted = input_to_numpy(self.predict(X), "y")
-        y = input_to_numpy(y, "y")
+        predicted = encode(predicted, self.classes_)
         sample_weight = input_to_numpy(sample_weight, "sample_weight")
         return accuracy_score(y, predicted, sample_weight=sample_weight)
 

@@ -27,6 +27,7 @@ import scipy.sparse as sp
 
 from sksoftmax._arrays import namespace
 from sksoftmax._kronecker import KroneckerSums, is_sum
+from sksoftmax._labels import are_same, find_positions
 from sksoftmax._solvers.state import State
 from sksoftmax._strategy import is_automatic
 
@@ -179,9 +180,9 @@ def add_classes(estimator, classes) -> dict:
     is empty without new classes.
     """
     known_classes, memory = estimator.classes_, estimator._state
-    if np.array_equal(known_classes, classes):
+    if are_same(known_classes, classes):
         return {}
-    positions, n_classes = np.searchsorted(classes, known_classes), len(classes)
+    positions, n_classes = find_positions(known_classes, classes), len(classes)
 
     def expand(array):
         return expand_outputs(array, positions, n_classes)

@@ -22,6 +22,7 @@ from sklearn.utils.validation import validate_data
 from sksoftmax._arrays import NUMPY, input_namespace, input_to_numpy, namespace
 from sksoftmax._classes import class_weights, encode
 from sksoftmax._compat import check_sample_weight, get_feature_names
+from sksoftmax._labels import validate_labels
 from sksoftmax._targets import (
     ProbabilityTable,
     class_totals,
@@ -50,7 +51,7 @@ def validate_features(estimator, X, y="no_validation", reset=False):
 def validate_rows(estimator, X, y, reset=False):
     """Return X, and y as labels, (n_samples,), or as a ProbabilityTable."""
     if not is_soft_target(y):
-        return validate_features(estimator, X, input_to_numpy(y, "y"), reset)
+        return validate_features(estimator, X, validate_labels(y), reset)
     X = validate_features(estimator, X, reset=reset)
     table = validate_probabilities(y, X)
     check_consistent_length(X, table.rows)
@@ -62,7 +63,7 @@ def validate_block(X, y):
 
     X and y are checked as by `validate_rows`.
     """
-    names, y = get_feature_names(X), input_to_numpy(y, "y")
+    names, y = get_feature_names(X), validate_labels(y)
     X, dtypes = _convert_features(X)
     with _explain_errors():
         X, y = check_X_y(X, y, accept_sparse="csr", dtype=dtypes, estimator=_NAME)

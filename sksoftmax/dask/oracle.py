@@ -13,6 +13,7 @@ from dask.delayed import delayed
 
 from sksoftmax._arrays import chunks, evenly_spaced_indices
 from sksoftmax._hessian import Hessian
+from sksoftmax._labels import are_comparable, find_positions
 from sksoftmax._moments import Moments
 from sksoftmax._oracle import LARGE_PASS_PRODUCT
 from sksoftmax._problem import Problem
@@ -83,11 +84,12 @@ class Partitions:
                     f"{_format_features(first)}, got {_format_features(summaries[p])}. "
                     "Select the same features in all partitions."
                 )
-            label, first_label = summaries[p].labels[0], first.labels[0]
-            if isinstance(label, str) != isinstance(first_label, str):
+            labels = summaries[p].labels
+            if not are_comparable(labels, first.labels):
                 raise ValueError(
                     f"Partition {p}: y must hold labels like those of partition {q}, "
-                    f"{first_label!r}, got {label!r}. Use either strings or numbers."
+                    f"{first.labels[:1]}, got {labels[:1]}. Use either strings or "
+                    "numbers."
                 )
         return summaries
 
@@ -101,7 +103,7 @@ class Partitions:
         n_rows = [0] * len(self.X)
         for p, summary in enumerate(summaries):
             if summary is not None:
-                counts = class_factors[np.searchsorted(classes, summary.labels)] > 0
+                counts = class_factors[find_positions(summary.labels, classes)] > 0
                 n_rows[p] = int(summary.n_rows @ counts)
         task = delayed(tasks.encode)
         shared = [_share(v) for v in (classes, class_factors, smoothing, dtype)]

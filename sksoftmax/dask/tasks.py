@@ -8,10 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import check_array, column_or_1d
-from sklearn.utils.multiclass import check_classification_targets
 
 from sksoftmax._arrays import NUMPY, chunks
+from sksoftmax._classes import check_labels
+from sksoftmax._classes import encode as encode_labels
 from sksoftmax._data import make_data
+from sksoftmax._labels import validate_labels
 from sksoftmax._moments import Moments, measure_bounded_moments
 from sksoftmax._oracle import Oracle
 from sksoftmax._problem import Problem
@@ -70,8 +72,7 @@ def summarize(X, y, sample_weight) -> list:
     X, y, feature_names = validate_block(X, y)
     weight = validate_sample_weight(sample_weight, X)
     labels, codes = np.unique(y, return_inverse=True)
-    # scikit-learn warns of many classes with few rows, so the labels are repeated.
-    check_classification_targets(np.repeat(labels, 3))
+    check_labels(np.repeat(labels, 3))
     summary = PartitionSummary(
         X.shape[1],
         () if feature_names is None else tuple(feature_names),
@@ -103,7 +104,7 @@ def correct_weight(X, y, sample_weight, model):
 @partition_task
 def encode(y, sample_weight, classes, class_factors, smoothing, dtype) -> Targets:
     """Return smoothed targets, and weights times `class_factors`, (n_classes,)."""
-    codes = np.searchsorted(classes, column_or_1d(np.asarray(y))).astype(np.int32)
+    codes = encode_labels(column_or_1d(validate_labels(y)), classes).astype(np.int32)
     factors = [class_factors[codes]]
     if sample_weight is not None:
         factors.append(np.asarray(sample_weight, np.float64))

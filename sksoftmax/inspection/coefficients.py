@@ -6,6 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from sksoftmax._arrays import namespace
+from sksoftmax._labels import find_positions, validate_labels
 from sksoftmax.inspection.estimators import find_fitted, import_pyplot
 
 _GRID_COLUMNS = 5  # images in a row of the figure
@@ -160,15 +161,14 @@ class CoefficientImageDisplay:
         coef, labels = estimator.coef_, estimator.classes_
         coef = namespace(coef).to_numpy(coef)
         if classes is not None:
-            known = labels.tolist()
-            is_list = np.ndim(classes) == 1 and len(classes) > 0
-            if not is_list or any(label not in known for label in classes):
+            drawn = np.asarray(validate_labels(classes, "classes"))
+            rows = find_positions(drawn, labels)
+            if drawn.ndim != 1 or drawn.size == 0 or (rows < 0).any():
                 raise ValueError(
-                    f"classes must be a list of labels among {known}, got {classes}. "
-                    "Leave classes out to draw all."
+                    f"classes must be a list of labels among {labels.tolist()}, got "
+                    f"{classes}. Leave classes out to draw all."
                 )
             if len(labels) > 2:
-                rows = [known.index(label) for label in classes]
                 coef, labels = coef[rows], labels[rows]
         display = cls(coefficients=coef, image_shape=image_shape, classes=labels)
         return display.plot(ax=ax, im_kw=im_kw)
