@@ -193,7 +193,8 @@ def class_weights(class_weight, classes, class_count):
     if n_weighted < min(len(class_weight), len(labels)):
         _report_absent_classes(class_weight, labels, n_weighted)
     class_factors = [class_weight.get(k, 1.0) for k in labels]
-    if not all(isinstance(w, Real) and 0 <= w <= _LARGEST for w in class_factors):
+    are_real = all(issubclass(kind, Real) for kind in set(map(type, class_factors)))
+    if not (are_real and all(0 <= w <= _LARGEST for w in class_factors)):
         raise ValueError(
             "class_weight must hold finite numbers of at least 0, got "
             f"{class_weight}. Use 0 to leave a class out."
@@ -213,10 +214,11 @@ def _report_absent_classes(class_weight, labels, n_weighted: int) -> None:
             f"class_weight must name classes among {labels}, got {absent}. Correct the "
             "labels, or leave class_weight out."
         )
+    unweighted = [label for label in labels if label not in class_weight]
     warnings.warn(
-        f"class_weight names {absent}, which are no classes, and no weight for "
-        f"{[label for label in labels if label not in class_weight]}. The former are "
-        "ignored, and the latter have the weight 1. Name all classes.",
+        f"class_weight names {absent[:9]}, which are no classes, and not the classes "
+        f"{unweighted[:9]}. The former are ignored, and the latter have the weight 1. "
+        "Name all classes.",
         UserWarning,
         stacklevel=5,
     )
