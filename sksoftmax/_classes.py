@@ -49,7 +49,7 @@ def validate_classes(classes, y, known=None):
                 "labels that later calls will hold."
             )
         return y.classes
-    classes = _to_list(classes)
+    classes = _to_list(classes, "classes")
     if known is not None and are_same(classes, known):
         return known
     all_classes = np.unique(classes)
@@ -67,12 +67,13 @@ def validate_classes(classes, y, known=None):
     return all_classes
 
 
-def _to_list(classes):
-    """Return the argument `classes` as an array of one dimension."""
-    labels = np.asarray(validate_labels(classes, "classes"))
+def _to_list(argument, name: str):
+    """Return an argument of labels as an array of one dimension."""
+    labels = np.asarray(validate_labels(argument, name))
     if labels.ndim == 0 or labels.size != len(labels):
         raise ValueError(
-            f"classes must be a list of labels, got {classes}. Pass each label once."
+            f"{name} must be a list of labels, got {argument}. Pass labels in one "
+            "column."
         )
     return labels.ravel()
 
@@ -148,7 +149,7 @@ def encode_for_score(y, classes):
 
     Labels of another kind than the classes, such as text for numbers, are an error.
     """
-    y = np.asarray(validate_labels(y))
+    y = _to_list(y, "y")
     positions = find_positions(y, classes)
     unknown = y[positions < 0]
     if len(unknown):
@@ -166,9 +167,10 @@ def _raise_unknown(unknown, classes):
         "partial_fit."
     )
     if not are_comparable(unknown, classes):
+        dtype = "str" if classes.dtype.kind in "UO" else repr(str(classes.dtype))
         way_out = (
-            f"Convert y to the dtype of the classes, {classes.dtype}: text and numbers "
-            "are never the same label."
+            f"Convert y, for example with y.astype({dtype}), as text and numbers are "
+            "never the same label."
         )
     raise ValueError(
         f"y must hold labels among the classes {classes} of the model, got "

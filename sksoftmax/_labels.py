@@ -49,7 +49,7 @@ def validate_labels(labels, name: str = "y"):
         missing = np.isnan(array)
         if missing.any():
             _raise_missing(missing, array, name)
-    if kind in "OT" or (kind in "fU" and not hasattr(labels, "dtype")):
+    if kind in "OT" or (kind in "fU" and array.size and not hasattr(labels, "dtype")):
         # Conversion of a list may have turned numbers into text, or rounded integers.
         objects = np.asarray(labels, dtype=object)
         converted = _convert_objects(objects, name)

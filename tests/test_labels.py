@@ -451,6 +451,12 @@ def test_classes_that_are_no_list_of_labels(classes):
             clf.partial_fit(X, INTEGERS, classes=classes)
 
 
+@pytest.mark.parametrize("y", [None, 3, "abcd", {0, 1, 2, 3}, np.array(1)])
+def test_score_of_no_list_of_labels(y):
+    with pytest.raises(ValueError, match="y must be a list of labels, got"):
+        model(INTEGERS).score(X, y)
+
+
 class Counted(str):
     """Text that counts its comparisons."""
 
