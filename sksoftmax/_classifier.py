@@ -837,12 +837,12 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         """
         check_is_fitted(self)
         model = snapshot(self)
+        predicted = input_to_numpy(model.predict(X), "y")
+        predicted = encode(predicted, model.classes_)
         if is_soft_target(y):
             y = most_probable(encode(validate_probabilities(y), model.classes_))
         else:
             y = encode_for_score(y, model.classes_)
-        predicted = input_to_numpy(model.predict(X), "y")
-        predicted = encode(predicted, model.classes_)
         sample_weight = input_to_numpy(sample_weight, "sample_weight")
         return accuracy_score(y, predicted, sample_weight=sample_weight)
 
