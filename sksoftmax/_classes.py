@@ -93,13 +93,16 @@ def check_labels(labels, name: str = "y"):
         ) from error
 
 
-def check_new_classes(classes, known):
-    """Raise ValueError unless sorted `classes` include the `known` ones of a model."""
+def check_new_classes(classes, known, name: str = "classes"):
+    """Raise ValueError unless sorted `classes` include the `known` ones of a model.
+
+    `name` is the argument that holds the classes.
+    """
     if (find_positions(known, classes) < 0).any():
         raise ValueError(
-            f"classes must include those of the model, {known}, got {classes}. Classes "
-            "can be added, not taken away: name the known ones too, start with a "
-            "clone, or fit with warm_start=False."
+            f"{name} must include the classes of the model, {known}, got {classes}. "
+            "Classes can be added, not taken away: name the known ones too, start with "
+            "a clone, or fit with warm_start=False."
         )
 
 

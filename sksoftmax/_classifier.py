@@ -571,7 +571,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                 check_warm_start(self, X)
             classes = find_classes(y, self.classes_ if is_warm else None)
             if is_warm:
-                check_new_classes(classes, self.classes_)
+                check_new_classes(classes, self.classes_, "y")
                 vars(trained).update(add_classes(self, classes))
             trained.classes_ = classes
             rows = weigh_rows(classes, self.class_weight, X, y, sample_weight)

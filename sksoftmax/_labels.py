@@ -113,6 +113,7 @@ def _is_missing(label) -> bool:
 
 
 def _raise_missing(missing, labels, name: str):
+    """Raise ValueError that names the first row with a missing label."""
     row = int(np.argmax(missing.ravel()))
     raise ValueError(
         f"{name} must not hold missing labels, got a missing label in row {row} "

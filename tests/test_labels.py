@@ -223,8 +223,9 @@ def test_other_labels_are_refused(kind, method):
     labels = labels() if callable(labels) else labels
     clf = model(classes)
     before = copy.deepcopy(vars(clf))
+    name = "classes" if method == "classes" else "y"
     message = (
-        "y must hold labels among the classes|must include those of the model|"
+        f"y must hold labels among the classes|{name} must include the classes of the|"
         "Unknown label type: continuous|"
         "y must have one column for each of the classes|names of the columns"
     )
