@@ -1,12 +1,21 @@
 """The classes of y, the classes that a caller names, and class weights."""
 
-import math
+import sys
+import warnings
 from numbers import Real
 
 import numpy as np
-from sklearn.utils.multiclass import check_classification_targets, unique_labels
+from sklearn.utils.multiclass import check_classification_targets
 
+from sksoftmax._labels import (
+    are_comparable,
+    are_same,
+    find_positions,
+    validate_labels,
+)
 from sksoftmax._targets import ProbabilityTable
+
+_LARGEST = sys.float_info.max
 
 
 def find_classes(y, known=None):
@@ -16,8 +25,9 @@ def find_classes(y, known=None):
     stand for these classes if the numbers agree.
     """
     if not isinstance(y, ProbabilityTable):
-        check_classification_targets(y)
+        check_labels(y)
         return np.unique(y)
+    check_several_classes(y.classes[y.is_probable])
     if known is not None and y.names is None and len(y.classes) == len(known):
         return known
     return y.classes
@@ -38,33 +48,61 @@ def validate_classes(classes, y, known=None):
                 "classes must be passed on the first call to partial_fit. Pass all "
                 "labels that later calls will hold."
             )
-        return unique_labels(y.classes)
-    if known is not None and np.array_equal(classes, known):
+        return y.classes
+    classes = _to_list(classes, "classes")
+    if known is not None and are_same(classes, known):
         return known
-    all_classes = unique_labels(classes)
+    all_classes = np.unique(classes)
+    check_labels(np.repeat(all_classes, 3), "classes")
     if known is not None:
         check_new_classes(all_classes, known)
-        if np.array_equal(all_classes, known):
+        if are_same(all_classes, known):
             all_classes = known
-    if is_table and y.names is None and not np.array_equal(classes, all_classes):
+    if is_table and y.names is None and not are_same(classes, all_classes):
         raise ValueError(
             "classes must be sorted if the columns of y have no names, got "
-            f"{classes}. Sort both as {all_classes}, or pass y as a data frame."
+            f"{classes.tolist()}. Sort both as {all_classes}, or pass y as a data "
+            "frame."
         )
     return all_classes
 
 
-def check_new_classes(classes, known):
-    """Raise ValueError unless sorted `classes` include the `known` ones of a model."""
-    if (
-        len(classes) == 0
-        or isinstance(known[0], str) != isinstance(classes[0], str)
-        or not np.isin(known, classes).all()
-    ):
+def _to_list(argument, name: str):
+    """Return an argument of labels as an array of one dimension."""
+    labels = np.asarray(validate_labels(argument, name))
+    if labels.ndim == 0 or labels.size != len(labels):
         raise ValueError(
-            f"classes must include those of the model, {known}, got {classes}. Classes "
-            "can be added, not taken away: name the known ones too, start with a "
-            "clone, or fit with warm_start=False."
+            f"{name} must be a list of labels, got {argument}. Pass labels in one "
+            "column."
+        )
+    return labels.ravel()
+
+
+def check_labels(labels, name: str = "y"):
+    """Raise ValueError unless the labels are classes, not measurements.
+
+    scikit-learn warns of many classes with few rows, unless labels are repeated.
+    """
+    try:
+        with np.errstate(invalid="ignore"):  # scikit-learn casts floats to integers
+            check_classification_targets(labels)
+    except ValueError as error:
+        raise ValueError(
+            f"{error} {name} must hold labels of classes, got other values. Bin the "
+            "values, or use a regressor."
+        ) from error
+
+
+def check_new_classes(classes, known, name: str = "classes"):
+    """Raise ValueError unless sorted `classes` include the `known` ones of a model.
+
+    `name` is the argument that holds the classes.
+    """
+    if (find_positions(known, classes) < 0).any():
+        raise ValueError(
+            f"{name} must include the classes of the model, {known}, got {classes}. "
+            "Classes can be added, not taken away: name the known ones too, start with "
+            "a clone, or fit with warm_start=False."
         )
 
 
@@ -78,20 +116,24 @@ def check_classes(classes):
 
 
 def check_class_totals(classes, totals):
-    """Raise ValueError unless at least two classes have a positive weight.
+    """Raise ValueError unless there are two classes, and one has a positive weight.
 
     `totals`, (n_classes,), are the total weights of the classes.
     """
-    weighted_classes = classes[totals > 0].tolist()
-    if not weighted_classes:
+    check_several_classes(classes)
+    if not (totals > 0).any():
         raise ValueError(
             "sample_weight (times class_weight) must be positive in some row, got "
-            "zeros. Give rows of two classes a positive weight."
+            "zeros. Give some rows a positive weight."
         )
-    if len(weighted_classes) < 2:
+
+
+def check_several_classes(classes):
+    """Raise ValueError unless y holds at least two classes."""
+    if len(classes) < 2:
         raise ValueError(
-            "y must hold at least two classes with a positive weight, got one class, "
-            f"{weighted_classes[0]!r}. Add rows of another class."
+            "y must hold at least two classes in all, got one class, "
+            f"{classes.tolist()[0]!r}. Add rows of another class."
         )
 
 
@@ -99,14 +141,44 @@ def encode(y, classes):
     """Return y as class indices, (n_samples,), or as probabilities of all classes."""
     if isinstance(y, ProbabilityTable):
         return y.align_to(classes)
-    if not np.isin(y, classes).all():
-        check_classification_targets(y)
-        raise ValueError(
-            f"y must hold labels among the classes {classes} of the model, got "
-            f"{np.setdiff1d(y, classes)}. Leave these rows out, or name new classes in "
-            "the argument `classes` of partial_fit."
+    positions = find_positions(y, classes)
+    if (positions < 0).any():
+        _raise_unknown(y[positions < 0], classes)
+    return positions
+
+
+def encode_for_score(y, classes):
+    """Return labels as class indices, -1 for labels that are no classes.
+
+    Labels of another kind than the classes, such as text for numbers, are an error.
+    """
+    y = _to_list(y, "y")
+    positions = find_positions(y, classes)
+    unknown = y[positions < 0]
+    if len(unknown):
+        check_labels(np.repeat(unknown, 3))
+        if not are_comparable(unknown, classes):
+            _raise_unknown(unknown, classes)
+    return positions
+
+
+def _raise_unknown(unknown, classes):
+    """Raise ValueError for labels of y that are no classes."""
+    check_labels(np.repeat(unknown, 3))
+    way_out = (
+        "Leave these rows out, or name new classes in the argument `classes` of "
+        "partial_fit."
+    )
+    if not are_comparable(unknown, classes):
+        dtype = "str" if classes.dtype.kind in "UO" else repr(str(classes.dtype))
+        way_out = (
+            f"Convert y, for example with y.astype({dtype}), as text and numbers are "
+            "never the same label."
         )
-    return np.searchsorted(classes, y)
+    raise ValueError(
+        f"y must hold labels among the classes {classes} of the model, got "
+        f"{np.unique(unknown)}. {way_out}"
+    )
 
 
 def class_weights(class_weight, classes, class_count):
@@ -122,16 +194,36 @@ def class_weights(class_weight, classes, class_count):
         mean_count = class_count.sum() / max(1, np.count_nonzero(occurs))
         return mean_count / np.where(occurs, class_count, np.inf)
     labels = classes.tolist()
-    unknown = [label for label in class_weight if label not in labels]
-    if unknown:
-        raise ValueError(
-            f"class_weight must name classes among {labels}, got {unknown}. Leave the "
-            "others out."
-        )
+    n_weighted = sum(map(class_weight.__contains__, labels))
+    if n_weighted < min(len(class_weight), len(labels)):
+        _report_absent_classes(class_weight, labels, n_weighted)
     class_factors = [class_weight.get(k, 1.0) for k in labels]
-    if not all(isinstance(w, Real) and 0 <= w < math.inf for w in class_factors):
+    are_real = all(issubclass(kind, Real) for kind in set(map(type, class_factors)))
+    if not (are_real and all(0 <= w <= _LARGEST for w in class_factors)):
         raise ValueError(
             "class_weight must hold finite numbers of at least 0, got "
             f"{class_weight}. Use 0 to leave a class out."
         )
     return np.array(class_factors, float)
+
+
+def _report_absent_classes(class_weight, labels, n_weighted: int) -> None:
+    """Warn of keys of class_weight that are no classes, or raise if no key is one.
+
+    A key may be misspelt if a class has no weight; LogisticRegression raises then.
+    """
+    known = set(labels)
+    absent = [key for key in class_weight if key not in known]
+    if not n_weighted:
+        raise ValueError(
+            f"class_weight must name classes among {labels}, got {absent}. Correct the "
+            "labels, or leave class_weight out."
+        )
+    unweighted = [label for label in labels if label not in class_weight]
+    warnings.warn(
+        f"class_weight names {absent[:9]}, which are no classes, and not the classes "
+        f"{unweighted[:9]}. The former are ignored, and the latter have the weight 1. "
+        "Name all classes.",
+        UserWarning,
+        stacklevel=5,
+    )

@@ -18,6 +18,7 @@ from sksoftmax._classes import (
     check_classes,
     check_new_classes,
     encode,
+    encode_for_score,
     find_classes,
     validate_classes,
 )
@@ -200,12 +201,14 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         Whether to draw a new order of the rows for each epoch.
 
     class_weight : dict or "balanced", default=None
-        Weights of the classes, ``{label: weight}``, 1 if not given. They shift the
-        probabilities too; `correct_prior` takes this effect back. "balanced" gives
-        all classes that occur the same total weight. `fit` balances the rows it gets,
-        and `partial_fit` all rows so far, with those of the call. A row of
-        probabilities has the mean of the class weights under them as its weight. The
-        totals of classes that share rows are then only nearly equal.
+        Weights of the classes, ``{label: weight}``, 1 if not given. Labels that are no
+        classes are ignored, so that folds may lack a class. If a class is not in the
+        dict either, a warning names both. A dict without any class is an error. Class
+        weights shift the probabilities too; `correct_prior` takes this effect back.
+        "balanced" gives all classes that occur the same total weight. `fit` balances
+        the rows it gets, and `partial_fit` all rows so far, with those of the call. A
+        row of probabilities has the mean of the class weights under them as its weight.
+        The totals of classes that share rows are then only nearly equal.
 
     label_smoothing : float, default=0.0
         Share of each row's probability that is moved to all classes alike, at least 0
@@ -241,9 +244,10 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         not stop by them. `partial_fit` ignores `early_stopping`.
 
     validation_fraction : float, default=0.1
-        Share of the rows to set aside, stratified by class if there are enough. Raising
-        it makes the losses surer and leaves fewer rows to train on. Not used with
-        `X_val`.
+        Share of the rows to set aside, stratified by class if there are enough. Each
+        class keeps rows to train on. A class with too few rows to split has no row to
+        validate on, and no warning tells. Raising `validation_fraction` makes the
+        losses surer and leaves fewer rows to train on. Not used with `X_val`.
 
     verbose : int, default=0
         `fit` prints a line an epoch if `verbose` is 1 or more, and `partial_fit` a line
@@ -324,6 +328,10 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
     Outliers among the rows have bounded weights in minibatches, in streams, and in the
     Newton steps that follow minibatches by default. ``solver="svrg"`` and data in one
     batch minimise the objective above exactly.
+
+    Labels are compared by value: 64-bit integers exactly, in any dtype, and text with
+    text alone. The number 1 is True and 1.0, and never the text "1". Arrays of dtype
+    object are converted to numbers if they hold numbers.
 
     X may be a PyTorch tensor, a CuPy array or another array of the array API standard,
     with scikit-learn 1.9 or newer and its `array_api_dispatch`. All fitted arrays and
@@ -575,7 +583,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                 check_warm_start(self, X)
             classes = find_classes(y, self.classes_ if is_warm else None)
             if is_warm:
-                check_new_classes(classes, self.classes_)
+                check_new_classes(classes, self.classes_, "y")
                 vars(trained).update(add_classes(self, classes))
             trained.classes_ = classes
             rows = weigh_rows(classes, self.class_weight, X, y, sample_weight)
@@ -692,7 +700,6 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             if not is_first:
                 check_model(self, X.shape[1])
                 check_namespace(self, "partial_fit", X)
-            classes = input_to_numpy(classes, "classes")
             classes = validate_classes(classes, y, None if is_first else self.classes_)
             if not is_first:
                 vars(trained).update(add_classes(self, classes))
@@ -824,7 +831,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             Features.
         y : array-like of shape (n_samples,) or (n_samples, n_classes)
             Labels, or probabilities of the classes, whose most probable class is the
-            label. Columns without names are in the order of `classes_`.
+            label. Columns without names are in the order of `classes_`. Predictions of
+            rows with labels that the model does not know count as wrong.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.
 
@@ -832,14 +840,21 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         -------
         score : float
             The weighted share of rows whose predicted class is right.
+
+        Raises
+        ------
+        ValueError
+            If y misses a label, or holds text for classes that are numbers, or numbers
+            for classes that are text.
         """
         check_is_fitted(self)
         model = snapshot(self)
-        if is_soft_target(y):
-            table = validate_probabilities(y)
-            y = model.classes_[most_probable(encode(table, model.classes_))]
         predicted = input_to_numpy(model.predict(X), "y")
-        y = input_to_numpy(y, "y")
+        predicted = encode(predicted, model.classes_)
+        if is_soft_target(y):
+            y = most_probable(encode(validate_probabilities(y), model.classes_))
+        else:
+            y = encode_for_score(y, model.classes_)
         sample_weight = input_to_numpy(sample_weight, "sample_weight")
         return accuracy_score(y, predicted, sample_weight=sample_weight)
 

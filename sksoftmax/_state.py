@@ -31,6 +31,7 @@ from sklearn.exceptions import InconsistentVersionWarning
 
 from sksoftmax._arrays import namespace
 from sksoftmax._kronecker import KroneckerSums, is_sum
+from sksoftmax._labels import are_same, find_positions
 from sksoftmax._solvers.state import State
 from sksoftmax._strategy import is_automatic
 from sksoftmax._validation import check_finite_model
@@ -255,9 +256,9 @@ def add_classes(estimator, classes) -> dict:
     is empty without new classes.
     """
     known_classes, memory = estimator.classes_, known_state(estimator)
-    if np.array_equal(known_classes, classes):
+    if are_same(known_classes, classes):
         return {}
-    positions, n_classes = np.searchsorted(classes, known_classes), len(classes)
+    positions, n_classes = find_positions(known_classes, classes), len(classes)
 
     def expand(array):
         return expand_outputs(array, positions, n_classes)

@@ -5,12 +5,11 @@ labels or one-hot. Otherwise y holds probabilities, (n_samples, n_classes), on t
 device of X. Totals and weights made from y before training are in NumPy.
 """
 
-from numbers import Number
-
 import numpy as np
 from scipy.sparse import issparse
 
 from sksoftmax._arrays import chunks, namespace, take
+from sksoftmax._labels import are_same, validate_labels
 
 # Largest error of a row's sum: enough for float16, and for three decimals. Training
 # divides rows by their sums.
@@ -40,13 +39,19 @@ class ProbabilityTable:
         """The labels of the columns, sorted."""
         return np.arange(self.rows.shape[1]) if self.names is None else self.names
 
+    @property
+    def is_probable(self):
+        """Whether each class has a positive probability in some row, (n_classes,)."""
+        n_rows, n_classes = self.rows.shape
+        return class_totals(self.rows, np.ones(n_rows), n_classes) > 0
+
     def align_to(self, classes):
         """Return class indices if all rows are one-hot, else the probabilities.
 
         Columns without names belong to `classes`, in order.
         """
         matches = len(classes) == self.rows.shape[1] and (
-            self.names is None or np.array_equal(self.names, classes)
+            self.names is None or are_same(self.names, classes)
         )
         if not matches:
             received = f"{self.rows.shape[1]} columns"
@@ -83,18 +88,18 @@ class ProbabilityTable:
 
 def order_of_columns(names):
     """Return the names of columns as sorted labels, and the order that sorts them."""
-    is_uniform = all(isinstance(name, str) for name in names) or all(
-        isinstance(name, Number | np.generic) and name == name for name in names
-    )
-    if not is_uniform or len(set(names)) < len(names):
-        raise ValueError(
-            "The names of the columns of y must be labels of classes, all strings or "
-            f"all numbers, none missing, and each once, got {list(names)}. Rename the "
-            "columns."
-        )
-    labels = np.asarray(names)
-    order = np.argsort(labels)
-    return labels[order], order
+    names, error = list(names), None
+    try:
+        labels = validate_labels(names, "columns")
+        if labels.ndim == 1 and len(np.unique(labels)) == len(names):
+            order = np.argsort(labels)
+            return labels[order], order
+    except ValueError as refused:
+        error = refused
+    raise ValueError(
+        "The names of the columns of y must be labels of classes, all strings or all "
+        f"numbers, none missing, and each once, got {names}. Rename the columns."
+    ) from error
 
 
 class SoftTargets:

@@ -22,6 +22,7 @@ from sklearn.utils.validation import validate_data
 from sksoftmax._arrays import NUMPY, input_namespace, input_to_numpy, namespace
 from sksoftmax._classes import class_weights, encode
 from sksoftmax._compat import check_sample_weight, get_feature_names
+from sksoftmax._labels import validate_labels
 from sksoftmax._loss import cross_entropy
 from sksoftmax._targets import (
     ProbabilityTable,
@@ -53,7 +54,7 @@ def validate_features(estimator, X, y="no_validation", reset=False):
 def validate_rows(estimator, X, y, reset=False):
     """Return X, and y as labels, (n_samples,), or as a ProbabilityTable."""
     if not is_soft_target(y):
-        return validate_features(estimator, X, input_to_numpy(y, "y"), reset)
+        return validate_features(estimator, X, validate_labels(y), reset)
     X = validate_features(estimator, X, reset=reset)
     table = validate_probabilities(y, X)
     check_consistent_length(X, table.rows)
@@ -65,7 +66,7 @@ def validate_block(X, y):
 
     X and y are checked as by `validate_rows`.
     """
-    names, y = get_feature_names(X), input_to_numpy(y, "y")
+    names, y = get_feature_names(X), validate_labels(y)
     X, dtypes = _convert_features(X)
     with _explain_errors():
         X, y = check_X_y(X, y, accept_sparse="csr", dtype=dtypes, estimator=_NAME)
@@ -248,8 +249,25 @@ class TrainingRows:
         return len(self.class_weight)
 
     def split(self, fraction: float, rng):
-        """Return the rows without held-out ones, and the indices of the latter."""
+        """Return the rows without held-out ones, and the indices of the latter.
+
+        Each class keeps a row to train on. Rows of a class that would lose all its
+        weight stay.
+        """
         kept, held_out = _split(self.indices, self.y, fraction, rng)
+        kept_weight = np.zeros_like(self.weight)
+        kept_weight[kept] = self.weight[kept]
+        is_lost = class_totals(self.y, kept_weight, self.n_classes) == 0
+        is_needed = weights_by_class(is_lost * 1.0, self.y)[held_out] > 0
+        if is_needed.any():
+            kept = np.union1d(kept, held_out[is_needed])
+            held_out = held_out[~is_needed]
+        if not len(held_out):
+            raise ValueError(
+                "early_stopping must be False unless a class has a row with weight to "
+                "train on and one to set aside, got True. Pass X_val and y_val, or "
+                "early_stopping=False."
+            )
         return replace(self, indices=kept), held_out
 
     def normalized(self) -> "TrainingRows":
@@ -314,18 +332,22 @@ def validate_held_out_rows(estimator, X, y, sample_weight, class_weight, xp):
 def _split(rows, y, fraction: float, rng):
     """Return the indices of training rows and of held-out rows, both sorted.
 
-    `rows` are indices of rows of y, (n_samples,) or (n_samples, n_classes).
+    `rows` are indices of rows of y, (n_samples,) or (n_samples, n_classes). Rows of
+    classes with one row are training rows, and the others are stratified if there are
+    enough.
     """
+    labels = most_probable(y)[rows]
+    is_single = np.bincount(labels)[labels] < 2
+    single, rows, labels = rows[is_single], rows[~is_single], labels[~is_single]
+    if not len(rows):
+        return single, rows
     try:
-        split = train_test_split(
-            rows,
-            test_size=fraction,
-            random_state=rng,
-            stratify=most_probable(y)[rows],
+        kept, held_out = train_test_split(
+            rows, test_size=fraction, random_state=rng, stratify=labels
         )
     except ValueError:  # a class has too few rows for both sides
-        split = train_test_split(rows, test_size=fraction, random_state=rng)
-    return np.sort(split[0]), np.sort(split[1])
+        kept, held_out = train_test_split(rows, test_size=fraction, random_state=rng)
+    return np.sort(np.concatenate([kept, single])), np.sort(held_out)
 
 
 def check_sparse_indices(X):

@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 from sklearn.datasets import load_wine
+from sklearn.ensemble import BaggingClassifier
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.model_selection import TimeSeriesSplit, cross_val_score
 
 from sksoftmax import SoftmaxRegressionClassifier
 
@@ -394,6 +397,155 @@ def test_class_without_weight_is_known_but_not_predicted(
     assert_array_equal(clf.classes_, [0, 1, 2])
     assert clf.predict_proba(X)[:, 1].max() < 0.2
     assert_array_equal(np.unique(clf.predict(X)), [0, 2])
+
+
+ONE_WEIGHTED = {
+    "defaults": {},
+    "minibatches": {"batch_size": 16},
+    "svrg": {"solver": "svrg"},
+    "svrg in minibatches": {"solver": "svrg", "batch_size": 16},
+    "L1": {"l1_ratio": 1.0},
+    "elastic net, svrg": {"l1_ratio": 0.5, "solver": "svrg"},
+    "L1 in minibatches": {"l1_ratio": 1.0, "batch_size": 16},
+    "no penalty": {"alpha": 0.0},
+    "no penalty, svrg": {"alpha": 0.0, "solver": "svrg"},
+    "no penalty, minibatches": {"alpha": 0.0, "batch_size": 16},
+    "early stopping": {"early_stopping": True},
+    "smoothing": {"label_smoothing": 0.1},
+    "balanced": {"class_weight": "balanced"},
+    "balanced minibatches": {"class_weight": "balanced", "batch_size": 16},
+    "textbook": {"learning_rate": "constant"},
+    "tight": {"tol": 1e-6},
+}
+
+
+@pytest.mark.parametrize("layout", [np.asarray, sp.csr_array], ids=["dense", "csr"])
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("setting", ONE_WEIGHTED)
+def test_one_class_with_weight_is_predicted(setting, n_classes, layout):
+    X = layout(np.random.RandomState(0).standard_normal((60, 4)))
+    names = np.array(["a", "b", "c"])
+    y = names[np.arange(60) % n_classes]
+    clf = SoftmaxRegressionClassifier(random_state=0, **ONE_WEIGHTED[setting])
+
+    clf.fit(X, y, sample_weight=(y == "b") * 1.0)
+
+    proba = clf.predict_proba(X)
+    assert_array_equal(clf.classes_, names[:n_classes])
+    assert np.isfinite(proba).all()
+    assert proba[:, 1].min() > 0.5
+    assert clf.n_iter_ < 200
+
+
+@pytest.mark.parametrize("zero", ["sample_weight", "class_weight", "both"])
+@pytest.mark.parametrize("how", ["fit", "warm start", "table", "partial_fit"])
+def test_a_class_loses_its_weight_in_any_way(how, zero):
+    X, y = np.random.RandomState(0).standard_normal((60, 4)), np.arange(60) % 2
+    clf, weight = SoftmaxRegressionClassifier(random_state=0), None
+    if how == "warm start":
+        clf.set_params(warm_start=True).fit(X, y)
+    if zero != "class_weight":
+        weight = (y == 0) * 1.0
+    if zero != "sample_weight":
+        clf.set_params(class_weight={1: 0})
+
+    if how == "partial_fit":
+        for _ in range(20):
+            clf.partial_fit(X, y, [0, 1], weight)
+    else:
+        clf.fit(X, np.eye(2)[y] if how == "table" else y, weight)
+
+    assert_array_equal(clf.predict(X), np.zeros(60))
+    assert np.isfinite(clf.predict_log_proba(X)).all()
+
+
+@pytest.mark.parametrize("y", [[1, 1, 1], ["a", "a", "a"], np.eye(2)[[1, 1, 1]]])
+@pytest.mark.parametrize("weight", [None, [1, 0, 0]])
+def test_y_of_one_class_is_refused(y, weight):
+    with pytest.raises(ValueError, match=r"at least two classes in all, got one class"):
+        SoftmaxRegressionClassifier().fit(np.eye(3), y, weight)
+
+
+def test_bagging_with_a_rare_class():
+    X, y = np.random.RandomState(0).standard_normal((52, 2)), np.repeat([0, 1], [50, 2])
+    ensemble = BaggingClassifier(
+        SoftmaxRegressionClassifier(), n_estimators=10, max_samples=12, random_state=0
+    )
+
+    ensemble.fit(X, y)
+
+    assert ensemble.score(X, y) > 0.9
+
+
+# Absent classes
+
+ABSENT = {
+    "number": ({0: 1.0, 1: 3.0, 2: 5.0}, [0, 1]),
+    "float": ({0.0: 1.0, 1.0: 3.0, 7.0: 5.0}, [0, 1]),
+    "NumPy's": ({np.int64(0): 1.0, np.uint8(1): 3.0, np.int64(9): 5.0}, [0, 1]),
+    "text": ({"a": 1.0, "b": 3.0, "rare": 5.0}, ["a", "b"]),
+    "text beside numbers": ({0: 1.0, 1: 3.0, "1": 5.0, None: 2.0}, [0, 1]),
+    "large": ({2**63: 1.0, 2**63 + 1: 3.0, 1: 9.0}, [2**63, 2**63 + 1]),
+    "bool": ({False: 1.0, True: 3.0, 2: 5.0}, [False, True]),
+}
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit", "warm start"])
+@pytest.mark.parametrize("kind", ABSENT)
+def test_class_weights_of_absent_classes_are_ignored(kind, method):
+    class_weight, names = ABSENT[kind]
+    X, k = np.random.RandomState(0).standard_normal((60, 4)), np.arange(60) % 2
+    y = [names[i] for i in k]
+    expected = SoftmaxRegressionClassifier(random_state=0, tol=1e-8)
+    clf = clone(expected).set_params(class_weight=class_weight)
+    if method == "warm start":
+        clf.set_params(warm_start=True).fit(X, y)
+
+    if method == "partial_fit":
+        clf.partial_fit(X, y, names)
+        expected.partial_fit(X, y, names, 1.0 + 2 * k)
+    else:
+        clf.fit(X, y)
+        expected.fit(X, y, 1.0 + 2 * k)
+
+    assert_allclose(clf.coef_, expected.coef_, rtol=1e-4)
+
+
+def test_folds_without_a_class_of_class_weight():
+    X, y = np.random.RandomState(0).standard_normal((150, 3)), np.arange(150) % 3
+    y[:100] = np.minimum(y[:100], 1)
+    clf = SoftmaxRegressionClassifier(class_weight={0: 1, 1: 1, 2: 5})
+
+    scores = cross_val_score(clf, X, y, cv=TimeSeriesSplit(4), error_score="raise")
+
+    assert np.isfinite(scores).all()
+
+
+def test_class_weight_with_a_key_and_a_class_left_over_warns():
+    X, y = np.random.RandomState(0).standard_normal((60, 4)), np.repeat(["a", "b"], 30)
+    clf = SoftmaxRegressionClassifier(class_weight={"a": 3.0, "B": 2.0})
+
+    with pytest.warns(UserWarning, match=r"names \['B'\], .* not the classes \['b'\]"):
+        clf.fit(X, y)
+
+    expected = SoftmaxRegressionClassifier(class_weight={"a": 3.0}).fit(X, y)
+    assert_array_equal(clf.coef_, expected.coef_)
+
+
+@pytest.mark.parametrize("keys", [["0", "1"], [2], [None], [0.5, 7]])
+def test_class_weight_without_a_known_class_is_refused(keys):
+    X, y = np.random.RandomState(0).standard_normal((60, 4)), np.arange(60) % 2
+    clf = SoftmaxRegressionClassifier(class_weight=dict.fromkeys(keys, 1.0))
+
+    with pytest.raises(
+        ValueError, match=r"class_weight must name classes among \[0, 1"
+    ):
+        clf.fit(X, y)
+    with pytest.raises(
+        ValueError, match=r"class_weight must name classes among \[0, 1"
+    ):
+        clf.partial_fit(X, y, classes=[0, 1])
+    assert not hasattr(clf, "classes_")
 
 
 # Stopping

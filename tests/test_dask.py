@@ -208,6 +208,107 @@ def test_two_classes_with_labels_that_are_strings():
     assert clf.decision_function(cut(X, y)[0]).shape == (569,)
 
 
+LABELS = {
+    "int64, uint64": (10**18 + np.arange(3), np.uint64),
+    "uint64, int64": ((10**18 + np.arange(3)).astype(np.uint64), np.int64),
+    "integers, whole floats": (np.arange(3), np.float32),
+    "floats, integers": (np.arange(3.0), np.int8),
+    "integers, objects": (10**18 + np.arange(3), object),
+    "text, objects": (np.array(["a", "bcd", "e"]), object),
+    "text, other width": (np.array(["a", "bcd", "e"]), "U7"),
+    "large, small": (2**63 + np.arange(3, dtype=np.uint64), object),
+}
+
+
+@pytest.mark.parametrize("kind", LABELS)
+def test_partitions_may_hold_the_same_labels_in_other_dtypes(kind):
+    names, dtype = LABELS[kind]
+    X, k = np.random.RandomState(0).standard_normal((90, 3)), np.arange(90) % 3
+    X[:, 0] += k
+    blocks = [names[k[:30]], names[k[30:60]].astype(dtype), names[k[60:]]]
+    y = [dask.delayed(block) for block in blocks]
+    parts = [dask.delayed(X[start : start + 30]) for start in (0, 30, 60)]
+
+    clf = DaskSoftmaxRegressionClassifier(random_state=0).fit(parts, y)
+
+    expected = DaskSoftmaxRegressionClassifier(random_state=0)
+    expected.fit(parts, [dask.delayed(names[k[s : s + 30]]) for s in (0, 30, 60)])
+    assert clf.classes_.tolist() == names.tolist()
+    assert_allclose(clf.coef_, expected.coef_, rtol=1e-9)
+    assert clf.score(parts, y) == expected.score(parts, y) > 0.4
+
+
+def test_classes_of_partitions_are_not_rounded_together():
+    X, ids = np.random.RandomState(0).standard_normal((40, 3)), 10**18 + np.arange(4)
+    blocks = [ids[np.arange(20) % 2], ids[2 + np.arange(20) % 2].astype(np.uint64)]
+    parts = [dask.delayed(X[:20]), dask.delayed(X[20:])]
+
+    clf = DaskSoftmaxRegressionClassifier().fit(parts, map_delayed(blocks))
+
+    assert_array_equal(clf.classes_, ids)
+    assert clf.classes_.dtype.kind in "iu"
+
+
+def map_delayed(blocks):
+    return [dask.delayed(block) for block in blocks]
+
+
+@pytest.mark.parametrize(
+    ("blocks", "message"),
+    [
+        ([[10, 11, 10], ["10", "11", "10"]], "Partition 1: y must hold labels like"),
+        ([["a", "b", "a"], np.array([1, 2, 1], object)], "Partition 1: y must hold la"),
+        (
+            [["a", "b", "a"], np.array([1, 2, 1], "M8[D]")],
+            "Partition 1: y must hold la",
+        ),
+        ([[1, 2, 1], [1, "2", 1]], "Partition 1: y must hold labels that are all text"),
+        (
+            [["a", "b", "a"], ["a", None, "b"]],
+            "Partition 1: .* missing label in row 1 ",
+        ),
+        ([[1, 2, 1], [1.0, 2.0, np.nan]], "Partition 1: .* missing label in row 2 "),
+        (
+            [["a", "b", "a"], pd.Series(["a", pd.NA, "b"])],
+            "1: .* missing label in row 1",
+        ),
+    ],
+    ids=["digits", "objects", "dates", "mixed", "None", "NaN", "NA"],
+)
+def test_labels_of_partitions_that_cannot_be_used(blocks, message):
+    parts = [dask.delayed(np.eye(3))] * 2
+
+    with pytest.raises(ValueError, match=message):
+        DaskSoftmaxRegressionClassifier().fit(parts, map_delayed(blocks))
+
+
+def test_score_refuses_text_of_numbers():
+    X, y = [dask.delayed(np.eye(3))], [dask.delayed(np.arange(3))]
+    clf = DaskSoftmaxRegressionClassifier().fit(X, y)
+
+    assert clf.score(X, [dask.delayed(np.array([0, 1, 7]))]) == pytest.approx(2 / 3)
+    with pytest.raises(ValueError, match=r"Partition 0: y must hold labels among"):
+        clf.score(X, [dask.delayed(np.array(["0", "1", "2"]))])
+
+
+def test_class_weight_of_an_absent_class_and_one_class_with_weight():
+    X, y = np.random.RandomState(0).standard_normal((60, 3)), np.arange(60) % 2
+    weight = (y == 1) * 1.0
+    absent = fitted(X, y, class_weight={0: 1, 1: 2, 2: 5})
+
+    one = fitted(X, y, weight)
+
+    assert_allclose(absent.coef_, fitted(X, y, class_weight={1: 2}).coef_, rtol=1e-9)
+    assert_array_equal(one.predict(cut(X, y)[0]).compute(), np.ones(60))
+    assert_array_equal(
+        fitted(X, y, class_weight={0: 0}).predict(cut(X, y)[0]).compute(), np.ones(60)
+    )
+    with pytest.raises(ValueError, match="class_weight must name classes among"):
+        fitted(X, y, class_weight={"0": 1, "1": 2})
+    with pytest.raises(ValueError, match="at least two classes"):
+        fitted(X, np.ones(60))
+
+
 def wild_row(rng):
     """Return rows of which one is 100000 times as large as the others."""
     X = rng.standard_normal((2000, 20))

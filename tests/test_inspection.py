@@ -315,6 +315,17 @@ def test_one_class_of_many(trained):
     assert titles(display) == ["class 7"]
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, object, "list"])
+def test_classes_to_draw_are_compared_by_value(trained, dtype):
+    classes = [8, 3] if dtype == "list" else np.array([8, 3]).astype(dtype)
+
+    display = CoefficientImageDisplay.from_estimator(
+        trained, image_shape=(8, 8), classes=classes
+    )
+
+    assert [axes.get_title() for axes in display.axes_] == ["class 8", "class 3"]
+
+
 @pytest.mark.parametrize("classes", [None, ["one", "zero"], ["zero"]])
 def test_two_classes_have_one_image_of_the_second_against_the_first(
     two_classes, classes

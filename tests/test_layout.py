@@ -15,7 +15,7 @@ FLOORS = [
     {"_solvers"},
     {"_oracle", "_problem"},
     {"_loss", "_penalty", "_kronecker", "_preconditioner", "_moments", "_outliers"}
-    | {"_columns", "_data", "_targets", "_hessian", "_l1_model"},
+    | {"_columns", "_data", "_labels", "_targets", "_hessian", "_l1_model"},
     {"_arrays", "_threads", "_compat"},
 ]
 FOLDER = Path(sksoftmax.__file__).parent

@@ -13,6 +13,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax._targets import ProbabilityTable
+from sksoftmax._validation import weigh_rows
 
 try:
     from sklearn.callback import ProgressBar, ScoringMonitor
@@ -280,6 +282,113 @@ def test_unusable_validation_data_are_refused(halves, change, message):
     with pytest.raises(ValueError, match=message):
         clf.fit(X, y, **{**others, **change})
     assert vars(clf) == vars(SoftmaxRegressionClassifier())
+
+
+# Rows set aside
+
+SPLITS = {
+    "one row": ([50, 49, 1], 0.1),
+    "one row of several classes": ([40, 40, 1, 1, 1], 0.1),
+    "two rows": ([50, 50, 2], 0.1),
+    "more classes than rows to set aside": ([2] * 30, 0.1),
+    "more classes than rows to train on": ([3] * 30, 0.9),
+    "a large fraction": ([50, 50, 3], 0.9),
+    "few rows": ([2, 2], 0.1),
+    "few rows, a large fraction": ([2, 2], 0.75),
+}
+
+
+@pytest.mark.parametrize("form", ["labels", "probabilities", "one-hot", "text"])
+@pytest.mark.parametrize("kind", SPLITS)
+def test_no_class_is_set_aside_whole(kind, form):
+    counts, fraction = SPLITS[kind]
+    y = np.repeat(np.arange(len(counts)), counts)
+    n, q = len(y), len(counts)
+    table = np.eye(q)[y]
+    if form == "probabilities":
+        table[: n // 3] = table[: n // 3] * 0.9 + 0.1 * table[n // 3 - 1]
+    targets = {"labels": y, "text": y.astype(str)}.get(form, table)
+    for seed in range(20):
+        rows = weigh_rows(
+            np.unique(targets) if form in ("labels", "text") else np.arange(q),
+            None,
+            np.zeros((n, 1)),
+            ProbabilityTable(table) if targets is table else targets,
+            None,
+        )
+        kept, held_out = rows.split(fraction, np.random.RandomState(seed))
+
+        assert (table[kept.indices].sum(axis=0) > 0).all()
+        assert 0 < len(held_out) <= np.ceil(fraction * n)
+        both = np.concatenate([kept.indices, held_out])
+        assert_array_equal(np.sort(both), np.arange(n))
+        assert (np.diff(kept.indices) > 0).all()
+        assert (np.diff(held_out) > 0).all()
+
+
+def test_a_class_whose_probability_is_in_one_row_keeps_it():
+    table = np.full((20, 3), [0.5, 0.5, 0.0])
+    table[7] = [0.5, 0.3, 0.2]  # never the most probable class
+    for seed in range(20):
+        rows = weigh_rows(
+            np.arange(3), None, np.zeros((20, 1)), ProbabilityTable(table), None
+        )
+
+        kept, _ = rows.split(0.3, np.random.RandomState(seed))
+
+        assert 7 in kept.indices
+
+
+@pytest.mark.parametrize("layout", [np.asarray, sp.csr_array], ids=["dense", "csr"])
+def test_a_class_of_one_row_is_learnt(layout):
+    normal = np.random.RandomState(0).standard_normal((19, 2))
+    X, y = np.r_[normal, [[9, 9]]], np.repeat([0, 1], [19, 1])
+    for seed in range(20):
+        clf = SoftmaxRegressionClassifier(early_stopping=True, random_state=seed)
+
+        clf.fit(layout(X), y)
+
+        assert clf.predict(layout(X))[-1] == 1
+        assert len(clf.validation_loss_curve_) > 0
+
+
+def test_rows_without_weight_do_not_count_for_a_class():
+    X, y = np.random.RandomState(0).standard_normal((40, 2)), np.arange(40) % 2
+    weight = np.ones(40)
+    weight[3:][y[3:] == 1] = 0  # the class has one row with weight
+    for seed in range(20):
+        rows = weigh_rows(np.arange(2), None, X, y, weight)
+
+        kept, _ = rows.split(0.2, np.random.RandomState(seed))
+
+        assert 1 in kept.indices
+
+
+@pytest.mark.parametrize("weight", [None, np.repeat([1.0, 0.0], 6)])
+def test_rows_that_cannot_be_set_aside_are_an_error(weight):
+    X, y = np.random.RandomState(0).standard_normal((12, 3)), np.arange(12) % 6
+    clf = SoftmaxRegressionClassifier(early_stopping=True)
+    if weight is None:
+        y = np.arange(12)
+
+    with pytest.raises(ValueError, match=r"early_stopping must be False.*Pass X_val"):
+        clf.fit(X, y, weight)
+
+
+def test_the_split_of_large_classes_is_that_of_scikit_learn(digits):
+    X, y = digits
+    rows = weigh_rows(np.arange(10), None, X, y, None)
+    kept, held_out = rows.split(0.1, np.random.RandomState(3))
+
+    expected = train_test_split(
+        np.arange(len(y)),
+        test_size=0.1,
+        stratify=y,
+        random_state=np.random.RandomState(3),
+    )
+
+    assert_array_equal(kept.indices, np.sort(expected[0]))
+    assert_array_equal(held_out, np.sort(expected[1]))
 
 
 def test_verbose_says_both_losses(halves, capsys):

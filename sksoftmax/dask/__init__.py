@@ -77,7 +77,8 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
 
     class_weight : dict or "balanced", default=None
         Weight of each class, a factor on the weights of its rows. Classes not in the
-        dict have weight 1. "balanced" gives all classes the same total.
+        dict have weight 1, and labels that are no classes are ignored. "balanced" gives
+        all classes the same total.
 
     label_smoothing : float, default=0.0
         Share of each row's probability that is moved from its label to all classes

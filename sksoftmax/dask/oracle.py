@@ -14,6 +14,7 @@ from dask.delayed import delayed
 
 from sksoftmax._arrays import chunks, evenly_spaced_indices
 from sksoftmax._hessian import Hessian
+from sksoftmax._labels import are_comparable, find_positions
 from sksoftmax._moments import Moments
 from sksoftmax._oracle import LARGE_PASS_PRODUCT
 from sksoftmax._problem import Problem
@@ -81,11 +82,11 @@ class Partitions:
                     "Select the same features in all partitions."
                 )
             labels = summaries[p].labels
-            if _label_kind(labels) != _label_kind(first.labels):
+            if not are_comparable(labels, first.labels):
                 raise ValueError(
                     f"Partition {p}: y must hold labels like those of partition {q}, "
-                    f"{first.labels[0]!r}, got {labels[0]!r}. Use labels of one kind: "
-                    "strings, numbers or dates."
+                    f"{first.labels[:1]}, got {labels[:1]}. Use either strings or "
+                    "numbers."
                 )
         return summaries
 
@@ -99,7 +100,7 @@ class Partitions:
         n_rows = [0] * len(self.X)
         for p, summary in enumerate(summaries):
             if summary is not None:
-                counts = class_factors[np.searchsorted(classes, summary.labels)] > 0
+                counts = class_factors[find_positions(summary.labels, classes)] > 0
                 n_rows[p] = int(summary.n_rows @ counts)
         task = delayed(tasks.encode)
         shared = [_share(v) for v in (classes, class_factors, smoothing, dtype)]
@@ -371,12 +372,6 @@ def _send(value):
         for start in range(0, len(pickled), _PIECE_SIZE)
     ]
     return delayed(tasks.unpickle)(*pieces)
-
-
-def _label_kind(labels) -> str:
-    """Return the kind of labels; strings and objects of strings are of one kind."""
-    kind = labels.dtype.kind
-    return "number" if kind in "biuf" else kind.replace("O", "U")
 
 
 def _format_features(summary: tasks.PartitionSummary) -> str:

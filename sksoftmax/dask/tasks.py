@@ -10,10 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import check_array, column_or_1d
-from sklearn.utils.multiclass import check_classification_targets
 
-from sksoftmax._arrays import NUMPY, chunks, input_to_numpy
+from sksoftmax._arrays import NUMPY, chunks
+from sksoftmax._classes import check_labels
+from sksoftmax._classes import encode as encode_labels
 from sksoftmax._data import make_data
+from sksoftmax._labels import validate_labels
 from sksoftmax._moments import Moments, measure_bounded_moments
 from sksoftmax._oracle import Oracle
 from sksoftmax._problem import Problem
@@ -77,8 +79,7 @@ def summarize(X, y, sample_weight) -> list:
     X, y, feature_names = validate_block(X, y)
     weight = validate_sample_weight(sample_weight, X)
     labels, codes, checksum = _encode_labels(y)
-    # scikit-learn warns of many classes with few rows, so the labels are repeated.
-    check_classification_targets(np.repeat(labels, 3))
+    check_labels(np.repeat(labels, 3))
     summary = PartitionSummary(
         X.shape[1],
         () if feature_names is None else tuple(feature_names),
@@ -121,9 +122,9 @@ def encode(
     `fingerprint` is that of the first pass.
     """
     sketch, first_checksum, weight_sketch = fingerprint
-    labels, codes, checksum = _encode_labels(column_or_1d(input_to_numpy(y, "y")))
+    labels, codes, checksum = _encode_labels(column_or_1d(validate_labels(y)))
     check_unchanged(checksum == first_checksum, "y")
-    codes = np.searchsorted(classes, labels).astype(np.int32)[codes]
+    codes = encode_labels(labels, classes).astype(np.int32)[codes]
     factors = [class_factors[codes]]
     if sample_weight is not None:
         factors.append(np.asarray(sample_weight, np.float64))

@@ -9,6 +9,7 @@ from sklearn.utils.random import sample_without_replacement
 from sksoftmax._classes import check_class_totals, class_weights
 from sksoftmax._classifier import SoftmaxRegressionClassifier
 from sksoftmax._data import make_data
+from sksoftmax._labels import find_positions, unite
 from sksoftmax._monitoring import Callbacks
 from sksoftmax._parameters import make_generator
 from sksoftmax._solvers.newton import Newton
@@ -93,10 +94,10 @@ def _summarize(params, X, y, sample_weight) -> _Rows:
     partitions = Partitions(X, y, sample_weight)
     summaries = partitions.summarize()
     nonempty = [summary for summary in summaries if summary is not None]
-    classes = np.unique(np.concatenate([summary.labels for summary in nonempty]))
+    classes = unite([summary.labels for summary in nonempty])
     class_count, rows_count = np.zeros((2, len(classes)))
     for summary in nonempty:
-        positions = np.searchsorted(classes, summary.labels)
+        positions = find_positions(summary.labels, classes)
         class_count[positions] += summary.totals
         rows_count[positions] += summary.n_rows
     class_weight = class_weights(params.class_weight, classes, class_count)

@@ -4,6 +4,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from sksoftmax._arrays import namespace
+from sksoftmax._labels import find_positions, validate_labels
 from sksoftmax.inspection.estimators import find_fitted
 
 
@@ -26,15 +27,14 @@ def select_rows(estimator, classes):
     coef = namespace(coef).to_numpy(coef)
     if classes is None:
         return coef, labels
-    known = labels.tolist()
-    is_list = np.ndim(classes) == 1 and len(classes) > 0
-    if not is_list or any(label not in known for label in classes):
+    drawn = np.asarray(validate_labels(classes, "classes"))
+    rows = find_positions(drawn, labels)
+    if drawn.ndim != 1 or drawn.size == 0 or (rows < 0).any():
         raise ValueError(
-            f"classes must be a list of labels among {known}, got {classes}. "
+            f"classes must be a list of labels among {labels.tolist()}, got {classes}. "
             "Leave classes out to draw all."
         )
     if len(labels) > 2:
-        rows = [known.index(label) for label in classes]
         coef, labels = coef[rows], labels[rows]
     return coef, labels
 
