@@ -27,9 +27,9 @@ def select_rows(estimator, classes):
     coef = namespace(coef).to_numpy(coef)
     if classes is None:
         return coef, labels
-    drawn = np.asarray(validate_labels(classes, "classes"))
+    drawn = np.atleast_1d(validate_labels(classes, "classes"))
     rows = find_positions(drawn, labels)
-    if drawn.ndim != 1 or drawn.size == 0 or (rows < 0).any():
+    if np.ndim(classes) != 1 or drawn.size == 0 or (rows < 0).any():
         raise ValueError(
             f"classes must be a list of labels among {labels.tolist()}, got {classes}. "
             "Leave classes out to draw all."
