@@ -262,19 +262,26 @@ def check_sparse_indices(X):
                 entries = X.data, X.indices, X.indptr
                 sp.csr_array(entries, shape=X.shape).check_format(full_check=True)
             return X
-        if X.format == "coo":
-            sp.coo_array((X.data, (X.row, X.col)), shape=X.shape)
-        elif X.format in ("csc", "bsr"):
+        if X.format in ("csc", "bsr"):
             kind = sp.csc_array if X.format == "csc" else sp.bsr_array
             entries = X.data, X.indices, X.indptr
             kind(entries, shape=X.shape).check_format(full_check=True)
-        return check_sparse_indices(X.tocsr())
+        return check_sparse_indices(convert_to_csr(X))
     except ValueError as error:
         raise ValueError(
             f"X must have all sparse indices in range, got one out of it: {error}. "
             "Rebuild X, for example with csr_array((data, (rows, columns)), "
             "shape=shape)."
         ) from error
+
+
+def convert_to_csr(X):
+    """Return sparse X as CSR, which keeps duplicates."""
+    if X.format == "coo":
+        X = sp.coo_array((X.data, (X.row, X.col)), shape=X.shape)
+        # SciPy would add up duplicates in the dtype of X, which may overflow.
+        X.has_canonical_format = True
+    return X.tocsr()
 
 
 def _has_valid_indices(X) -> bool:

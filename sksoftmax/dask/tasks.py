@@ -17,7 +17,11 @@ from sksoftmax._oracle import Oracle
 from sksoftmax._problem import Problem
 from sksoftmax._targets import is_soft_target, make_targets
 from sksoftmax._threads import threads_for
-from sksoftmax._validation import validate_block, validate_sample_weight
+from sksoftmax._validation import (
+    convert_to_csr,
+    validate_block,
+    validate_sample_weight,
+)
 
 
 class PartitionSummary(NamedTuple):
@@ -221,4 +225,5 @@ def _length(rows) -> int:
 def _check_block(X):
     """Return a block, of which `summarize` has checked the values, as array or CSR."""
     accepted = NUMPY.accepted_dtypes
+    X = convert_to_csr(X) if sp.issparse(X) else X
     return check_array(X, accept_sparse="csr", dtype=accepted, ensure_all_finite=False)
