@@ -35,6 +35,7 @@ from sksoftmax._targets import (
     is_soft_target,
     most_probable,
     order_of_columns,
+    sum_tolerance,
     weights_by_class,
 )
 
@@ -139,6 +140,9 @@ def validate_probabilities(y, X=None):
         y = input_to_numpy(y, "y")
     if is_frame(y):
         names, order = order_of_columns(column_names(y))
+        if hasattr(y, "sparse"):  # all columns of a pandas frame are sparse
+            y = y.sparse.to_dense()
+    tolerance = sum_tolerance(getattr(y, "dtype", None))
     try:
         if not hasattr(y, "dtype") and not hasattr(y, "iloc"):  # no array, no pandas
             y = np.asarray(y)
@@ -158,7 +162,7 @@ def validate_probabilities(y, X=None):
     target_xp = xp if X is None else namespace(X)
     if target_xp is not xp:
         rows = target_xp.asarray(xp.to_numpy(rows))
-    return ProbabilityTable(rows, names)
+    return ProbabilityTable(rows, names, tolerance)
 
 
 def check_namespace(estimator, method: str, X):
