@@ -41,10 +41,13 @@ from sksoftmax._state import (
     forget_curvature,
     from_attributes,
     from_pickle,
+    known_state,
     make_dense,
     make_memory,
     make_state,
     model_weights,
+    shift_prior,
+    snapshot,
     to_attributes,
     to_pickle,
 )
@@ -52,6 +55,7 @@ from sksoftmax._strategy import phases, run_pass
 from sksoftmax._targets import is_soft_target, most_probable
 from sksoftmax._training import make_problem, measure, train
 from sksoftmax._validation import (
+    check_model,
     check_namespace,
     check_warm_start,
     validate_probabilities,
@@ -65,7 +69,9 @@ if TYPE_CHECKING:
 # Predicted labels of these dtypes are on X's device, others in NumPy.
 _LABELS = "bool", "int8", "uint8", "int16", "int32", "int64", "float32", "float64"
 # Attributes of some fits only: each fit deletes those of an earlier one.
+_KEPT_LOSSES = 1000  # of calls of partial_fit; copied in each call, in 1 us
 _OPTIONAL_ATTRIBUTES = (
+    "progressive_loss_curve_",
     "validation_loss_curve_",
     "best_validation_loss_",
     *PHM_ATTRIBUTES,
@@ -196,7 +202,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         Whether to draw a new order of the rows for each epoch.
 
     class_weight : dict or "balanced", default=None
-        Weights of the classes, ``{label: weight}``, 1 if not given. "balanced" gives
+        Weights of the classes, ``{label: weight}``, 1 if not given. They shift the
+        probabilities too; `correct_prior` takes this effect back. "balanced" gives
         all classes that occur the same total weight. `fit` balances the rows it gets,
         and `partial_fit` all rows so far, with those of the call. A row of
         probabilities has the mean of the class weights under them as its weight. The
@@ -241,7 +248,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         `X_val`.
 
     verbose : int, default=0
-        `fit` prints a line an epoch if `verbose` is 1 or more.
+        `fit` prints a line an epoch if `verbose` is 1 or more, and `partial_fit` a line
+        a call.
 
     Attributes
     ----------
@@ -274,6 +282,11 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         Objective of the model after each epoch or Newton step of `fit`. Newton steps
         report the objective of all rows, and minibatches that of at most 2048 rows,
         which stay the same. Outliers count as they do in training.
+
+    progressive_loss_curve_ : list of float
+        Mean loss of the rows of each call of `partial_fit`, the last 1000 calls. Each
+        batch is measured before its update, by the last iterate: progressive validation
+        [13]_. Outliers count as they do in training.
 
     validation_loss_curve_ : list of float
         Log-loss of the validation rows after each epoch, if there are such rows.
@@ -378,6 +391,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
        with Dual Extrapolation".
     .. [12] Kim, Koh, Lustig, Boyd and Gorinevsky (2007), "An Interior-Point Method for
        Large-Scale l1-Regularized Least Squares".
+    .. [13] Blum, Kalai and Langford (1999), "Beating the Hold-Out: Bounds for K-fold
+       and Progressive Cross-Validation".
 
     Examples
     --------
@@ -538,31 +553,30 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             array on a device without scikit-learn's `array_api_dispatch`.
         """
         check_solver(self)
-        # A failure must not undo what Callbacks stores on the estimator: scikit-learn
-        # needs these attributes to tear the callbacks down.
-        callbacks = Callbacks(self, X, y, sample_weight)
-        with all_or_nothing(self):
+        with all_or_nothing(self) as trained:
+            callbacks = Callbacks(self, trained, X, y, sample_weight)
             is_warm = self.warm_start and hasattr(self, "coef_")
-            X, y = validate_rows(self, X, y, reset=True)
+            if is_warm:
+                check_model(self)
+            X, y = validate_rows(trained, X, y, reset=True)
             if is_warm:
                 check_warm_start(self, X)
-            known_classes = self.classes_ if is_warm else None
-            classes = find_classes(y, known_classes)
+            classes = find_classes(y, self.classes_ if is_warm else None)
             if is_warm:
                 check_new_classes(classes, self.classes_)
-                self.__dict__.update(add_classes(self, classes))
-            self.classes_ = classes
-            rows = weigh_rows(self.classes_, self.class_weight, X, y, sample_weight)
-            check_class_totals(self.classes_, rows.class_count * rows.class_weight)
+                vars(trained).update(add_classes(self, classes))
+            trained.classes_ = classes
+            rows = weigh_rows(classes, self.class_weight, X, y, sample_weight)
+            check_class_totals(classes, rows.class_count * rows.class_weight)
             rng, held_out = make_generator(self.random_state), None
             if stops_early(self) is True and X_val is None:
                 rows, held_out = rows.split(self.validation_fraction, rng)
             training = measure(self, rows.normalized())
             problem = make_problem(self, training, rows.y, rows.n_classes)
             validation = make_validation(
-                self, problem, rows, held_out, X_val, y_val, sample_weight_val
+                trained, problem, rows, held_out, X_val, y_val, sample_weight_val
             )
-            start = model_weights(self, problem) if is_warm else problem.zeros()
+            start = model_weights(trained, problem) if is_warm else problem.zeros()
             state = make_state(start, self.average)
             loss_curve: list[float] = []
 
@@ -584,7 +598,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                 return attributes
 
             for name in _OPTIONAL_ATTRIBUTES:
-                self.__dict__.pop(name, None)
+                vars(trained).pop(name, None)
             epochs = phases(self, problem, state, rows.indices, rng)
             model = train(
                 self,
@@ -595,7 +609,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                 validation,
                 callbacks,
             )
-            self.__dict__.update(make_attributes(model, rng))
+            vars(trained).update(make_attributes(model, rng))
             callbacks.end(dict)
         return self
 
@@ -609,9 +623,11 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         update. The estimator keeps only sums over the rows: moments and curvature.
 
         Training continues from the current `coef_`, `intercept_` and `t_`, including
-        manual edits. Changed parameters take effect at once, a sparse `coef_` is made
-        dense, and the dtype of `coef_` stays. Dense and sparse X may be mixed between
-        calls. A call whose sample weights are all zero changes nothing.
+        manual edits. Set on a new estimator, with `classes_`, these attributes are a
+        model to start from, whose counts begin at zero. Changed parameters take effect
+        at once, a sparse `coef_` is made dense, and the dtype of `coef_` stays. Dense
+        and sparse X may be mixed between calls. A call whose sample weights are all
+        zero changes nothing.
 
         The model follows data that change. An update has a weight of at least 1 / 1000
         in the average: every 700 updates halve the weight of all earlier ones. Classes
@@ -651,45 +667,58 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         Raises
         ------
         ValueError
-            If a parameter, X, y, `classes` or the weights cannot be used, or if the
-            weights of the model became infinite. X cannot be used if it is of another
-            library or on another device than `coef_`. The estimator is then unchanged.
+            If a parameter, X, y, `classes` or the weights cannot be used, if attributes
+            set by hand do not agree, or if the weights of the model became infinite. X
+            cannot be used if it is of another library or on another device than
+            `coef_`. The estimator is then unchanged.
         """
-        with all_or_nothing(self):
-            self._validate_changed_params()  # fit_context validates first calls only
-            is_first = not hasattr(self, "coef_")
-            X, y = validate_rows(self, X, y, reset=is_first)
+        with all_or_nothing(self) as trained:
+            trained._validate_changed_params()  # fit_context does in first calls only
+            is_first = not (hasattr(self, "coef_") or hasattr(self, "intercept_"))
+            has_features = hasattr(self, "n_features_in_")
+            X, y = validate_rows(trained, X, y, reset=is_first or not has_features)
             if not is_first:
+                check_model(self, X.shape[1])
                 check_namespace(self, "partial_fit", X)
-            known_classes = None if is_first else self.classes_
             classes = input_to_numpy(classes, "classes")
-            classes = validate_classes(classes, y, known_classes)
+            classes = validate_classes(classes, y, None if is_first else self.classes_)
             if not is_first:
-                self.__dict__.update(add_classes(self, classes))
-            self.classes_ = classes
-            earlier: Any = None if is_first else self._state
-            earlier_count = 0.0 if is_first else earlier["counts"]["class_count"]
+                vars(trained).update(add_classes(self, classes))
+            trained.classes_ = classes
+            earlier = None if is_first else known_state(trained)
+            earlier_count = earlier["counts"]["class_count"] if earlier else 0.0
             rows = weigh_rows(
-                self.classes_, self.class_weight, X, y, sample_weight, earlier_count
+                classes, self.class_weight, X, y, sample_weight, earlier_count
             )
             if not (len(rows.indices) or is_first):
                 return self
-            check_classes(self.classes_)
-            rng = make_generator(self.random_state) if is_first else earlier["rng"]
-            dtype = None if is_first else self.coef_.dtype
+            check_classes(classes)
+            rng = earlier["rng"] if earlier else make_generator(self.random_state)
+            dtype = None if is_first else namespace(X).training_dtype(self.coef_)
             training = measure(self, rows, True, dtype, earlier)
-            problem = make_problem(self, training, rows.y, rows.n_classes, vars(self))
+            problem = make_problem(
+                self, training, rows.y, rows.n_classes, vars(trained)
+            )
             if is_first:
                 state = make_state(problem.zeros(), self.average)
             else:
-                state = from_attributes(self, problem)
+                state = from_attributes(trained, problem)
+            n_iter = getattr(self, "n_iter_", 0) + 1
+            losses = [*getattr(self, "progressive_loss_curve_", [])]
+            weight = float(training.data.xp.total(training.bounded_weight))
             if len(rows.indices):
-                run_pass(self, problem, state, rows.indices, rng)
+                solver = run_pass(self, problem, state, rows.indices, rng)
+            if weight > 0:  # weights may underflow in float32
+                losses.append(solver.progressive_loss / weight)
+                if self.verbose:
+                    print(f"call {n_iter}: progressive loss {losses[-1]:.6f}")
+            del losses[:-_KEPT_LOSSES]
+            trained.progressive_loss_curve_ = losses
             memory = make_memory(rows, training.moments, rng, earlier)
-            self.__dict__.update(
+            vars(trained).update(
                 to_attributes(self, problem, state, state.average, memory)
             )
-            self.n_iter_ = getattr(self, "n_iter_", 0) + 1
+            trained.n_iter_ = n_iter
         return self
 
     def decision_function(self, X: Any) -> Any:
@@ -703,8 +732,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         Returns
         -------
         raw_prediction : ndarray of shape (n_samples,) or (n_samples, n_classes)
-            In the dtype of `coef_`. The number of a row, for two classes, is the log of
-            the odds of the second class; a positive number predicts the second class.
+            In the dtype of `coef_`, at least float32. The number of a row, for two
+            classes, is the log of the odds of the second class; a positive number
+            predicts the second class.
         """
         raw = predict_in_chunks(self, "decision_function", X, lambda loss, raw, y: raw)
         return raw[:, 0] if raw.shape[1] == 1 else raw
@@ -722,13 +752,18 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         y : ndarray of shape (n_samples,)
             Labels.
         """
+        model = snapshot(self)
         indices = predict_in_chunks(
-            self, "predict", X, lambda loss, raw, y: loss.predict(raw)
+            model, "predict", X, lambda loss, raw, y: loss.predict(raw)
         )
-        xp, dtype = namespace(indices), self.classes_.dtype
-        if xp is NUMPY or dtype.name not in _LABELS or not dtype.isnative:
-            return self.classes_[xp.to_numpy(indices)]
-        return xp.take(xp.asarray(self.classes_), indices, axis=0)
+        xp, classes = namespace(indices), model.classes_
+        if (
+            xp is NUMPY
+            or classes.dtype.name not in _LABELS
+            or not classes.dtype.isnative
+        ):
+            return classes[xp.to_numpy(indices)]
+        return xp.take(xp.asarray(classes), indices, axis=0)
 
     def predict_proba(self, X: Any) -> Any:
         """Return the probability of each class.
@@ -741,8 +776,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         Returns
         -------
         proba : ndarray of shape (n_samples, n_classes)
-            Columns in the order of `classes_`, in the dtype of `coef_`; rows sum to
-            one.
+            Columns in the order of `classes_`, in the dtype of `coef_`, at least
+            float32; rows sum to one.
         """
         return predict_in_chunks(
             self, "predict_proba", X, lambda loss, raw, y: loss.predict_proba(raw)
@@ -786,11 +821,12 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         score : float
             The weighted share of rows whose predicted class is right.
         """
+        check_is_fitted(self)
+        model = snapshot(self)
         if is_soft_target(y):
-            check_is_fitted(self)
             table = validate_probabilities(y)
-            y = self.classes_[most_probable(encode(table, self.classes_))]
-        predicted = input_to_numpy(self.predict(X), "y")
+            y = model.classes_[most_probable(encode(table, model.classes_))]
+        predicted = input_to_numpy(model.predict(X), "y")
         y = input_to_numpy(y, "y")
         sample_weight = input_to_numpy(sample_weight, "sample_weight")
         return accuracy_score(y, predicted, sample_weight=sample_weight)
@@ -853,27 +889,101 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
         return predict_in_chunks(self, "predictive_entropy", X, entropy)
 
-    def sparsify(self) -> Self:
-        """Convert `coef_` to a sparse matrix, which saves memory if it holds zeros.
+    def correct_prior(self, class_prior: Any = None) -> Self:
+        """Shift `intercept_` so that probabilities hold for other shares of classes.
+
+        `class_weight` changes the shares of the classes that training sees, and the
+        probabilities with them. This method is the way back: the predicted odds of two
+        classes are multiplied by the ratio of their new and old shares [1]_ [2]_. Call
+        it after training. `partial_fit` continues with `class_weight`, which draws the
+        probabilities back.
+
+        Parameters
+        ----------
+        class_prior : array-like of shape (n_classes,), default=None
+            Shares of the classes where the model is used, positive, in the order of
+            `classes_`. None: the shares in the training data, by sample weight.
 
         Returns
         -------
         self : SoftmaxRegressionClassifier
-            The fitted estimator. Predictions stay the same. `partial_fit` makes `coef_`
-            dense again.
+            The fitted estimator. A second call changes nothing.
+
+        Raises
+        ------
+        ValueError
+            If `class_prior` is not a positive number for each class, if the model has
+            no intercept, or if the classes were never counted, as their weights were
+            set by hand.
+
+        Notes
+        -----
+        With n_k as the total sample weight of class k and w_k as its class weight,
+        training sees the share q_k = n_k w_k / sum_j n_j w_j. The intercept of class k
+        changes by log(p_k / q_k) for the prior p_k, and all intercepts by a constant. A
+        class that training did not see, with q_k = 0, is shifted by the constant alone.
+
+        References
+        ----------
+        .. [1] King and Zeng (2001), "Logistic Regression in Rare Events Data".
+        .. [2] Saerens, Latinne and Decaestecker (2002), "Adjusting the Outputs of a
+           Classifier to New a Priori Probabilities: A Simple Procedure".
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from sksoftmax import SoftmaxRegressionClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> X, y = X[:110], y[:110]  # 50, 50 and 10 rows
+        >>> clf = SoftmaxRegressionClassifier(class_weight="balanced").fit(X, y)
+        >>> clf.predict_proba(X).mean(axis=0).round(3)
+        array([0.455, 0.45 , 0.095])
+        >>> clf.correct_prior().predict_proba(X).mean(axis=0).round(3)
+        array([0.455, 0.458, 0.088])
+        """
+        check_is_fitted(self)
+        check_model(self)
+        with all_or_nothing(self) as corrected:
+            vars(corrected).update(shift_prior(self, class_prior))
+        return self
+
+    def sparsify(self, threshold: float = 0.0) -> Self:
+        """Convert `coef_` to a sparse matrix, which saves memory if it holds zeros.
+
+        Parameters
+        ----------
+        threshold : float, default=0.0
+            Coefficients of a smaller magnitude become zero, which changes predictions.
+
+        Returns
+        -------
+        self : SoftmaxRegressionClassifier
+            The fitted estimator. `partial_fit` makes `coef_` dense again.
 
         Raises
         ------
         TypeError
             If `coef_` is an array of another library than NumPy.
+        ValueError
+            If `threshold` is negative or not finite.
         """
         check_is_fitted(self)
-        if not (isinstance(self.coef_, np.ndarray) or sp.issparse(self.coef_)):
+        check_model(self)
+        coef = self.coef_
+        if not (isinstance(coef, np.ndarray) or sp.issparse(coef)):
             raise TypeError(
                 "coef_ must be a NumPy array to become a SciPy matrix, got one of "
-                f"{namespace(self.coef_)}. Fit on NumPy arrays."
+                f"{namespace(coef)}. Fit on NumPy arrays."
             )
-        self.coef_ = sp.csr_matrix(self.coef_)
+        if not (isinstance(threshold, Real) and 0 <= threshold < math.inf):
+            raise ValueError(
+                f"threshold must be a finite number of at least 0, got {threshold!r}. "
+                "Use 0.0 to keep all coefficients."
+            )
+        coef = sp.csr_matrix(coef, copy=sp.issparse(coef))
+        coef.data[np.abs(coef.data) < threshold] = 0
+        coef.eliminate_zeros()
+        self.coef_ = coef
         return self
 
     def densify(self) -> Self:
@@ -910,13 +1020,15 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         # Imported here because the import is slow and rarely needed.
         from sklearn.linear_model import LogisticRegression
 
-        model = LogisticRegression(fit_intercept=self.fit_intercept)
-        model.n_iter_ = np.array([self.n_iter_], np.int32)
+        own = snapshot(self)
+        check_model(own)
+        model = LogisticRegression(fit_intercept=own.fit_intercept)
+        model.n_iter_ = np.array([getattr(own, "n_iter_", 0)], np.int32)
         for name in ("classes_", "coef_", "intercept_", "feature_names_in_"):
-            if hasattr(self, name):
-                attribute = getattr(self, name)
+            if hasattr(own, name):
+                attribute = getattr(own, name)
                 setattr(model, name, namespace(attribute).copy(attribute))
-        model.n_features_in_ = self.n_features_in_
+        model.n_features_in_ = own.coef_.shape[1]
         return model
 
     def __getstate__(self):

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -83,8 +84,12 @@ class Callbacks:
     The task of `fit` has a subtask for each epoch.
     """
 
-    def __init__(self, estimator, X, y, sample_weight) -> None:
-        """Build the task of `fit` from the arguments of `fit`, and report its begin."""
+    def __init__(self, estimator, trained, X, y, sample_weight) -> None:
+        """Build the task of `fit` from the arguments of `fit`, and report its begin.
+
+        `trained` is the copy of the estimator that `fit` trains.
+        """
+        self._trained = trained
         self._fit_task = self._epoch_task = None
         if not getattr(estimator, "_skl_callbacks", None):
             return
@@ -112,12 +117,23 @@ class Callbacks:
         return self._end(self._epoch_task, make_attributes)
 
     def end(self, make_attributes) -> None:
-        """Report the end; `make_attributes` returns attributes of a fitted model."""
+        """Report the end; `make_attributes` returns what training adds to `trained`."""
         self._end(self._fit_task, make_attributes)
 
     def _end(self, task, make_attributes) -> bool:
         if task is None:
             return False
         return task.call_on_fit_task_end(
-            **self._task_data, reconstruction_attributes=make_attributes
+            **self._task_data,
+            reconstruction_attributes=make_attributes
+            and partial(self._reconstruct, make_attributes),
         )
+
+    def _reconstruct(self, make_attributes) -> dict:
+        """Return attributes that turn the estimator into the model of now.
+
+        Attributes of an earlier fit cannot be deleted, so they become None.
+        """
+        earlier, trained = vars(self._task_data["estimator"]), vars(self._trained)
+        removed = [k for k in earlier if k.endswith("_") and k not in trained]
+        return {**dict.fromkeys(removed), **trained, **make_attributes()}

@@ -11,8 +11,15 @@ from sklearn.utils.validation import check_is_fitted
 from sksoftmax._arrays import chunks, namespace
 from sksoftmax._classes import encode
 from sksoftmax._loss import cross_entropy
+from sksoftmax._state import model_arrays, snapshot
 from sksoftmax._targets import make_targets
-from sksoftmax._validation import check_namespace, validate_features, validate_rows
+from sksoftmax._validation import (
+    check_finite_model,
+    check_model,
+    check_namespace,
+    validate_features,
+    validate_rows,
+)
 
 # Size of a chunk of X or of predictions, in units of `matmul_chunk_size` numbers.
 _PREDICTION_CHUNKS = 4
@@ -22,17 +29,18 @@ def predict_in_chunks(estimator, method: str, X, transform, y=None):
     """Return transform(loss, raw predictions, targets), computed chunk by chunk.
 
     Copies, such as casts of integers, have the size of a chunk. Errors name `method`,
-    the method that the caller called.
+    the method that the caller called. A fit in another thread changes nothing here.
     """
     check_is_fitted(estimator)
+    estimator = snapshot(estimator)
     if y is None:
         X = validate_features(estimator, X)
     else:
         X, y = validate_rows(estimator, X, y)
+    check_model(estimator, X.shape[1])
     check_namespace(estimator, method, X)
-    xp = namespace(X)
-    coef, intercept = map(xp.detach, (estimator.coef_.T, estimator.intercept_))
-    n_classes = len(estimator.classes_)
+    xp, n_classes = namespace(X), len(estimator.classes_)
+    coef, intercept = model_arrays(estimator, xp)
     if y is not None:
         y = encode(y, estimator.classes_)
         y = make_targets(y, 0.0, n_classes, coef.dtype, xp)
@@ -53,6 +61,7 @@ def predict_in_chunks(estimator, method: str, X, transform, y=None):
                 math.isfinite(xp.vdot(raw, raw))  # one pass, and enough in most cases
                 or xp.all(xp.abs(raw) <= largest)
             ):
+                check_finite_model(estimator)
                 raise ValueError(
                     f"X passed to {type(estimator).__name__}.{method}() must have raw "
                     f"predictions in the range of {coef.dtype}, got values of X that "

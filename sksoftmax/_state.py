@@ -9,18 +9,20 @@ iterate_minus_average : (coef, intercept), transposed, or None
     and `intercept_`, including manual edits.
 counts : dict
     The number of rows with weight, and the sum of the sample weights of each class,
-    over all calls.
+    over all calls; the weight of each class in the last call.
 moments : dict
     Moments of the columns of all these rows.
 rng : RandomState
     The generator of the order of the rows.
 
-Functions return new dicts, and change none.
+A model whose attributes were set by hand has no `_state`. Functions return new dicts,
+and change none, except `all_or_nothing`.
 """
 
 import math
 from contextlib import contextmanager
 from numbers import Real
+from operator import is_
 
 import numpy as np
 import scipy.sparse as sp
@@ -29,32 +31,68 @@ from sksoftmax._arrays import namespace
 from sksoftmax._kronecker import KroneckerSums, is_sum
 from sksoftmax._solvers.state import State
 from sksoftmax._strategy import is_automatic
+from sksoftmax._validation import check_finite_model
 
 
 @contextmanager
 def all_or_nothing(estimator):
-    """Restore the estimator if the block raises an exception, interrupts included."""
-    attributes = vars(estimator).copy()
-    generators = [estimator.random_state, attributes.get("_state", {}).get("rng")]
+    """Yield a copy to train, whose attributes the estimator has afterwards.
+
+    The estimator changes in one assignment, so other threads see the old model or the
+    new one. Nothing changes if the block raises an exception, interrupts included.
+    """
+    before, trained = vars(estimator).copy(), snapshot(estimator)
+    trained.__dict__ = before.copy()
+    generators = [estimator.random_state, before.get("_state", {}).get("rng")]
     generators = [g for g in generators if isinstance(g, np.random.RandomState)]
     generator_states = [generator.get_state() for generator in generators]
+    new_attributes = None
     try:
         with np.errstate(all="ignore"):
-            yield
+            yield trained
+        new_attributes = _apply_changes(vars(estimator), before, vars(trained))
+        estimator.__dict__ = new_attributes
     except BaseException as error:
-        vars(estimator).clear()
-        vars(estimator).update(attributes)
+        if vars(estimator) is new_attributes:  # an interrupt after the assignment
+            raise
         for generator, state in zip(generators, generator_states, strict=True):
             generator.set_state(state)
         if isinstance(error, FloatingPointError):
-            way_out = "Scale X, for example with StandardScaler."
-            if not is_automatic(estimator):
-                way_out = (
-                    f"eta0={estimator.eta0} is too large for these data: lower eta0, "
-                    "scale X, or use learning_rate='auto'."
-                )
+            way_out = _way_out(estimator)
             raise ValueError(f"Training diverged: {error}. {way_out}") from error
         raise
+
+
+def snapshot(estimator):
+    """Return an estimator that keeps the attributes of now while others train.
+
+    Both estimators share one dict, which `all_or_nothing` replaces and never writes to.
+    """
+    other = object.__new__(type(estimator))
+    other.__dict__ = estimator.__dict__
+    return other
+
+
+def _apply_changes(attributes: dict, before: dict, after: dict) -> dict:
+    """Return the attributes with what differs between `before` and `after`."""
+    unchanged = len(attributes) == len(before) and all(
+        map(is_, attributes.values(), before.values())
+    )
+    if unchanged:  # by callbacks or other threads
+        return after
+    kept = {k: v for k, v in attributes.items() if k in after or k not in before}
+    changed = {k: v for k, v in after.items() if k not in before or v is not before[k]}
+    return {**kept, **changed}
+
+
+def _way_out(estimator) -> str:
+    """Return what to do about training that diverged."""
+    if is_automatic(estimator):
+        return "Scale X, for example with StandardScaler."
+    return (
+        f"eta0={estimator.eta0} is too large for these data: lower eta0, scale X, or "
+        "use learning_rate='auto'."
+    )
 
 
 def make_memory(rows, moments, rng, earlier=None) -> dict:
@@ -62,8 +100,11 @@ def make_memory(rows, moments, rng, earlier=None) -> dict:
 
     `earlier` is the `_state` of earlier calls.
     """
-    n_rows = len(rows.indices) + (earlier["counts"]["n_rows"] if earlier else 0)
-    counts = {"n_rows": n_rows, "class_count": rows.class_count}
+    counts = {
+        "n_rows": len(rows.indices) + (earlier["counts"]["n_rows"] if earlier else 0),
+        "class_count": rows.class_count,
+        "class_weight": rows.class_weight,
+    }
     return {"counts": counts, "moments": moments._asdict(), "rng": rng}
 
 
@@ -106,10 +147,25 @@ def to_attributes(params, problem, state: State, model, memory: dict, dtype=None
     }
 
 
+def known_state(estimator) -> dict | None:
+    """Return the `_state` of the model; None if attributes were set by hand.
+
+    A `_state` of other shapes than those of the attributes belongs to another model.
+    """
+    memory = vars(estimator).get("_state")
+    if memory is None:
+        return None
+    n_classes, n_features = len(estimator.classes_), estimator.coef_.shape[1]
+    known = len(memory["counts"]["class_count"]), len(memory["moments"]["mean"])
+    return memory if known == (n_classes, n_features) else None
+
+
 def from_attributes(estimator, problem) -> State:
     """Return the state of the solver at the end of the last call."""
-    memory = estimator._state
+    memory = known_state(estimator)
     state = make_state(model_weights(estimator, problem), estimator.average)
+    if memory is None:
+        return state
     if estimator.average and memory["iterate_minus_average"] is not None:
         state.weights += to_weights(problem, *memory["iterate_minus_average"])
     vars(state).update(memory["solver_state"], t=estimator.t_)
@@ -125,9 +181,27 @@ def forget_curvature(attributes: dict) -> dict:
 
 def model_weights(estimator, problem):
     """Return coef_ and intercept_ as weights, (n_weights, n_outputs)."""
-    detach = problem.data.xp.detach
-    coef, intercept = detach(make_dense(estimator.coef_)), detach(estimator.intercept_)
-    return to_weights(problem, coef.T, intercept)
+    xp, dtype = problem.data.xp, problem.data.dtype
+    coef, intercept = (
+        xp.astype(xp.detach(array), dtype)
+        for array in (make_dense(estimator.coef_), estimator.intercept_)
+    )
+    weights = to_weights(problem, coef.T, intercept)
+    if not math.isfinite(xp.vdot(weights, weights)):  # one pass, enough in most cases
+        check_finite_model(estimator)
+    return weights
+
+
+def model_arrays(estimator, xp):
+    """Return coef_, transposed, and intercept_, in the dtype to compute in.
+
+    Arrays set by hand may be integers or of half precision, in which sums overflow.
+    """
+    coef, intercept = xp.detach(estimator.coef_.T), xp.detach(estimator.intercept_)
+    dtype = xp.training_dtype(coef)
+    if not dtype == coef.dtype == intercept.dtype:
+        coef, intercept = xp.astype(coef, dtype), xp.astype(intercept, dtype)
+    return coef, intercept
 
 
 def make_dense(coef):
@@ -178,7 +252,7 @@ def add_classes(estimator, classes) -> dict:
     `classes`, (n_classes,), are sorted and include the classes of the model. The dict
     is empty without new classes.
     """
-    known_classes, memory = estimator.classes_, estimator._state
+    known_classes, memory = estimator.classes_, known_state(estimator)
     if np.array_equal(known_classes, classes):
         return {}
     positions, n_classes = np.searchsorted(classes, known_classes), len(classes)
@@ -188,33 +262,86 @@ def add_classes(estimator, classes) -> dict:
 
     coef = expand(make_dense(estimator.coef_).T).T
     intercept = expand(estimator.intercept_)
+    attributes = {"classes_": classes, "coef_": coef, "intercept_": intercept}
     if estimator.fit_intercept:
         xp = namespace(intercept)
         known_intercept, known_coef = (
             xp.to_numpy(x)[positions] for x in (intercept, coef)
         )
-        # The mean is zero except with L1, as then rows of coef_ do not sum to zero.
-        mean_prediction = known_coef.mean(axis=0) @ memory["moments"]["mean"]
-        new_intercept = known_intercept.mean() + mean_prediction
-        new_intercept -= math.log(memory["counts"]["n_rows"] + 1)
+        new_intercept = known_intercept.mean()
+        if memory is not None:
+            # The mean is zero except with L1, as then rows of coef_ do not sum to zero.
+            new_intercept += known_coef.mean(axis=0) @ memory["moments"]["mean"]
+            new_intercept -= math.log(memory["counts"]["n_rows"] + 1)
         is_new = np.isin(np.arange(n_classes), positions, invert=True)
         intercept = xp.where(xp.asarray(is_new), float(new_intercept), intercept)
+        attributes["intercept_"] = intercept
+    if memory is None:
+        return attributes
     difference = memory["iterate_minus_average"]
     if difference is not None:
         difference = tuple(map(expand, difference))
-    class_count = np.zeros(n_classes)
-    class_count[positions] = memory["counts"]["class_count"]
+    counts = {**memory["counts"]}
+    for name, value in (("class_count", 0.0), ("class_weight", 1.0)):
+        counts[name] = np.full(n_classes, value)
+        counts[name][positions] = memory["counts"][name]
+    attributes["_state"] = {
+        **memory,
+        "solver_state": expand_state(
+            memory["solver_state"], estimator.t_, positions, n_classes
+        ),
+        "iterate_minus_average": difference,
+        "counts": counts,
+    }
+    return attributes
+
+
+def shift_prior(estimator, class_prior=None) -> dict:
+    """Return the attributes of a model for other shares of the classes.
+
+    `class_prior`, (n_classes,), is the argument of `correct_prior`. The class weights
+    in `_state` become those with which training would have seen these shares.
+    """
+    memory, classes = known_state(estimator), estimator.classes_
+    if memory is None:
+        raise ValueError(
+            "The shares of the classes in the training data must be known, got a model "
+            "whose attributes were set by hand. Shift intercept_ by hand, too."
+        )
+    if not estimator.fit_intercept:
+        raise ValueError(
+            "correct_prior requires fit_intercept=True, got False. Fit an intercept."
+        )
+    counts = memory["counts"]
+    class_count, class_weight = counts["class_count"], counts["class_weight"]
+    prior = class_count
+    if class_prior is not None:
+        try:
+            prior = np.asarray(class_prior, float)
+        except (TypeError, ValueError):
+            prior = np.empty(0)
+        if prior.shape != classes.shape or not ((prior > 0) & (prior < np.inf)).all():
+            raise ValueError(
+                "class_prior must hold a positive number for each of the "
+                f"{len(classes)} classes, got {class_prior}. Pass their shares in the "
+                "order of classes_."
+            )
+    shares = class_count * class_weight  # that training saw
+    is_seen = shares > 0
+    ratio = np.ones(len(classes))
+    ratio[is_seen] = prior[is_seen] / shares[is_seen]
+    ratio[is_seen] *= shares[is_seen].sum() / prior[is_seen].sum()
+    shift = np.log(ratio)
+    shift -= shift.mean()
+    if len(classes) == 2:
+        shift = shift[1:] - shift[:1]
+    intercept = estimator.intercept_
+    xp = namespace(intercept)
     return {
-        "classes_": classes,
-        "coef_": coef,
-        "intercept_": intercept,
+        "intercept_": intercept + xp.asarray(shift, intercept.dtype),
         "_state": {
             **memory,
-            "solver_state": expand_state(
-                memory["solver_state"], estimator.t_, positions, n_classes
-            ),
-            "iterate_minus_average": difference,
-            "counts": {**memory["counts"], "class_count": class_count},
+            "counts": {**counts, "class_weight": class_weight * ratio},
         },
     }
 

@@ -29,6 +29,7 @@ from sksoftmax._frames import (
     explain_conversion,
     is_frame,
 )
+from sksoftmax._loss import cross_entropy
 from sksoftmax._targets import (
     ProbabilityTable,
     class_totals,
@@ -42,6 +43,8 @@ from sksoftmax._targets import (
 # The estimator that scikit-learn's errors name in functions without an estimator.
 _NAME = "SoftmaxRegressionClassifier"
 _CONVERSION_ERROR = re.compile("could not convert|setting an array element")
+_MODEL = "classes_", "coef_", "intercept_"
+_SET_OR_FIT = "Set classes_, coef_ and intercept_ that agree, or fit a clone."
 
 
 def validate_features(estimator, X, y="no_validation", reset=False):
@@ -175,6 +178,83 @@ def check_namespace(estimator, method: str, X):
             f"X is {input_xp}. Convert X, or fit a model on such arrays. (Without "
             "scikit-learn's array_api_dispatch all arrays are taken as NumPy's.)"
         )
+
+
+def check_model(estimator, n_features=None) -> None:
+    """Raise ValueError unless the attributes of the model agree.
+
+    The attributes may have been set by hand. `n_features` is the number of features of
+    X, if there is an X.
+    """
+    classes, coef, intercept = map(vars(estimator).get, _MODEL)
+    if type(classes) is type(coef) is type(intercept) is np.ndarray:  # the usual case
+        n_outputs = len(classes) if classes.shape != (2,) else 1
+        if (
+            coef.shape == (n_outputs, n_features)
+            and intercept.shape == (n_outputs,)
+            and classes.ndim == 1
+            and coef.dtype.kind == intercept.dtype.kind == "f"
+            and n_outputs
+        ):
+            return
+    _check_model(estimator, n_features)
+
+
+def _check_model(estimator, n_features) -> None:
+    """Raise ValueError that names an attribute unless the attributes agree."""
+    for name in _MODEL:
+        if not hasattr(estimator, name):
+            raise ValueError(
+                "classes_, coef_ and intercept_ must be set together, got no "
+                f"{name}. {_SET_OR_FIT}"
+            )
+    classes, coef = estimator.classes_, estimator.coef_
+    if not isinstance(classes, np.ndarray) or classes.ndim != 1 or len(classes) < 2:
+        raise ValueError(
+            "classes_ must be an array of at least two labels, (n_classes,), got "
+            f"{classes!r}. {_SET_OR_FIT}"
+        )
+    n_outputs = cross_entropy(len(classes)).n_outputs
+    if n_features is None:
+        n_features = getattr(estimator, "n_features_in_", None)
+    if n_features is None:
+        n_features = (0, *np.shape(coef))[-1]
+    _check_weights("coef_", coef, (n_outputs, n_features))
+    _check_weights("intercept_", estimator.intercept_, (n_outputs,))
+
+
+def _check_weights(name: str, array, shape) -> None:
+    """Raise ValueError unless an attribute holds real numbers in this shape."""
+    kind = getattr(
+        getattr(array, "dtype", None), "kind", "f"
+    )  # other libraries' floats
+    if (
+        getattr(array, "shape", None) != shape
+        or kind not in "fiub"
+        or isinstance(array, np.matrix)
+    ):
+        received = type(array).__name__
+        if hasattr(array, "shape"):
+            received += f" of {array.dtype} and the shape {tuple(array.shape)}"
+        raise ValueError(
+            f"{name} must be an array of real numbers of the shape {shape}, as "
+            f"classes_ and the features require, got {received}. {_SET_OR_FIT}"
+        )
+
+
+def check_finite_model(estimator) -> None:
+    """Raise ValueError unless `coef_` and `intercept_` are finite."""
+    for name in ("coef_", "intercept_"):
+        array = getattr(estimator, name)
+        array = array.toarray() if sp.issparse(array) else array
+        array = namespace(array).to_numpy(array)
+        invalid = np.argwhere(~np.isfinite(array))
+        if len(invalid):
+            place = tuple(invalid[0].tolist())
+            raise ValueError(
+                f"{name} must be finite, got {array[place]} at {name}"
+                f"[{', '.join(map(str, place))}]. {_SET_OR_FIT}"
+            )
 
 
 def check_warm_start(estimator, X):

@@ -1013,3 +1013,79 @@ def test_working_sets_of_features_give_the_same_model(to):
     assert_allclose(to_numpy(clf.coef_), expected.coef_, atol=1e-5)
     assert_allclose(to_numpy(clf.intercept_), expected.intercept_, atol=1e-5)
     assert clf.coef_.device == to(X).device
+
+
+@on_each_library
+def test_integer_coefficients_set_by_hand_are_computed_with_floats(to):
+    X, y = make_classification(90, 6, n_informative=4, n_classes=3, random_state=0)
+    clf = SoftmaxRegressionClassifier(random_state=0).fit(to(X), y)
+    expected = copy.deepcopy(clf)
+    clf.coef_, clf.intercept_ = (
+        to(np.rint(to_numpy(a)).astype(np.int64)) for a in (clf.coef_, clf.intercept_)
+    )
+    expected.coef_, expected.intercept_ = (
+        to(to_numpy(a).astype(float)) for a in (clf.coef_, clf.intercept_)
+    )
+
+    for model in (clf, expected):
+        model.proba = to_numpy(model.predict_proba(to(X)))
+        model.partial_fit(to(X), y)
+
+    assert_array_equal(clf.proba, expected.proba)
+    assert_allclose(to_numpy(clf.coef_), to_numpy(expected.coef_))
+
+
+@NO_TORCH
+@pytest.mark.parametrize("name", ["float16", "bfloat16"])
+def test_tensors_of_half_precision_set_by_hand_predict_in_float32(name):
+    X, y = make_classification(90, 6, n_informative=4, n_classes=3, random_state=0)
+    X = torch.asarray(1e4 * X)  # predictions of float16 would be infinite
+    clf = SoftmaxRegressionClassifier(random_state=0).fit(X / 1e4, y)
+    clf.coef_ = clf.coef_.to(getattr(torch, name))
+    clf.intercept_ = clf.intercept_.to(getattr(torch, name))
+
+    proba = clf.predict_proba(X)
+
+    assert proba.dtype == torch.float32
+    assert torch.isfinite(proba).all()
+    assert clf.partial_fit(X / 1e4, y).coef_.dtype == torch.float32
+
+
+@on_each_library
+def test_a_model_set_by_hand_on_a_new_estimator_goes_on(to):
+    X, y = make_classification(90, 6, n_informative=4, n_classes=3, random_state=0)
+    source = SoftmaxRegressionClassifier(random_state=0).fit(to(X), y)
+    clf = SoftmaxRegressionClassifier(random_state=0)
+    for name in ("classes_", "coef_", "intercept_"):
+        setattr(clf, name, getattr(source, name))
+
+    clf.partial_fit(to(X), y)
+
+    assert (clf.t_, clf.n_features_in_) == (1, 6)
+    difference = to_numpy(clf.predict_proba(to(X)) - source.predict_proba(to(X)))
+    assert np.abs(difference).max() < 0.1
+
+
+@on_each_library
+@pytest.mark.parametrize("value", [np.nan, "shape"])
+def test_attributes_that_do_not_agree_are_named(to, value):
+    X, y = make_classification(90, 6, n_informative=4, n_classes=3, random_state=0)
+    clf = SoftmaxRegressionClassifier(random_state=0).fit(to(X), y)
+    clf.coef_ = to(np.full((3, 6), np.nan) if value is np.nan else np.zeros((1, 6)))
+
+    for method in (clf.predict, lambda X: clf.partial_fit(X, y)):
+        with pytest.raises(ValueError, match="coef_ must be"):
+            method(to(X))
+
+
+@on_each_library
+def test_a_prior_is_corrected_on_the_device(to):
+    X, y = make_classification(90, 6, n_informative=4, weights=[0.8], random_state=0)
+    models = [
+        SoftmaxRegressionClassifier(class_weight="balanced").fit(rows, y)
+        for rows in (X, to(X))
+    ]
+
+    ours, theirs = (model.correct_prior().intercept_ for model in models)
+
+    assert_allclose(to_numpy(theirs), ours, rtol=1e-4)

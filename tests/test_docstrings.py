@@ -49,8 +49,9 @@ def test_user_guide():
     assert result.failed == 0
 
 
-def test_parameters_from_elsewhere():
-    result = doctest.testfile(str(DOCS / "parameters.md"), module_relative=False)
+@pytest.mark.parametrize("page", ["parameters.md", "faq.md"])
+def test_pages_of_the_core(page):
+    result = doctest.testfile(str(DOCS / page), module_relative=False)
 
     assert result.attempted > 0
     assert result.failed == 0

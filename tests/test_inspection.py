@@ -206,14 +206,37 @@ def test_unfitted_estimators_are_refused(draw, estimator):
         draw(estimator)
 
 
-def test_partial_fit_alone_has_no_loss_curve():
-    clf = SoftmaxRegressionClassifier().partial_fit(X, Y, classes=np.arange(10))
+def test_calls_without_weight_alone_have_no_loss_curve():
+    clf = SoftmaxRegressionClassifier()
+    clf.partial_fit(X, Y, classes=np.arange(10), sample_weight=np.zeros(len(X)))
     with pytest.raises(
         ValueError,
         match="estimator must have loss_curve_, got a "
         r"SoftmaxRegressionClassifier without loss_curve_\. Call fit",
     ):
         LossCurveDisplay.from_estimator(clf)
+
+
+@pytest.mark.parametrize("n_epochs", [0, 2])
+@pytest.mark.filterwarnings(
+    "ignore:Training ended:sklearn.exceptions.ConvergenceWarning"
+)
+def test_progressive_losses_follow_the_epochs_of_fit(n_epochs):
+    clf = SoftmaxRegressionClassifier(max_iter=2, random_state=0)
+    if n_epochs:
+        clf.fit(X, Y)
+    for _ in range(3):
+        clf.partial_fit(X, Y, classes=np.arange(10))
+
+    display = LossCurveDisplay.from_estimator(clf)
+
+    line = display.lines_[-1]
+    assert len(display.lines_) == 1 + bool(n_epochs)
+    assert line.get_label() == "SoftmaxRegressionClassifier: progressive loss"
+    assert line.get_linestyle() == ":"
+    assert_array_equal(line.get_xdata(), np.arange(3) + 1 + n_epochs)
+    assert_array_equal(line.get_ydata(), clf.progressive_loss_curve_)
+    assert display.ax_.get_xlabel().endswith("call of partial_fit")
 
 
 def test_each_class_is_an_image_of_its_weights(trained):

@@ -27,7 +27,7 @@ class SGD:
         self._start = self._averaged_at = state.t
         self._problem, self.state, self._step = problem, state, step
         self._min_share = min_share
-        self._is_averaging = state.is_averaging
+        self._is_averaging, self.progressive_loss = state.is_averaging, 0.0
         # Updates between the start and the last penalty step of each weight, or one
         # number if all weights move together.
         n_counts = 1 if problem.data.is_dense else problem.data.n_weights
@@ -55,8 +55,9 @@ class SGD:
     def epoch(self, order, edges) -> None:
         """Update in place by one pass over the rows in `order`, cut at `edges`.
 
-        Both are NumPy arrays. Numbers are read from the device only at measurements of
-        the curvature and at the end.
+        Both are NumPy arrays. `progressive_loss` becomes the sum of weight times loss
+        over the rows, each measured before its update. Numbers are read from the device
+        only at measurements of the curvature and at the end.
         """
         multiply_adds = self._problem.multiply_adds(np.diff(edges).max())
         pools = self._problem.data.xp.thread_pools
@@ -66,7 +67,7 @@ class SGD:
     def _epoch(self, order, edges) -> None:
         problem, state, xp = self._problem, self.state, self._problem.data.xp
         n_batches, largest = len(edges) - 1, int(np.diff(edges).max())
-        index, edges, sum_of_losses = problem.data.index(order), edges.tolist(), 0.0
+        index, edges, total_loss = problem.data.index(order), edges.tolist(), 0.0
         n_averages = n_batches
         if self._step.lazy:
             n_averages = max(n_batches // LAZY_BATCHES, min(n_batches, LAZY_AVERAGES))
@@ -82,7 +83,7 @@ class SGD:
                 snapshot = take(self._step.snapshot, batch.active)
             n_rows = edges[k + 1] - edges[k]
             loss, grad = problem.loss_gradient(batch, weights, rows, n_rows, snapshot)
-            sum_of_losses = sum_of_losses + loss
+            total_loss = total_loss + n_rows * loss
             state.t += 1
             self._step.descend(weights, grad, loss, batch.active)
             if self._last_update is not None:
@@ -98,7 +99,8 @@ class SGD:
             state.average[state.weights == 0] = 0  # an average rarely is
         if self._is_averaging:
             problem.constrain(state.average)
-        if not math.isfinite(sum_of_losses):
+        self.progressive_loss = float(total_loss)
+        if not math.isfinite(self.progressive_loss):
             raise FloatingPointError("the loss became infinite")
         if not xp.all(xp.isfinite(state.average)):
             raise FloatingPointError("the weights became infinite")

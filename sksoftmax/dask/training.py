@@ -70,7 +70,7 @@ def fit_partitions(params, X, y, sample_weight) -> dict:
     epochs = _epochs(make_newton(oracle, state), problem, params.tol or 0.0)
     memory = {"counts": rows.counts, "moments": moments._asdict(), "rng": rng}
     make_attributes = partial(to_attributes, params, problem, state, memory=memory)
-    loss_curve, callbacks = [], Callbacks(params, X, y, None)
+    loss_curve, callbacks = [], Callbacks(params, params, X, y, None)
     model = train(
         params, problem, epochs, loss_curve, make_attributes, None, callbacks, depth=2
     )

@@ -19,20 +19,28 @@ _MOST_MARKS = 20  # along a curve
 
 
 class LossCurveDisplay:
-    """Draw the objective after each epoch, and the validation log-loss.
+    """Draw the objective after each epoch, and the log-loss of rows not trained on.
 
     `from_estimator` draws a fitted estimator. Several estimators can be compared on
     the same axes: each gets its own colour and marker.
 
-    The objective includes the penalty, the validation log-loss does not.
+    The objective includes the penalty. The validation log-loss and the progressive loss
+    of streams do not.
 
     Parameters
     ----------
-    loss_curve : array-like of shape (n_epochs,)
+    loss_curve : array-like of shape (n_epochs,), default=None
         Objective on the training data after each epoch.
 
     validation_loss_curve : array-like of shape (n_epochs,), default=None
         Log-loss of the validation data after each epoch.
+
+    progressive_loss_curve : array-like of shape (n_calls,), default=None
+        Loss of the rows of each call of `partial_fit`, before these rows train.
+
+    n_iter : int, default=None
+        Number of epochs and calls at the last point of `progressive_loss_curve`. None:
+        the length of the curve.
 
     estimator_name : str, default=None
         Name for the legend. None: the legend names no estimator.
@@ -40,7 +48,8 @@ class LossCurveDisplay:
     Attributes
     ----------
     lines_ : list of matplotlib Line2D
-        The objective and, if there is one, the validation log-loss.
+        The curves that were given: the objective, the validation log-loss and the
+        progressive loss.
 
     ax_ : matplotlib Axes
         The axes of the curves.
@@ -72,12 +81,16 @@ class LossCurveDisplay:
     def __init__(
         self,
         *,
-        loss_curve: Any,
+        loss_curve: Any = None,
         validation_loss_curve: Any = None,
+        progressive_loss_curve: Any = None,
+        n_iter: int | None = None,
         estimator_name: str | None = None,
     ) -> None:
         self.loss_curve = loss_curve
         self.validation_loss_curve = validation_loss_curve
+        self.progressive_loss_curve = progressive_loss_curve
+        self.n_iter = n_iter
         self.estimator_name = estimator_name
 
     def plot(
@@ -96,9 +109,9 @@ class LossCurveDisplay:
         name : str, default=None
             Name for the legend. None: `estimator_name`.
         line_kw : dict, default=None
-            Keywords of both lines for matplotlib's `plot`. They replace our colour,
+            Keywords of all lines for matplotlib's `plot`. They replace our colour,
             marker and so on. The validation log-loss stays dashed, with one mark at
-            its best epoch.
+            its best epoch. The progressive loss stays dotted.
 
         Returns
         -------
@@ -119,26 +132,14 @@ class LossCurveDisplay:
             "color": _COLORS[number % len(_COLORS)],
             "marker": _MARKERS[number % len(_MARKERS)],
             "markersize": 5,
-            "markevery": 1 + len(self.loss_curve) // _MOST_MARKS,
-            "label": f"{prefix}training objective",
             **normalize_kwargs(line_kw or {}, Line2D),
         }
-        curves = [(self.loss_curve, {**style, "gid": f"{_GROUP}-{number}"})]
-        if self.validation_loss_curve is not None:
-            best = int(np.argmin(self.validation_loss_curve))
-            validation_label = {
-                "linestyle": "--",
-                "markersize": 2 * style["markersize"],
-                "markerfacecolor": "none",
-                "markevery": [best],
-                "label": f"{prefix}validation log-loss, lowest in epoch {best + 1}",
-            }
-            curves.append((self.validation_loss_curve, {**style, **validation_label}))
-        self.lines_ = [
-            ax.plot(np.arange(1, len(curve) + 1), curve, **kwargs)[0]
-            for curve, kwargs in curves
-        ]
-        ax.set(xlabel="epoch", ylabel="loss (nats)")
+        self.lines_ = []
+        for first, curve, kwargs in self._curves(style, prefix):
+            self.lines_ += ax.plot(np.arange(len(curve)) + first, curve, **kwargs)
+        if self.lines_:
+            self.lines_[0].set_gid(f"{_GROUP}-{number}")
+        ax.set(xlabel=self._x_label(), ylabel="loss (nats)")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         ax.legend(fontsize="small")
         self.ax_, self.figure_ = ax, ax.figure
@@ -158,7 +159,8 @@ class LossCurveDisplay:
         Parameters
         ----------
         estimator : estimator instance
-            Fitted, with a `loss_curve_`, or a Pipeline with such a last step.
+            Fitted, with a `loss_curve_` or a `progressive_loss_curve_`, or a Pipeline
+            with such a last step.
             :class:`~sklearn.neural_network.MLPClassifier` has a `loss_curve_` too.
         name : str, default=None
             Name for the legend. None: the name of the estimator's class.
@@ -178,18 +180,53 @@ class LossCurveDisplay:
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If the estimator has no `loss_curve_`, as after `partial_fit` alone.
+            If the estimator has neither curve.
         """
         import_pyplot(f"{cls.__name__}.from_estimator")
-        estimator = find_fitted(
-            estimator,
-            ["loss_curve_"],
-            "Call fit, as partial_fit keeps no losses. For a search, pass its "
-            "best_estimator_.",
-        )
+        estimator = find_fitted(estimator, [], "")
+        progressive = getattr(estimator, "progressive_loss_curve_", None)
+        if not progressive:
+            progressive = None
+            way_out = "Call fit. For a search, pass its best_estimator_."
+            find_fitted(estimator, ["loss_curve_"], way_out)
         display = cls(
-            loss_curve=estimator.loss_curve_,
+            loss_curve=getattr(estimator, "loss_curve_", None),
             validation_loss_curve=getattr(estimator, "validation_loss_curve_", None),
+            progressive_loss_curve=progressive,
+            n_iter=getattr(estimator, "n_iter_", None),
             estimator_name=type(estimator).__name__ if name is None else name,
         )
         return display.plot(ax=ax, line_kw=line_kw)
+
+    def _curves(self, style: dict, prefix: str):
+        """Yield the first epoch or call of each curve, the curve and its keywords."""
+        if self.loss_curve is not None:
+            every = 1 + len(self.loss_curve) // _MOST_MARKS
+            label = f"{prefix}training objective"
+            yield 1, self.loss_curve, {"markevery": every, "label": label, **style}
+        if self.validation_loss_curve is not None:
+            best = int(np.argmin(self.validation_loss_curve))
+            validation_style = {
+                "linestyle": "--",
+                "markersize": 2 * style["markersize"],
+                "markerfacecolor": "none",
+                "markevery": [best],
+                "label": f"{prefix}validation log-loss, lowest in epoch {best + 1}",
+            }
+            yield 1, self.validation_loss_curve, {**style, **validation_style}
+        curve = self.progressive_loss_curve
+        if curve is not None:
+            last = len(curve) if self.n_iter is None else self.n_iter
+            every = 1 + len(curve) // _MOST_MARKS
+            progressive_style = {"linestyle": ":", "label": f"{prefix}progressive loss"}
+            kwargs = {"markevery": every, **style, **progressive_style}
+            yield last - len(curve) + 1, curve, kwargs
+
+    def _x_label(self) -> str:
+        """Return what is counted: epochs of fit, calls of partial_fit, or both."""
+        counted = []
+        if self.loss_curve is not None or self.validation_loss_curve is not None:
+            counted.append("epoch")
+        if self.progressive_loss_curve is not None:
+            counted.append("call of partial_fit")
+        return ", ".join(counted)
