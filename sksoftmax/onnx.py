@@ -1,5 +1,6 @@
 """Conversion to ONNX: a converter for skl2onnx."""
 
+import math
 from numbers import Real
 
 import numpy as np
@@ -122,8 +123,10 @@ def _convert_label(label) -> int | bytes | None:
         encoded = label.encode(errors="replace")
         is_valid = encoded.decode() == label and not label.endswith("\0")
         return encoded if is_valid else None
-    is_int64 = isinstance(label, Real) and -(2**63) <= label < 2**63
-    return int(label) if is_int64 and label == int(label) else None
+    if not (isinstance(label, Real) and math.isfinite(label)):
+        return None
+    integer = int(math.floor(label))
+    return integer if integer == label and -(2**63) <= integer < 2**63 else None
 
 
 def _convert(scope, operator, container):
