@@ -534,13 +534,15 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Features. `fit` does not change X. CSR matrices with sorted indices, and
-            arrays and memory maps of floats or integers, are not copied.
+            Features. `fit` does not change X. CSR matrices without duplicates, and
+            arrays and memory maps of floats or integers, are not copied. Duplicates
+            are added up in the dtype of training. Dates and durations are refused.
         y : array-like of shape (n_samples,) or (n_samples, n_classes)
             Labels, or the probability of each class. Probabilities are at least 0, and
-            a row sums to one up to .002; rows are divided by their sums. The classes
-            are then 0, 1, ..., or the column names of a data frame. Probabilities in
-            float32 or float64 are not copied if named columns are sorted.
+            a row sums to one up to .002 (in bfloat16 .016); rows are divided by their
+            sums. The classes are then 0, 1, ..., or the column names of a data frame or
+            an Arrow table. Probabilities in float32 or float64 are not copied if named
+            columns are sorted.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows. A common factor changes nothing.
         X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
@@ -569,8 +571,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             if the weights of the model became infinite. The estimator is then
             unchanged.
         TypeError
-            If X is a sparse tensor, a lazy or read-only array of another library, or an
-            array on a device without scikit-learn's `array_api_dispatch`.
+            If X holds dates or other objects that are no numbers. If X is a sparse
+            tensor, a lazy or read-only array of another library, or an array on a
+            device without scikit-learn's `array_api_dispatch`.
         """
         check_solver(self)
         with all_or_nothing(self) as trained:

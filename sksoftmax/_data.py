@@ -7,7 +7,7 @@ intercept is fitted, a last row for the intercept.
 import numpy as np
 import scipy.sparse as sp
 
-from sksoftmax._arrays import NUMPY, namespace, take
+from sksoftmax._arrays import NUMPY, chunks, namespace, take
 from sksoftmax._columns import DenseColumns, SparseColumns
 
 
@@ -218,8 +218,8 @@ class SparseData(_Data):
     blas_share = 0  # SciPy multiplies sparse matrices itself
 
     def __init__(self, X, dtype, fit_intercept) -> None:
-        if not X.has_canonical_format:  # squares and counts need unique entries
-            X = X.copy()
+        if _has_duplicates(X):  # squares and counts need unique entries
+            X = X.astype(dtype)  # first, as sums may overflow in the dtype of X
             X.sum_duplicates()
         super().__init__(X, dtype, fit_intercept)
         self.n_stored = X.nnz
@@ -297,3 +297,17 @@ class SparseData(_Data):
         if not (isinstance(rows, slice) and rows == slice(None)):
             X = X[rows]
         return X.astype(self.dtype, copy=False)
+
+
+def _has_duplicates(X) -> bool:
+    """Return whether a row of CSR data stores two entries of a column."""
+    if X.has_canonical_format or X.has_sorted_indices:
+        return not X.has_canonical_format
+    n_rows = X.shape[0]
+    for rows in chunks(slice(0, n_rows), max(1, n_rows * NUMPY.chunk_size // X.nnz)):
+        part = X[rows]
+        n_stored = part.nnz
+        part.sum_duplicates()
+        if part.nnz < n_stored:
+            return True
+    return False

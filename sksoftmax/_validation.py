@@ -5,6 +5,7 @@ number of features and their names. Tasks of Dask call the functions that get no
 """
 
 import math
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,6 +23,12 @@ from sklearn.utils.validation import validate_data
 from sksoftmax._arrays import NUMPY, input_namespace, input_to_numpy, namespace
 from sksoftmax._classes import class_weights, encode
 from sksoftmax._compat import check_sample_weight, get_feature_names
+from sksoftmax._frames import (
+    check_no_dates,
+    column_names,
+    explain_conversion,
+    is_frame,
+)
 from sksoftmax._labels import validate_labels
 from sksoftmax._loss import cross_entropy
 from sksoftmax._targets import (
@@ -30,11 +37,13 @@ from sksoftmax._targets import (
     is_soft_target,
     most_probable,
     order_of_columns,
+    sum_tolerance,
     weights_by_class,
 )
 
 # The estimator that scikit-learn's errors name in functions without an estimator.
 _NAME = "SoftmaxRegressionClassifier"
+_CONVERSION_ERROR = re.compile("could not convert|setting an array element")
 _MODEL = "classes_", "coef_", "intercept_"
 _SET_OR_FIT = "Set classes_, coef_ and intercept_ that agree, or fit a clone."
 
@@ -45,7 +54,7 @@ def validate_features(estimator, X, y="no_validation", reset=False):
     Only X is returned without y. `reset` sets the estimator's features to those of X.
     """
     X, dtypes = _convert_features(X)
-    with _explain_errors():  # scikit-learn refuses NaN and infinity here
+    with _explain_errors(X):  # scikit-learn refuses NaN and infinity here
         return validate_data(
             estimator, X, y, accept_sparse="csr", dtype=dtypes, reset=reset
         )
@@ -68,13 +77,15 @@ def validate_block(X, y):
     """
     names, y = get_feature_names(X), validate_labels(y)
     X, dtypes = _convert_features(X)
-    with _explain_errors():
+    with _explain_errors(X):
         X, y = check_X_y(X, y, accept_sparse="csr", dtype=dtypes, estimator=_NAME)
     return X, y, names
 
 
 def _convert_features(X):
     """Return X in a form that scikit-learn checks, and the dtypes to accept."""
+    if not hasattr(X, "shape") and not is_frame(X):
+        X = _array_from_rows(X)
     if getattr(X, "ndim", 2) > 2:
         raise ValueError(
             f"X must be rows of features, got the shape {tuple(X.shape)}. "
@@ -82,11 +93,27 @@ def _convert_features(X):
         )
     xp = input_namespace(X, "X")
     X = input_to_numpy(X, "X") if xp is NUMPY else xp.detach(X)
+    check_no_dates(X, "X")
     return check_sparse_indices(X), xp.accepted_dtypes
 
 
+def _array_from_rows(X):
+    """Return rows, such as a list of lists, as an array."""
+    try:
+        array = np.asarray(X)
+    except ValueError:  # rows of different lengths, which later checks name
+        array = np.asarray(X, object)
+    if array.ndim == 0 and array.dtype.kind in "OSU":
+        raise TypeError(
+            "X must be an array, a data frame or a list of rows, got an object of type "
+            f"{type(X).__name__}. Convert X to an array of the shape (n_samples, "
+            "n_features)."
+        )
+    return array.astype(np.float64) if array.dtype.kind in "biuf" else array
+
+
 @contextmanager
-def _explain_errors():
+def _explain_errors(X):
     """Raise scikit-learn's errors about X again, with a way out."""
     try:
         with np.errstate(all="ignore"):
@@ -96,13 +123,18 @@ def _explain_errors():
             f"X must hold numbers in the range of float64, got a larger one: {error}. "
             "Divide the feature by a constant."
         ) from error
-    except ValueError as error:
-        if "could not convert" not in str(error):
+    except (TypeError, ValueError) as error:
+        if "Complex data" in str(error):
+            raise ValueError(
+                "Complex data not supported: X and y must be real. Pass the real and "
+                "the imaginary part as two features."
+            ) from error
+        explained = None
+        if isinstance(error, TypeError) or _CONVERSION_ERROR.search(str(error)):
+            explained = explain_conversion(X, "X", error)
+        if explained is None:
             raise
-        raise ValueError(
-            f"X must hold numbers, got other values: {error}. Encode text with "
-            "TfidfVectorizer and categories with OneHotEncoder."
-        ) from error
+        raise explained from error
 
 
 def validate_probabilities(y, X=None):
@@ -110,17 +142,22 @@ def validate_probabilities(y, X=None):
     names, order, xp = None, None, input_namespace(y, "y")
     if xp is NUMPY:
         y = input_to_numpy(y, "y")
-    if hasattr(y, "columns"):
-        names, order = order_of_columns(y.columns)
-    if not hasattr(y, "dtype") and not hasattr(y, "iloc"):  # no array, no pandas
-        y = np.asarray(y)
-    try:  # check_array converts indicators to the first dtype, the smaller one
+    if is_frame(y):
+        names, order = order_of_columns(column_names(y))
+        if hasattr(y, "sparse"):  # all columns of a pandas frame are sparse
+            y = y.sparse.to_dense()
+    tolerance = sum_tolerance(getattr(y, "dtype", None))
+    try:
+        if not hasattr(y, "dtype") and not hasattr(y, "iloc"):  # no array, no pandas
+            y = np.asarray(y)
+        # check_array converts indicators to the first dtype, the smaller one.
         dtypes = [xp.float32, xp.float64]
         rows = check_array(xp.detach(y), dtype=dtypes, input_name="y")
-    except ValueError as error:
-        if "could not convert" not in str(error):
+    except (TypeError, ValueError) as error:
+        if isinstance(error, ValueError) and not _CONVERSION_ERROR.search(str(error)):
             raise
-        raise ValueError(
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(
             f"y of the shape {y.shape} must hold probabilities of the classes, got "
             f"other values: {error}. Pass labels in one column."
         ) from error
@@ -129,7 +166,7 @@ def validate_probabilities(y, X=None):
     target_xp = xp if X is None else namespace(X)
     if target_xp is not xp:
         rows = target_xp.asarray(xp.to_numpy(rows))
-    return ProbabilityTable(rows, names)
+    return ProbabilityTable(rows, names, tolerance)
 
 
 def check_namespace(estimator, method: str, X):
@@ -324,8 +361,9 @@ def validate_held_out_rows(estimator, X, y, sample_weight, class_weight, xp):
                 "sample_weight_val (times class_weight) must be positive in some row, "
                 "got zeros. Give a row of the validation data a positive weight."
             )
-    except ValueError as error:
-        raise ValueError(f"The validation data cannot be used: {error}") from error
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"The validation data cannot be used: {error}") from error
     return X, y, weight
 
 
@@ -364,19 +402,26 @@ def check_sparse_indices(X):
                 entries = X.data, X.indices, X.indptr
                 sp.csr_array(entries, shape=X.shape).check_format(full_check=True)
             return X
-        if X.format == "coo":
-            sp.coo_array((X.data, (X.row, X.col)), shape=X.shape)
-        elif X.format in ("csc", "bsr"):
+        if X.format in ("csc", "bsr"):
             kind = sp.csc_array if X.format == "csc" else sp.bsr_array
             entries = X.data, X.indices, X.indptr
             kind(entries, shape=X.shape).check_format(full_check=True)
-        return check_sparse_indices(X.tocsr())
+        return check_sparse_indices(convert_to_csr(X))
     except ValueError as error:
         raise ValueError(
             f"X must have all sparse indices in range, got one out of it: {error}. "
             "Rebuild X, for example with csr_array((data, (rows, columns)), "
             "shape=shape)."
         ) from error
+
+
+def convert_to_csr(X):
+    """Return sparse X as CSR, which keeps duplicates."""
+    if X.format == "coo":
+        X = sp.coo_array((X.data, (X.row, X.col)), shape=X.shape)
+        # SciPy would add up duplicates in the dtype of X, which may overflow.
+        X.has_canonical_format = True
+    return X.tocsr()
 
 
 def _has_valid_indices(X) -> bool:

@@ -1,5 +1,8 @@
 """Conversion to ONNX: a converter for skl2onnx."""
 
+import math
+from numbers import Real
+
 import numpy as np
 from scipy.sparse import issparse
 
@@ -18,8 +21,9 @@ def register() -> None:
     with ``python -m pip install "sksoftmax[onnx]"``.
 
     The converted model takes dense X. It computes in the dtype of X for float32 and
-    float64, and in the dtype of `coef_` for int64 and bool. Probabilities are float64
-    if X is, else float32. Labels are strings, or int64 for integers and booleans.
+    float64, and in the dtype of `coef_`, but at least in float32, for int64 and bool.
+    Probabilities are float64 if X is, else float32. Labels are strings, or int64 for
+    whole numbers and booleans.
 
     Raises
     ------
@@ -63,6 +67,7 @@ def register() -> None:
         "SksoftmaxSoftmaxRegressionClassifier",
         shape_calculator.calculate_linear_classifier_output_shapes,
         _convert,
+        parser=_parse,
         options={
             "zipmap": [False, True, "columns"],
             "output_class_labels": [False, True],
@@ -72,20 +77,56 @@ def register() -> None:
     )
 
 
+def _parse(scope, clf, inputs, custom_parsers=None):
+    """Check the labels, and declare the outputs as for scikit-learn's classifiers."""
+    from skl2onnx._parse import _parse_sklearn_classifier
+
+    labels = _labels(scope, clf)
+    dtype = clf.classes_.dtype
+    has_class_labels = scope.get_options(clf, {}).get("output_class_labels", False)
+    if (
+        has_class_labels
+        and labels.dtype != object
+        and dtype not in (np.int32, np.int64)
+    ):
+        raise ValueError(
+            "classes_ must hold int32, int64 or strings for the option "
+            f"output_class_labels, got {dtype.name}. Convert y before fit."
+        )
+    return _parse_sklearn_classifier(scope, clf, inputs, custom_parsers)
+
+
 def _labels(scope, clf):
-    """Return integer labels as int64, and strings as bytes in an array of objects."""
+    """Return whole numbers as int64, and strings as bytes in an array of objects."""
     from skl2onnx.common.utils_classifier import get_label_classes
 
-    labels = get_label_classes(scope, clf)
-    if labels.dtype.kind in "iub":
-        return labels.astype(np.int64)
-    if all(isinstance(label, str) for label in labels):
-        return np.array([label.encode() for label in labels], object)
+    classes = get_label_classes(scope, clf)
+    labels = classes.tolist()
+    converted = list(map(_convert_label, labels))
+    kinds = set(map(type, converted))
+    if kinds == {int}:
+        return np.array(converted, np.int64)
+    if kinds == {bytes}:
+        return np.array(converted, object)
+    invalid = [label for label, c in zip(labels, converted, strict=True) if c is None]
     raise ValueError(
-        "classes_ must hold integers or strings in ONNX, got "
-        f"{labels.dtype.name}: {labels[:3].tolist()}. Convert y before fit, or pass "
-        "the option nocl=True, which makes labels positions in classes_."
+        "classes_ must hold whole numbers below 2**63 or strings in ONNX, the strings "
+        f"in UTF-8 and not ending in NUL, got {classes.dtype.name}: "
+        f"{(invalid or labels)[:3]}. Convert y before fit, or pass the option "
+        "nocl=True, which makes labels positions in classes_."
     )
+
+
+def _convert_label(label) -> int | bytes | None:
+    """Return a label as ONNX and onnxruntime can hold it, or None."""
+    if isinstance(label, str):
+        encoded = label.encode(errors="replace")
+        is_valid = encoded.decode() == label and not label.endswith("\0")
+        return encoded if is_valid else None
+    if not (isinstance(label, Real) and math.isfinite(label)):
+        return None
+    integer = int(math.floor(label))
+    return integer if integer == label and -(2**63) <= integer < 2**63 else None
 
 
 def _convert(scope, operator, container):
@@ -115,7 +156,8 @@ def _convert(scope, operator, container):
         coef, intercept = np.pad(coef, [(1, 0), (0, 0)]), np.pad(intercept, (1, 0))
     dtype = np.dtype(guess_numpy_type(X.type))
     if dtype.kind != "f":
-        dtype = coef.dtype
+        is_short = np.promote_types(coef.dtype, np.float32) == np.float32
+        dtype = np.dtype(np.float32 if is_short else np.float64)
     X = node("Cast", X.full_name, to=onnx_type(dtype))
     intercept = constant(intercept.astype(dtype))
     if is_sum(vars(clf)):  # the factors are fewer numbers

@@ -263,6 +263,107 @@ def test_one_hot_rows_are_labels(to):
     assert_array_equal(to_numpy(by_rows.coef_), to_numpy(by_labels.coef_))
 
 
+TABLES = {
+    "list": lambda table: table.tolist(),
+    "column-major": np.asfortranarray,
+    "float32": lambda table: table.astype(np.float32),
+    "pandas": lambda table: pytest.importorskip("pandas").DataFrame(table),
+    "polars": lambda table: pytest.importorskip("polars").DataFrame(table, ["0", "1"]),
+    "pyarrow": lambda table: pytest.importorskip("pyarrow").table(
+        {"0": table[:, 0], "1": table[:, 1]}
+    ),
+    "strict": Library("array_api_strict", "device1"),
+    "torch": pytest.param(Library("torch"), marks=NO_TORCH),
+    "torch, column-major": pytest.param(
+        lambda table: Library("torch")(table.T).T, marks=NO_TORCH
+    ),
+    "torch with a graph": pytest.param(
+        lambda table: Library("torch")(table).requires_grad_(), marks=NO_TORCH
+    ),
+}
+ROWS = {
+    "list": lambda X: X.tolist(),
+    "pandas": lambda X: pytest.importorskip("pandas").DataFrame(X),
+    "CSR": sp.csr_array,
+    "COO": sp.coo_matrix,
+    "strict": Library("array_api_strict", "device1"),
+    "torch": pytest.param(Library("torch"), marks=NO_TORCH),
+}
+
+
+@pytest.mark.parametrize("convert_table", TABLES.values(), ids=TABLES)
+@pytest.mark.parametrize("convert_rows", ROWS.values(), ids=ROWS)
+def test_x_and_probabilities_of_different_libraries(convert_rows, convert_table):
+    X, y, _ = blobs(2, n=100)
+    table = np.eye(2)[y] * 0.8 + 0.1
+    models = []
+    for rows, target in ((X, table), (convert_rows(X), convert_table(table))):
+        clf = SoftmaxRegressionClassifier(random_state=0, **MINI)
+        clf.fit(rows, target, X_val=rows, y_val=target)
+        models.append((to_numpy(clf.coef_), clf.validation_loss_curve_))
+        models[-1] += clf.score(rows, target), to_numpy(clf.surprisal(rows, target))
+        clf.set_params(early_stopping=True).fit(rows, target)
+        models[-1] += (clf.validation_loss_curve_,)
+        stream = SoftmaxRegressionClassifier(random_state=0)
+        stream.partial_fit(rows, target).partial_fit(rows, target)
+        models[-1] += (to_numpy(stream.coef_),)
+
+    for ours, expected in zip(*reversed(models), strict=True):
+        assert_allclose(ours, expected, rtol=1e-4, atol=1e-5)
+
+
+@NO_TORCH
+@pytest.mark.parametrize("n_classes", [3, 100, 1000])
+@pytest.mark.parametrize("how", ["rounded", "computed", "normalised"])
+@pytest.mark.parametrize("name", ["float16", "bfloat16"])
+def test_tables_of_16_bits(name, how, n_classes):
+    import torch
+
+    dtype = getattr(torch, name)
+    generator = torch.Generator().manual_seed(0)
+    raw = 5 * torch.randn(1000, n_classes, generator=generator, dtype=torch.float64)
+    table = torch.softmax(raw, 1).to(dtype)
+    if how == "computed":
+        table = torch.exp((raw - raw.max(1, keepdim=True)[0]).to(dtype))
+    if how != "rounded":
+        table /= table.sum(1, keepdim=True)
+    exact = table.double() / table.double().sum(1, keepdim=True)
+    error = float((table.double() - exact).sum(1).abs().max())
+    assert (error > 2e-3) == (name == "bfloat16")
+    X = torch.randn(1000, 2, generator=generator, dtype=torch.float64)
+    params = {"alpha": 0.1, "batch_size": 100, "max_iter": 1, "tol": None}
+    params["random_state"] = 0
+
+    clf = SoftmaxRegressionClassifier(**params)
+    clf.fit(X, table, X_val=X, y_val=table)
+
+    expected = SoftmaxRegressionClassifier(**params)
+    expected.fit(X, exact, X_val=X, y_val=exact)
+    assert_allclose(to_numpy(clf.coef_), to_numpy(expected.coef_), atol=1e-4)
+    assert clf.validation_loss_curve_ == pytest.approx(expected.validation_loss_curve_)
+    clf.partial_fit(X, table)
+    assert clf.score(X, table) == clf.score(X, exact)
+    assert_allclose(
+        to_numpy(clf.surprisal(X, table)), to_numpy(clf.surprisal(X, exact)), rtol=1e-5
+    )
+
+
+@NO_TORCH
+@pytest.mark.parametrize(
+    ("name", "factor"), [("bfloat16", 1.03), ("bfloat16", 0.97), ("float16", 1.005)]
+)
+def test_tables_of_16_bits_with_other_sums_are_refused(name, factor):
+    import torch
+
+    X, y, _ = blobs(3)
+    table = torch.asarray(factor * (0.7 * np.eye(3)[y] + 0.1))
+
+    with pytest.raises(ValueError, match="summing to one"):
+        SoftmaxRegressionClassifier().fit(
+            torch.asarray(X), table.to(getattr(torch, name))
+        )
+
+
 @on_each_library
 def test_bad_probabilities_are_shown(to):
     X, y, _ = blobs(4)
@@ -434,8 +535,9 @@ def test_integers_are_cast(to, dtype, trained_in):
     assert_allclose(to_numpy(clf.coef_), expected.coef_, atol=1e-3)
 
 
+@pytest.mark.parametrize("early_stopping", [False, True])
 @pytest.mark.parametrize("name", ["numpy.float16", "torch.float16", "torch.bfloat16"])
-def test_16_bit_floats_are_trained_on_in_float32(name):
+def test_16_bit_floats_are_trained_on_in_float32(name, early_stopping):
     X, y, _ = blobs(3)
     if name == "numpy.float16":
         half = X.astype(np.float16)
@@ -445,9 +547,10 @@ def test_16_bit_floats_are_trained_on_in_float32(name):
         half = torch.asarray(X).to(getattr(torch, name.split(".")[1]))
         exact = half.to(torch.float32)
 
-    clf = SoftmaxRegressionClassifier(random_state=0, **MINI).fit(half, y)
+    params = {**MINI, "random_state": 0, "early_stopping": early_stopping}
+    clf = SoftmaxRegressionClassifier(**params).fit(half, y)
 
-    expected = SoftmaxRegressionClassifier(random_state=0, **MINI).fit(exact, y)
+    expected = SoftmaxRegressionClassifier(**params).fit(exact, y)
     assert clf.coef_.dtype == exact.dtype
     assert_array_equal(to_numpy(clf.coef_), to_numpy(expected.coef_))
     assert_array_equal(

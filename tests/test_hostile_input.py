@@ -151,8 +151,10 @@ NAN = "contains NaN"
 INFINITE = "contains infinity"
 LENGTHS = "inconsistent numbers of samples"
 COMPLEX = "Complex data not supported"
-NO_NUMBERS = "X must hold numbers, got other values: could not convert"
-NO_NUMBER = r"float\(\) argument must be a string or a real number, not"
+NO_NUMBERS = "X must hold numbers, got text in row .*: could not convert"
+NO_NUMBER = "X must hold numbers, got a value of type"
+NO_ROWS = "X must be an array, a data frame or a list of rows, got an object of type"
+DATES = "X must hold numbers, got dates or times"
 UNKNOWN = "Unknown label type"
 SUMS = "probabilities of the classes, at least 0 and summing to one"
 MISSING_LABEL = "y must not hold missing labels, got a missing label in row"
@@ -177,12 +179,15 @@ SHAPES = {
     "1-D": (lambda: {"X": rows()[:, 0]}, SHAPE),
     "0-D": (lambda: {"X": np.array(1.0), "y": [0]}, SHAPE),
     "number": (lambda: {"X": 1.0, "y": [0]}, SHAPE),
-    "None": (lambda: {"X": None}, SHAPE),
-    "text": (lambda: {"X": "hello"}, NO_NUMBERS),
-    "dict": (lambda: {"X": {"a": 1}}, NO_NUMBER + " 'dict'"),
-    "set": (lambda: {"X": {1, 2}}, NO_NUMBER + " 'set'"),
+    "None": (lambda: {"X": None}, NO_ROWS + " NoneType"),
+    "text": (lambda: {"X": "hello"}, NO_ROWS + " str"),
+    "dict": (lambda: {"X": {"a": 1}}, NO_ROWS + " dict"),
+    "set": (lambda: {"X": {1, 2}}, NO_ROWS + " set"),
     "lists": (lambda: {"X": rows().tolist()}, FINITE),
-    "ragged lists": (lambda: {"X": [[1, 2], [3]] * 6}, "inhomogeneous shape"),
+    "ragged lists": (
+        lambda: {"X": [[1, 2], [3]] * 6},
+        "same number of features in each row, got 2 in row 0 and 1 in row 1",
+    ),
     "short y": (lambda: {"y": Y[:11]}, LENGTHS),
     "long y": (lambda: {"y": np.arange(13) % 3}, LENGTHS),
     "empty y": (lambda: {"y": []}, LENGTHS),
@@ -213,11 +218,11 @@ DTYPES = {
     ),
     "a dict among objects": (
         lambda: {"X": with_value({}, rows(dtype=object))},
-        NO_NUMBER + " 'dict'",
+        NO_NUMBER + " dict in row 7 of column 2",
     ),
     "a complex number among objects": (
         lambda: {"X": with_value(1j, rows(dtype=object))},
-        NO_NUMBER + " 'complex'",
+        NO_NUMBER + " complex in row 7 of column 2",
     ),
     "10**30 among objects": (
         lambda: {"X": with_value(10**30, rows(dtype=object))},
@@ -232,9 +237,8 @@ DTYPES = {
         NO_NUMBERS + ".*TfidfVectorizer.*OneHotEncoder",
     ),
     "bytes": (lambda: {"X": np.array([[b"red"] * 3] * 12)}, NO_NUMBERS),
-    # Numbers of seconds, to NumPy's conversion.
-    "dates": (lambda: {"X": counts("M8[s]")}, Either("numbers")),
-    "periods": (lambda: {"X": counts("m8[s]")}, Either("numbers")),
+    "dates": (lambda: {"X": counts("M8[s]")}, DATES),
+    "durations": (lambda: {"X": counts("m8[s]")}, DATES),
     "one field": (lambda: {"X": np.zeros((12, 3), [("a", float)])}, Either("cast")),
     "records": (lambda: {"X": np.zeros(12, "f8, f8")}, "Cannot cast .* to .*float64"),
     "void": (lambda: {"X": np.zeros((12, 3), "V8")}, "setting an array element"),
@@ -507,7 +511,7 @@ WEIGHTS = {
         "balanced": ("balanced", "could not convert string to float: 'balanced'"),
         "None each": ([None] * 12, "sample_weight contains NaN"),
         "complex": (np.ones(12, complex), COMPLEX),
-        "dict": ({0: 1.0}, NO_NUMBER),
+        "dict": ({0: 1.0}, r"float\(\) argument must be a string or a real number"),
         "1e300": (np.full(12, 1e300), FINITE),
         "1e-300": (np.full(12, 1e-300), FINITE),
         "all sizes": (np.logspace(-300, 300, 12), FINITE),
@@ -902,7 +906,7 @@ def test_text_in_a_table_is_named(method):
     numbers["weight"] = ["red"] * 12
     arguments = {"X": pandas.DataFrame(numbers)} | ({"y": Y} if method == "fit" else {})
 
-    outcome(clf, method, arguments, NO_NUMBERS + " string to float: 'red'")
+    outcome(clf, method, arguments, "text in row 0 of column 'weight': .*'red'")
 
 
 PREDICT_NAMES = [

@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import softmax
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -137,26 +138,91 @@ def test_integers_keep_their_digits(run):
     assert_allclose(proba, clf.predict_proba(X), rtol=1e-6)
 
 
-@pytest.mark.parametrize(
-    "labels",
-    [
-        np.array(["setosa", "één", "virginica"]),
-        np.array(["setosa", "één", "virginica"], dtype=object),
-        np.array([2**40, 5, -3]),
-        np.array([7, 0, 255], np.uint8),
-        np.array([False, True, True]),
-    ],
-    ids=["str", "object", "int64", "uint8", "bool"],
-)
+LABELS = {
+    "str": np.array(["setosa", "één", "virginica"]),
+    "objects": np.array(["setosa", "één", "virginica"], dtype=object),
+    "empty": np.array(["", "日本", "😀"]),
+    "spaces": np.array([" a", "a", "a "]),
+    "NUL inside": np.array(["a\0b", "a", "\0c"], dtype=object),
+    "text of numbers": np.array(["1", "01", "1.0"]),
+    "int64": np.array([2**40, 5, -3]),
+    "int64, limits": np.array([2**63 - 1, -(2**63), 0]),
+    "int64, swapped": np.array([2**40, 5, -3], ">i8"),
+    "int8": np.array([7, -128, 127], np.int8),
+    "uint8": np.array([7, 0, 255], np.uint8),
+    "uint64": np.array([7, 2**63 - 1, 255], np.uint64),
+    "bool": np.array([False, True, True]),
+    "float64": np.array([2.0, -5.0, 0.0]),
+    "float64, large": np.array([2.0**53, -(2.0**62), -0.0]),
+    "float32": np.array([2, -5, 2**24], np.float32),
+    "float16": np.array([2, -5, 2048], np.float16),
+}
+
+
+@pytest.mark.parametrize("labels", LABELS.values(), ids=LABELS)
 @pytest.mark.parametrize("zipmap", [False, True, "columns"])
 def test_labels(run, iris, labels, zipmap):
     X, y = iris[0], labels[iris[1]]
     clf = SoftmaxRegressionClassifier().fit(X, y)
 
-    label = run(clf, X, zipmap=zipmap)[0]
+    label, *proba = run(clf, X, zipmap=zipmap)
 
-    assert_array_equal(label, clf.predict(X))
+    assert label.tolist() == clf.predict(X).tolist()
     assert label.dtype == (object if labels.dtype.kind in "UO" else np.int64)
+    if zipmap is True:
+        assert list(proba[0][0]) == clf.classes_.tolist()
+
+
+# labels, what the error says
+REFUSED_LABELS = {
+    "uint64": (np.array([2**63, 2**64 - 1, 3], np.uint64), "uint64: .9223372036854775"),
+    "NUL": (np.array(["a", "a\0", "b"], object), r"object: \['a\\x00'\]"),
+    "NULs": (np.array(["\0", "\0\0", "b"], object), r"object: \['\\x00', "),
+    "surrogate": (np.array(["\ud800", "a", "b"], object), r"object: \['\\ud800'\]"),
+    "dates": (np.array(["2020", "2021", "2022"], "M8[Y]"), r"datetime64\[Y\]: "),
+}
+
+
+@pytest.mark.parametrize("options", [{}, {"zipmap": True}, {"zipmap": "columns"}])
+@pytest.mark.parametrize("kind", REFUSED_LABELS)
+def test_labels_that_onnx_cannot_hold_are_refused(run, iris, kind, options):
+    labels, message = REFUSED_LABELS[kind]
+    X, y = iris
+    clf = SoftmaxRegressionClassifier().fit(X, labels[y])
+
+    with pytest.raises(ValueError, match=rf"classes_ .* got {message}.*nocl=True"):
+        run(clf, X, **options)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array([0.5, 1.0, 2.0]),
+        np.array([np.nan, 1.0, np.inf]),
+        np.array([2**63, 1, 2], object),
+        np.array([1, "a", 2], object),
+        np.array([b"a", b"b", b"c"]),
+        np.array([None, "a", "b"], object),
+    ],
+    ids=["halves", "NaN", "large", "mixed", "bytes", "None"],
+)
+def test_classes_set_by_hand_that_onnx_cannot_hold_are_refused(run, iris, labels):
+    clf = SoftmaxRegressionClassifier().fit(*iris)
+    clf.classes_ = labels
+
+    with pytest.raises(ValueError, match="classes_ must hold"):
+        run(clf, iris[0])
+
+
+@pytest.mark.parametrize("kind", REFUSED_LABELS)
+def test_positions_replace_labels_that_onnx_cannot_hold(run, iris, kind):
+    X, y = iris
+    labels = REFUSED_LABELS[kind][0]
+    clf = SoftmaxRegressionClassifier().fit(X, labels[y])
+
+    label = run(clf, X, nocl=True)[0]
+
+    assert_array_equal(clf.classes_[label], clf.predict(X))
 
 
 def test_zipmap_gives_a_dictionary_a_row(run, iris):
@@ -208,6 +274,37 @@ def test_class_labels_as_an_output(run, iris):
     assert_array_equal(classes, ["a", "b", "c"])
 
 
+@pytest.mark.parametrize("dtype", [np.int32, np.int64, np.uint8, bool, float])
+def test_class_labels_of_numbers_as_an_output(run, iris, dtype):
+    X, y = iris
+    clf = SoftmaxRegressionClassifier().fit(X, y.astype(dtype))
+
+    if dtype in (np.int32, np.int64):
+        *_, classes = run(clf, X, output_class_labels=True)
+        assert_array_equal(classes, clf.classes_)
+    else:
+        with pytest.raises(ValueError, match="int32, int64 or strings for the option"):
+            run(clf, X, output_class_labels=True)
+
+
+@TWO_AND_THREE
+@pytest.mark.parametrize("x_dtype", [np.float32, np.float64, np.int64, np.bool_])
+@pytest.mark.parametrize("dtype", ["e", "f", ">f8", "g", "b", "i", "q", "?"])
+def test_weights_of_other_dtypes_set_by_hand(run, datasets, name, dtype, x_dtype):
+    X, y = datasets[name]
+    X = X.astype(x_dtype)
+    clf = SoftmaxRegressionClassifier().fit(X, y)
+    clf.coef_ = (3 * clf.coef_).astype(dtype)
+    clf.intercept_ = clf.intercept_.astype(dtype)
+    raw = X.astype(float) @ clf.coef_.astype(float).T + clf.intercept_.astype(float)
+    proba = softmax(np.pad(raw, [(0, 0), (1, 0)]) if len(clf.classes_) == 2 else raw, 1)
+
+    label, converted = run(clf, X)
+
+    assert_allclose(converted, proba, rtol=0, atol=1e-5)
+    assert (proba[np.arange(len(y)), label] > proba.max(axis=1) - 1e-5).all()
+
+
 @TWO_AND_THREE
 def test_no_intercept(run, datasets, name):
     X, y = datasets[name]
@@ -228,14 +325,6 @@ def test_sparse_weights(run, datasets, name):
     _, proba = run(clf.sparsify(), X)
 
     assert_allclose(proba, expected, rtol=0, atol=1e-13)
-
-
-def test_float_labels_are_refused(run, iris):
-    X, y = iris
-    clf = SoftmaxRegressionClassifier().fit(X, y.astype(float))
-
-    with pytest.raises(ValueError, match=r"classes_ .* float64: \[0.0, .*nocl=True"):
-        run(clf, X)
 
 
 @pytest.mark.parametrize("zipmap", [False, True])

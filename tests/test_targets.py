@@ -1,5 +1,6 @@
 """y as a table of probabilities, and label smoothing."""
 
+import datetime
 import tracemalloc
 
 import numpy as np
@@ -199,7 +200,7 @@ def test_the_columns_of_a_frame_name_the_classes(datasets, library):
     frames = pytest.importorskip(library)
     X, y = datasets["iris"]
     table = doubtful(y)
-    names = ["setosa", "versicolor", "virginica"]
+    names = NAMES
     shuffled = frames.DataFrame({names[k]: table[:, k] for k in (2, 0, 1)})
     clf, plain = SoftmaxRegressionClassifier(), SoftmaxRegressionClassifier()
 
@@ -211,6 +212,197 @@ def test_the_columns_of_a_frame_name_the_classes(datasets, library):
     stream.partial_fit(X, shuffled)
     assert_array_equal(stream.classes_, names)
     assert stream.score(X, shuffled) == stream.score(X, np.array(names)[y])
+
+
+NAMES = ["setosa", "versicolor", "virginica"]
+
+
+def memory_map(X, folder):
+    mapped = np.memmap(folder / "X", float, "w+", shape=X.shape)
+    mapped[:] = X
+    return mapped
+
+
+def frame(library, array, names=NAMES, order=(0, 1, 2)):
+    """Return a frame of a library, or a RecordBatch, with columns in this order."""
+    columns = {names[k]: array[:, k] for k in order}
+    if library in ("pandas", "polars"):
+        return pytest.importorskip(library).DataFrame(columns)
+    pyarrow = pytest.importorskip("pyarrow")
+    if library == "pyarrow":
+        return pyarrow.table(columns)
+    if library == "chunks":
+        parts = [frame("pyarrow", array[rows], names, order) for rows in HALVES]
+        return pyarrow.concat_tables(parts)
+    arrays = list(map(pyarrow.array, columns.values()))
+    return pyarrow.RecordBatch.from_arrays(arrays, names=list(columns))
+
+
+def nullable(array):
+    return frame("pandas", array).convert_dtypes()
+
+
+def sparse_frame(array):
+    pandas = pytest.importorskip("pandas")
+    return frame("pandas", array).astype(
+        pandas.SparseDtype(array.dtype, array.dtype.type(0))
+    )
+
+
+HALVES = slice(0, 70), slice(70, 150)
+FORMATS = ["csr", "csc", "coo", "bsr", "lil", "dok"]
+CONVERT_X = {
+    "list": lambda X, _: X.tolist(),
+    "list of arrays": lambda X, _: list(X),
+    "column-major": lambda X, _: np.asfortranarray(X),
+    "memory map": memory_map,
+    **{
+        library: lambda X, _, library=library: frame(library, X, "abc")
+        for library in ("pandas", "polars", "pyarrow", "chunks", "RecordBatch")
+    },
+    "nullable": lambda X, _: nullable(X),
+    "sparse frame": lambda X, _: sparse_frame(X),
+    **{
+        f"{name}_array": lambda X, _, name=name: getattr(sp, f"{name}_array")(X)
+        for name in FORMATS
+    },
+    **{
+        f"{name}_matrix": pytest.param(
+            lambda X, _, name=name: getattr(sp, f"{name}_matrix")(X),
+            marks=pytest.mark.slow,
+        )
+        for name in FORMATS
+    },
+}
+CONVERT_TABLE = {
+    "array": np.asarray,
+    "list": np.ndarray.tolist,
+    "list of arrays": list,
+    "column-major": np.asfortranarray,
+    "float32": lambda table: table.astype(np.float32),
+    **{
+        library: lambda table, library=library: frame(library, table)
+        for library in ("pandas", "polars", "pyarrow", "chunks", "RecordBatch")
+    },
+    "nullable": nullable,
+    "sparse frame": sparse_frame,
+    "objects": lambda table: frame("pandas", table.astype(object)),
+}
+
+
+@pytest.mark.parametrize("convert_table", CONVERT_TABLE.values(), ids=CONVERT_TABLE)
+@pytest.mark.parametrize("convert_x", CONVERT_X.values(), ids=CONVERT_X)
+def test_each_kind_of_x_with_each_kind_of_table(
+    datasets, convert_x, convert_table, tmp_path
+):
+    X, y = datasets["iris"]
+    X, table = X[:, :3], doubtful(y)  # three columns, as the table has
+    rows, target = convert_x(X, tmp_path), convert_table(table)
+    clf, expected = (
+        SoftmaxRegressionClassifier(batch_size=50, max_iter=2, tol=None, random_state=0)
+        for _ in "ab"
+    )
+
+    clf.fit(rows, target, X_val=rows, y_val=target)
+
+    expected.fit(X, table, X_val=X, y_val=table)
+    names = NAMES if hasattr(target, "columns") else range(3)
+    assert_array_equal(clf.classes_, names)
+    assert_allclose(clf.coef_, expected.coef_, rtol=1e-4)
+    assert clf.best_validation_loss_ == pytest.approx(expected.best_validation_loss_)
+    assert clf.score(rows, target) == expected.score(X, table)
+    assert_allclose(clf.surprisal(rows, target), expected.surprisal(X, table), 1e-4)
+    clf.partial_fit(rows, target)
+    expected.partial_fit(X, table)
+    assert_allclose(clf.coef_, expected.coef_, rtol=1e-4)
+    clf.set_params(early_stopping=True).fit(rows, target)
+    expected.set_params(early_stopping=True).fit(X, table)
+    assert_allclose(clf.coef_, expected.coef_, rtol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, int, float])
+@pytest.mark.parametrize("name", CONVERT_TABLE)
+def test_one_hot_tables_of_each_kind(datasets, name, dtype):
+    X, y = datasets["iris"]
+    X = frame("pandas", X[:, :3], "abc")
+    target = CONVERT_TABLE[name](one_hot(y).astype(dtype))
+
+    clf = SoftmaxRegressionClassifier().fit(X, target)
+
+    expected = SoftmaxRegressionClassifier().fit(X, y)
+    assert_array_equal(clf.coef_, expected.coef_)
+    first = SoftmaxRegressionClassifier(random_state=0).partial_fit(X, target)
+    other = SoftmaxRegressionClassifier(random_state=0)
+    other.partial_fit(X, y, classes=[0, 1, 2])
+    assert_array_equal(first.coef_, other.coef_)
+
+
+LIBRARIES = ["pandas", "polars", "pyarrow", "chunks", "RecordBatch"]
+
+
+@pytest.mark.parametrize("first", LIBRARIES)
+@pytest.mark.parametrize("second", LIBRARIES)
+def test_the_order_of_named_columns_does_not_matter(datasets, first, second):
+    X, y = datasets["iris"]
+    table = doubtful(y)
+    clf = SoftmaxRegressionClassifier(random_state=0)
+
+    clf.partial_fit(X, frame(first, table, order=(2, 0, 1)))
+    clf.partial_fit(X, frame(second, table, order=(1, 2, 0)))
+
+    plain = SoftmaxRegressionClassifier(random_state=0)
+    plain.partial_fit(X, table).partial_fit(X, table)
+    assert_array_equal(clf.classes_, NAMES)
+    assert_array_equal(clf.coef_, plain.coef_)
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize(
+    "names",
+    [["a", "a\0", "b"], ["", "a", "één"], ["column_names", "columns", "dtype"]],
+    ids=["NUL", "empty", "attributes"],
+)
+def test_unusual_names_of_columns(datasets, library, names):
+    X, y = datasets["iris"]
+    clf = SoftmaxRegressionClassifier()
+
+    clf.fit(X, frame(library, doubtful(y), names, order=(2, 1, 0)))
+
+    assert clf.classes_.tolist() == names
+    assert set(clf.predict(X)) == set(names)
+    expected = SoftmaxRegressionClassifier().fit(X, doubtful(y))
+    score = clf.score(X, frame(library, doubtful(y), names))
+    assert score == expected.score(X, doubtful(y)) > 0.8
+
+
+@pytest.mark.parametrize(
+    "names", [[-1, 2**63 + 1, 2**64], [2**62, 2**62 + 1, 2**62 + 2], [0, 0.5, 1]]
+)
+def test_names_of_columns_keep_their_value(datasets, names):
+    X, y = datasets["iris"]
+
+    clf = SoftmaxRegressionClassifier().fit(X, frame("pandas", doubtful(y), names))
+
+    assert clf.classes_.tolist() == names
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+@pytest.mark.parametrize(
+    "value", ["a", datetime.date(2020, 1, 1), {"a": 1}, None], ids=str
+)
+@pytest.mark.parametrize("method", ["fit", "partial_fit", "score", "surprisal"])
+def test_other_values_in_a_table_are_refused(datasets, library, value, method):
+    X, y = datasets["iris"]
+    clf = SoftmaxRegressionClassifier().fit(X, frame("pandas", doubtful(y)))
+    columns = {"setosa": [value] * 150, "versicolor": 1.0 * y, "virginica": 0.0 * y}
+    library = pytest.importorskip(library)
+    make = library.table if library.__name__ == "pyarrow" else library.DataFrame
+
+    with pytest.raises(
+        (TypeError, ValueError),
+        match=r"y of the shape \(150, 3\).*in one column|y contains NaN|Each row of",
+    ):
+        getattr(clf, method)(X, make(columns))
 
 
 def test_indicators_of_pandas(datasets):
@@ -315,6 +507,20 @@ def test_rows_need_not_sum_to_one_exactly(digits):
 
     # A sum of 1.0019, taken literally, has no optimum: intercepts would run away.
     assert_allclose(rounded.intercept_, clf.fit(X, table).intercept_, atol=1e-6)
+
+
+@pytest.mark.parametrize("class_weight", [None, "balanced", {1: 3.0}])
+def test_sums_of_rows_are_no_weights(digits, class_weight):
+    X, y = digits
+    table, sums = doubtful(y), np.linspace(0.9981, 1.0019, len(y))
+    params = {"batch_size": 200, "max_iter": 2, "tol": None, "random_state": 0}
+    clf, expected = (
+        SoftmaxRegressionClassifier(class_weight=class_weight, **params) for _ in "ab"
+    )
+
+    clf.fit(X, table * sums[:, None])
+
+    assert_allclose(clf.coef_, expected.fit(X, table).coef_, rtol=1e-3, atol=1e-5)
 
 
 def test_probabilities_of_float16_and_of_three_decimals(digits):

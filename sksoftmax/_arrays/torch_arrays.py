@@ -113,6 +113,8 @@ class TorchOnCPU(TorchArrays):
         return self._torch.from_numpy(NUMPY.column_major(array.numpy()))
 
     def take(self, array, indices, axis):
+        if array.dtype == self._torch.bfloat16:  # NumPy has no bfloat16
+            return self._torch.index_select(array, axis, indices)
         return self._torch.from_numpy(array.numpy().take(indices.numpy(), axis))
 
     def matmul(self, left, right):

@@ -21,7 +21,11 @@ from sksoftmax._oracle import Oracle
 from sksoftmax._problem import Problem
 from sksoftmax._targets import is_soft_target, make_targets
 from sksoftmax._threads import threads_for
-from sksoftmax._validation import validate_block, validate_sample_weight
+from sksoftmax._validation import (
+    convert_to_csr,
+    validate_block,
+    validate_sample_weight,
+)
 from sksoftmax.dask.sketch import Sketch, check_unchanged
 
 
@@ -282,7 +286,7 @@ def _check_block(X, targets: Targets):
     Raise ValueError if the rows are not those of the first pass.
     """
     X = check_array(
-        X,
+        convert_to_csr(X) if sp.issparse(X) else X,
         accept_sparse="csr",
         dtype=NUMPY.accepted_dtypes,
         ensure_all_finite=False,
