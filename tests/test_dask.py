@@ -1,6 +1,7 @@
 """The Dask classifier against the one for one machine: the same optimum."""
 
 import copy
+import importlib
 import inspect
 import io
 import pickle
@@ -1168,3 +1169,36 @@ def test_oracles_have_the_methods_of_their_protocol():
         signature = inspect.signature(expected[name])
         for oracle in (Oracle, PartitionedOracle):
             assert inspect.signature(getattr(oracle, name)) == signature
+
+
+def test_a_model_of_dask_keeps_its_attributes_while_it_is_trained(monkeypatch):
+    X, y = load_breast_cancer(return_X_y=True)
+    clf = DaskSoftmaxRegressionClassifier(random_state=0)
+    rows = [dask.delayed(X)], [dask.delayed(y)]
+    before = vars(clf.fit(*rows))
+    training = importlib.import_module("sksoftmax.dask.training")
+    function, seen = training.train, []
+
+    def look(*args, **kwargs):
+        seen.append(vars(clf) is before)
+        return function(*args, **kwargs)
+
+    monkeypatch.setattr(training, "train", look)
+
+    clf.fit(*rows)
+
+    assert seen == [True]
+    assert vars(clf) is not before
+
+
+def test_a_model_of_dask_corrects_its_prior():
+    X, y = load_breast_cancer(return_X_y=True)
+    X = X[y.argsort()[150:]]
+    y = np.sort(y)[150:]
+    clf = DaskSoftmaxRegressionClassifier(class_weight="balanced", random_state=0)
+    clf.fit([dask.delayed(X)], [dask.delayed(y)])
+
+    model = clf.to_local().correct_prior()
+
+    assert model.predict_proba(X)[:, 0].mean() < clf.predict_proba(X)[:, 0].mean()
+    assert abs(model.predict_proba(X)[:, 0].mean() - (y == 0).mean()) < 0.01

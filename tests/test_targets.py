@@ -376,7 +376,8 @@ def test_unusual_names_of_columns(datasets, library, names):
 
 
 @pytest.mark.parametrize(
-    "names", [[-1, 2**63 + 1, 2**64], [2**62, 2**62 + 1, 2**62 + 2], [0, 0.5, 1]]
+    "names",
+    [[5, 2**63 + 1, 2**64 - 1], [2**62, 2**62 + 1, 2**62 + 2], [0, 0.5, 1]],
 )
 def test_names_of_columns_keep_their_value(datasets, names):
     X, y = datasets["iris"]

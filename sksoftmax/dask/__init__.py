@@ -202,10 +202,10 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
             If training ends before the stopping rule is met.
         """
         training, local = _import_dask("training"), self._make_local()
-        with all_or_nothing(local):
+        with all_or_nothing(self) as trained, all_or_nothing(local):
             attributes = training.fit_partitions(local, X, y, sample_weight)
-        self.__dict__.pop("feature_names_in_", None)
-        self.__dict__.update(attributes)
+            vars(trained).pop("feature_names_in_", None)
+            vars(trained).update(attributes)
         return self
 
     def predict(self, X: Any) -> Any:

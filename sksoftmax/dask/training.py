@@ -112,7 +112,11 @@ def _summarize(params, X, y, sample_weight) -> _Rows:
             summaries, classes, class_factors, params.label_smoothing, dtype
         ),
         classes,
-        {"n_rows": n_rows, "class_count": class_count},
+        {
+            "n_rows": n_rows,
+            "class_count": class_count,
+            "class_weight": class_weight,
+        },
         nonempty[0].n_features,
         nonempty[0].feature_names,
         dtype,
