@@ -2,7 +2,6 @@
 
 import copy
 import math
-import warnings
 from numbers import Integral, Real
 from operator import is_not
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
@@ -500,6 +498,18 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         self.validation_fraction = validation_fraction
         self.verbose = verbose
 
+    @property
+    def penalty(self) -> str:
+        """Name of the penalty: "l1", "l2" or "elasticnet", by `l1_ratio`.
+
+        `penalty` is no parameter. scikit-learn's SelectFromModel keeps all features
+        with nonzero weights if `penalty` is "l1".
+        """
+        # As near 1 as scikit-learn asks of the l1_ratio of its LogisticRegression.
+        if np.isclose(self.l1_ratio, 1):
+            return "l1"
+        return "elasticnet" if self.l1_ratio else "l2"
+
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
@@ -530,7 +540,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
             Features of rows to validate on after each epoch. `X_val` turns early
             stopping on, see `early_stopping`. A Pipeline transforms `X_val` as X with
-            ``Pipeline(..., transform_input=["X_val"])``.
+            ``Pipeline(..., transform_input=["X_val"])`` and
+            ``sklearn.set_config(enable_metadata_routing=True)``. Without these two, no
+            error tells that `fit` gets untransformed `X_val`.
         y_val : array-like of shape (n_val,) or (n_val, n_classes), default=None
             Labels of the rows of `X_val`, all among the labels of y, or class
             probabilities. Columns without names are in the order of `classes_`, which
@@ -1035,34 +1047,12 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         return model
 
     def __getstate__(self):
-        """Return the attributes for a pickle or a copy, see `to_pickle`.
-
-        The attributes hold the version, and a copy of the generator's state.
-        """
-        from sksoftmax import __version__  # set only after this module is imported
-
-        attributes = to_pickle(super().__getstate__())
-        return {**attributes, "_sksoftmax_version": __version__}
+        """Return the attributes for a pickle or a copy, see `to_pickle`."""
+        return to_pickle(super().__getstate__())
 
     def __setstate__(self, state):
-        """Restore the attributes, and warn if another version has saved them.
-
-        Parameters that the other version did not know have their defaults.
-        """
-        from sksoftmax import __version__
-
-        state = {**SoftmaxRegressionClassifier().get_params(), **state}
-        saved_by = state.pop("_sksoftmax_version", "unknown")
-        if saved_by != __version__:
-            warnings.warn(
-                InconsistentVersionWarning(
-                    estimator_name="sksoftmax.SoftmaxRegressionClassifier",
-                    current_sklearn_version=__version__,
-                    original_sklearn_version=saved_by,
-                ),
-                stacklevel=2,
-            )
-        super().__setstate__(from_pickle(state))
+        """Restore the attributes, see `from_pickle`."""
+        super().__setstate__(from_pickle(state, SoftmaxRegressionClassifier))
 
     def __sklearn_array_api_convert__(self, converter):
         """Return a copy with converted arrays; scikit-learn's way to move models."""

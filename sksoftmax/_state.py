@@ -20,12 +20,14 @@ and change none, except `all_or_nothing`.
 """
 
 import math
+import warnings
 from contextlib import contextmanager
 from numbers import Real
 from operator import is_
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.exceptions import InconsistentVersionWarning
 
 from sksoftmax._arrays import namespace
 from sksoftmax._kronecker import KroneckerSums, is_sum
@@ -390,7 +392,14 @@ def expand_state(state: dict, t: int, positions, n_classes: int) -> dict:
 
 
 def to_pickle(attributes: dict) -> dict:
-    """Return the attributes for a pickle, without those that follow from others."""
+    """Return the attributes for a pickle, with the version.
+
+    Attributes that follow from others are left out. The generator is replaced by a copy
+    of its state.
+    """
+    from sksoftmax import __version__  # set only after this module is imported
+
+    attributes = {**attributes, "_sksoftmax_version": __version__}
     if "_state" not in attributes:
         return attributes
     memory = attributes["_state"]
@@ -404,8 +413,25 @@ def to_pickle(attributes: dict) -> dict:
     return {**attributes, "_state": {**memory, "solver_state": solver_state}}
 
 
-def from_pickle(attributes: dict) -> dict:
-    """Return the attributes from the result of `to_pickle`."""
+def from_pickle(attributes: dict, estimator_class) -> dict:
+    """Return the attributes from the result of `to_pickle`.
+
+    Warn if another version has saved them. Parameters that the other version did not
+    know have the defaults of the class.
+    """
+    from sksoftmax import __version__
+
+    attributes = {**estimator_class().get_params(), **attributes}
+    saved_by = attributes.pop("_sksoftmax_version", "unknown")
+    if saved_by != __version__:
+        warnings.warn(
+            InconsistentVersionWarning(
+                estimator_name=f"sksoftmax.{estimator_class.__name__}",
+                current_sklearn_version=__version__,
+                original_sklearn_version=saved_by,
+            ),
+            stacklevel=3,
+        )
     if "_state" not in attributes:
         return attributes
     rng = np.random.RandomState()

@@ -5,11 +5,14 @@ from functools import cache
 import numpy as np
 import pytest
 import scipy.sparse as sp
+import sklearn
 from numpy.testing import assert_allclose
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from sksoftmax import SoftmaxRegressionClassifier
+
+RELEASE = tuple(map(int, sklearn.__version__.split(".")[:2]))
 
 DATA = pytest.mark.parametrize("name", ["iris", "wine", "breast_cancer", "digits"])
 C = pytest.mark.parametrize(
@@ -96,6 +99,41 @@ def test_minibatches_come_near_the_optimum(
     )
     assert ours <= best * 1.02
     assert np.mean(clf.predict(X) == exact.predict(X)) > 0.99
+
+
+def distance(clf, exact):
+    """Return the norm of the difference of the weights, relative to their norm."""
+    ours, theirs = (coef - coef.mean(axis=0) * (len(coef) > 1) for coef in (clf, exact))
+    return np.linalg.norm(ours - theirs) / np.linalg.norm(theirs)
+
+
+@DATA
+@pytest.mark.parametrize("C", [0.01, 1, 100])
+@pytest.mark.parametrize(
+    ("tol", "documented"), [(1e-2, 3e-2), (1e-4, 3e-3), (1e-6, 2e-4), (1e-8, 2e-5)]
+)
+def test_digits_of_penalised_coefficients(task, name, C, tol, documented):
+    X, y, _, _, params, exact = task(name, C, "plain")
+
+    clf = SoftmaxRegressionClassifier(solver="svrg", tol=tol, **params).fit(X, y)
+
+    assert distance(clf.coef_, exact.coef_) < 2 * documented
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 5])
+@pytest.mark.parametrize("common", [0, 0.8])
+@pytest.mark.parametrize("tol", [1e-2, 1e-6])
+def test_digits_of_unpenalised_coefficients(n_classes, common, tol):
+    rng = np.random.RandomState(0)
+    X = (1 - common) * rng.standard_normal((1000, 8)) + common * rng.rand(1000, 1)
+    noise = rng.gumbel(size=(1000, n_classes))
+    y = np.argmax(X @ rng.standard_normal((8, n_classes)) + noise, axis=1)
+    C = np.inf if RELEASE >= (1, 8) else 1e12
+    exact = LogisticRegression(C=C, solver="newton-cholesky", tol=1e-12).fit(X, y)
+
+    clf = SoftmaxRegressionClassifier(alpha=0, tol=tol).fit(X, y)
+
+    assert distance(clf.coef_, exact.coef_) < 1e-5
 
 
 @pytest.mark.parametrize("batch_size", ["auto", 32])

@@ -1,8 +1,12 @@
 """The Dask classifier against the one for one machine: the same optimum."""
 
+import copy
 import inspect
+import io
 import pickle
+import threading
 import tracemalloc
+import warnings
 
 import numpy as np
 import pytest
@@ -10,7 +14,12 @@ import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer
-from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.exceptions import (
+    ConvergenceWarning,
+    InconsistentVersionWarning,
+    NotFittedError,
+)
+from sklearn.feature_selection import SelectFromModel
 
 from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax._oracle import Oracle, OracleProtocol
@@ -19,6 +28,7 @@ dask = pytest.importorskip("dask", reason="the extra dask is not installed")
 da = pytest.importorskip("dask.array", reason="the extra dask is not installed")
 dd = pytest.importorskip("dask.dataframe", reason="the extra dask is not installed")
 pd = pytest.importorskip("pandas")
+cloudpickle = pytest.importorskip("cloudpickle")
 
 from sksoftmax.dask import DaskSoftmaxRegressionClassifier  # noqa: E402
 from sksoftmax.dask.oracle import PartitionedOracle  # noqa: E402
@@ -45,6 +55,12 @@ def fitted(X, y, sample_weight=None, n_partitions=8, **params):
         sample_weight = cut(X, sample_weight, n_partitions)[1]
     clf = DaskSoftmaxRegressionClassifier(**params)
     return clf.fit(*cut(X, y, n_partitions), sample_weight)
+
+
+@pytest.fixture(scope="module")
+def quick_model(digits):
+    """Return a fitted model, for tests that do not change it."""
+    return fitted(*digits, tol=0.1)
 
 
 @pytest.fixture(scope="module")
@@ -360,6 +376,213 @@ def test_score_counts_weights(digits):
     assert_allclose(score, clf.to_local().score(*digits, weight))
 
 
+def array(values):
+    return da.from_array(values, chunks=450)
+
+
+def series(values):
+    return dd.from_pandas(pd.Series(values), chunksize=450, sort=False)
+
+
+def blocks(values):
+    return [dask.delayed(values[at : at + 450]) for at in range(0, len(values), 450)]
+
+
+WITHOUT_WEIGHT = {
+    "none": slice(0, 0),
+    "first rows": slice(0, 30),
+    "first partition": slice(0, 450),
+    "second and third partition": slice(450, 1350),
+    "last partition": slice(1350, None),
+    "all but a row": slice(1, None),
+}
+
+
+@pytest.mark.parametrize("kind", [array, series, blocks])
+@pytest.mark.parametrize("rows", WITHOUT_WEIGHT.values(), ids=list(WITHOUT_WEIGHT))
+@pytest.mark.parametrize("names", [False, True], ids=["numbers", "strings"])
+def test_score_of_partitions_without_weight(digits, quick_model, rows, kind, names):
+    X, y = digits
+    clf = copy.copy(quick_model)
+    if names:
+        clf.classes_ = np.array(list("abcdefghij"))
+        y = clf.classes_[y]
+    weight = np.random.RandomState(0).exponential(size=len(y))
+    weight[rows] = 0
+
+    score = clf.score(da.from_array(X, chunks=(450, -1)), kind(y), kind(weight))
+
+    assert_allclose(score, clf.to_local().score(X, y, weight), rtol=1e-12)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("n_partitions", [1, 4])
+@pytest.mark.parametrize("empty", [0, 2, "last"])
+def test_score_of_partitions_without_rows(
+    digits, quick_model, empty, n_partitions, weighted
+):
+    X, y = digits
+    clf, weight = quick_model, np.linspace(0, 1, len(y))
+    collections = [
+        [dask.delayed(part) for part in np.array_split(values, n_partitions)]
+        for values in (X, y, weight)
+    ]
+    for blocks, values in zip(collections, (X, y, weight), strict=True):
+        at = len(blocks) if empty == "last" else min(empty, len(blocks))
+        blocks.insert(at, dask.delayed(values[:0]))
+
+    score = clf.score(*collections[: 3 if weighted else 2])
+
+    expected = clf.to_local().score(X, y, weight if weighted else None)
+    assert_allclose(score, expected, rtol=1e-12)
+
+
+def without_rows(X, y, weight):
+    return X[:0], y[:0], None
+
+
+def without_weight(X, y, weight):
+    return X, y, 0 * weight
+
+
+def without_rows_or_weight(X, y, weight):
+    return X[:0], y[:0], weight[:0]
+
+
+@pytest.mark.parametrize("n_partitions", [1, 4])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (without_rows, "X must have rows, got"),
+        (without_weight, "sample_weight must be positive in some row, got zeros"),
+        (without_rows_or_weight, "X must have rows, got"),
+    ],
+    ids=lambda case: getattr(case, "__name__", ""),
+)
+def test_score_of_nothing_is_an_error(
+    digits, quick_model, change, message, n_partitions
+):
+    clf = quick_model
+    X, y, weight = change(*digits, np.ones(len(digits[1])))
+    X, y, weight = (
+        values if values is None else cut_evenly(values, n_partitions)
+        for values in (X, y, weight)
+    )
+
+    with pytest.raises(ValueError, match=message):
+        clf.score(X, y, weight)
+
+
+def cut_evenly(values, n_partitions):
+    parts = np.array_split(values, n_partitions)
+    return [dask.delayed(part, traverse=False) for part in parts]
+
+
+@pytest.mark.parametrize("method", ["fit", "score"])
+@pytest.mark.parametrize(
+    ("X_rows", "y_rows", "weight_rows"),
+    [(0, 5, 5), (5, 0, 5), (5, 5, 0), (0, 0, 5), (5, 4, 5), (5, 5, 4)],
+)
+def test_lengths_of_a_partition_must_match(
+    digits, quick_model, method, X_rows, y_rows, weight_rows
+):
+    X, y = digits
+    clf, weight = quick_model, np.ones(len(y))
+    X, y, weight = (
+        [*cut_evenly(values, 3), dask.delayed(values[:n_rows])]
+        for values, n_rows in ((X, X_rows), (y, y_rows), (weight, weight_rows))
+    )
+
+    with pytest.raises(ValueError, match=r"Partition 3: "):
+        getattr(clf, method)(X, y, weight)
+
+
+@pytest.mark.parametrize("method", ["fit", "score"])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda weight: -weight, r"Partition \d: Negative values"),
+        (lambda weight: weight * np.nan, r"Partition \d: Input sample_weight contains"),
+        (lambda weight: weight * 1e308, "sample_weight .* sum of at most"),
+    ],
+    ids=["negative", "nan", "huge"],
+)
+def test_weights_that_cannot_be_used(digits, quick_model, method, change, message):
+    clf = quick_model
+    weight = change(np.repeat([1.0, 0.0], [1, 449]))[np.arange(1797) % 450]
+
+    with pytest.raises(ValueError, match=message):
+        getattr(clf, method)(*map(blocks, (*digits, weight)))
+
+
+def test_score_of_probabilities_is_that_of_the_local_model(digits, quick_model):
+    clf, X = quick_model, digits[0]
+    proba = np.random.RandomState(0).dirichlet(np.ones(10), len(X))
+
+    score = clf.score(blocks(X), blocks(proba))
+
+    assert_allclose(score, clf.to_local().score(X, proba), rtol=1e-12)
+
+
+METHODS = ["predict", "predict_proba", "predict_log_proba", "decision_function"]
+IN_MEMORY = {
+    "array": np.asarray,
+    "row": lambda X: X[:1],
+    "frame": lambda X: pd.DataFrame(X, columns=[f"p{i}" for i in range(64)]),
+    "list": lambda X: X.tolist(),
+    "tuple": lambda X: tuple(map(tuple, X)),
+    "csr": sp.csr_array,
+}
+
+
+@pytest.mark.parametrize("convert", IN_MEMORY.values(), ids=list(IN_MEMORY))
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.filterwarnings("ignore:X has feature names")
+def test_predictions_for_rows_in_memory_are_in_memory(
+    digits, quick_model, method, convert
+):
+    clf, X = quick_model, convert(digits[0])
+
+    predicted = getattr(clf, method)(X)
+
+    assert type(predicted) is np.ndarray
+    assert_array_equal(predicted, getattr(clf.to_local(), method)(X))
+
+
+@pytest.mark.parametrize("convert", IN_MEMORY.values(), ids=list(IN_MEMORY))
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.filterwarnings("ignore:X has feature names")
+def test_score_of_rows_in_memory(digits, quick_model, weighted, convert):
+    clf, X = quick_model, convert(digits[0])
+    y = digits[1][:1] if convert is IN_MEMORY["row"] else digits[1]
+    weight = np.linspace(0.1, 1, len(y)) if weighted else None
+
+    assert clf.score(X, y, weight) == clf.to_local().score(X, y, weight)
+
+
+@pytest.mark.parametrize("kind", [array, blocks, np.asarray])
+def test_score_takes_all_arguments_in_memory_or_none(digits, quick_model, kind):
+    clf = quick_model
+    X, y, weight = (*digits, np.ones(len(digits[1])))
+    lazy = kind is not np.asarray
+    X = blocks(X) if lazy else X
+    other = np.asarray if lazy else blocks
+
+    with pytest.raises(TypeError, match="y must be"):
+        clf.score(X, other(y))
+    with pytest.raises(TypeError, match="sample_weight must be"):
+        clf.score(X, kind(y), other(weight))
+
+
+def test_rows_in_memory_are_checked(digits, quick_model):
+    clf = quick_model
+
+    with pytest.raises(ValueError, match="63 features"):
+        clf.predict(digits[0][:, 1:])
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        DaskSoftmaxRegressionClassifier().predict(digits[0])
+
+
 def test_the_local_model_goes_on_and_leaves_this_one(digits):
     X, y = digits
     clf = fitted(X, y)
@@ -384,6 +607,20 @@ def test_attributes(digits):
     assert clf.n_iter_ == len(clf.loss_curve_)
     assert clf.n_passes_ >= clf.n_iter_ + 4
     assert clf.coef_.shape == (10, 64)
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
+def test_selection_by_a_model_on_a_cluster_is_that_on_one_machine(digits, l1_ratio):
+    X, y = digits
+    on_cluster = fitted(X, y, alpha=1e-2, l1_ratio=l1_ratio)
+
+    selectors = [
+        SelectFromModel(model, prefit=True).fit(X, y)
+        for model in (on_cluster, on_cluster.to_local())
+    ]
+
+    assert selectors[0].threshold_ == selectors[1].threshold_
+    assert (selectors[0].threshold_ == 1e-5) == (l1_ratio == 1)
 
 
 def test_a_second_fit_forgets_the_names_of_the_first(digits):
@@ -416,6 +653,80 @@ def test_a_fitted_model_can_be_stored(digits):
 
     assert_array_equal(copy.coef_, clf.coef_)
     assert copy.score(*cut(*digits)) == clf.score(*cut(*digits))
+
+
+def by_joblib(clf):
+    joblib = pytest.importorskip("joblib")
+    file = io.BytesIO()
+    joblib.dump(clf, file)
+    file.seek(0)
+    return joblib.load(file)
+
+
+COPIES = {
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "joblib": by_joblib,
+    "cloudpickle": lambda clf: cloudpickle.loads(cloudpickle.dumps(clf)),
+    "pickle": lambda clf: pickle.loads(pickle.dumps(clf)),
+    **{
+        f"protocol {p}": lambda clf, p=p: pickle.loads(pickle.dumps(clf, p))
+        for p in (0, 2, 4)
+    },
+}
+
+
+@pytest.mark.parametrize("copied", COPIES.values(), ids=list(COPIES))
+def test_copies_know_all_that_the_model_knows(digits, quick_model, copied):
+    X, y = digits
+    clf = quick_model
+
+    again = copied(clf)
+
+    assert vars(again).keys() == vars(clf).keys()
+    assert again.get_params() == clf.get_params()
+    models = [model.to_local() for model in (clf, again)]
+    for model in models:
+        assert type(model) is SoftmaxRegressionClassifier
+        model.partial_fit(X, y)
+    assert_array_equal(models[0].coef_, models[1].coef_)
+    assert_array_equal(clone(again).fit(*cut(X, y)).coef_, clf.coef_)
+
+
+def test_an_unfitted_model_can_be_stored():
+    clf = DaskSoftmaxRegressionClassifier(alpha=0.5, class_weight={"a": 2.0})
+
+    again = pickle.loads(pickle.dumps(clf))
+
+    assert again.get_params() == clf.get_params()
+    assert vars(again).keys() == vars(clf).keys()
+
+
+@pytest.mark.parametrize("is_fitted", [False, True])
+def test_pickles_name_the_version_and_hold_no_generator(digits, is_fitted, monkeypatch):
+    clf = DaskSoftmaxRegressionClassifier(tol=0.1, random_state=0)
+    pickled = pickle.dumps(clf.fit(*cut(*digits)) if is_fitted else clf)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        pickle.loads(pickled)
+    monkeypatch.setattr("sksoftmax.__version__", "9.9")
+
+    with pytest.warns(
+        InconsistentVersionWarning, match=r"DaskSoftmaxRegressionClassifier from ver"
+    ):
+        pickle.loads(pickled)
+
+    assert b"randomstate" not in pickled.lower()
+
+
+def test_a_pickle_without_a_parameter_gets_its_default():
+    state = DaskSoftmaxRegressionClassifier(alpha=0.5).__getstate__()
+    del state["verbose"], state["l1_ratio"]
+
+    clf = DaskSoftmaxRegressionClassifier.__new__(DaskSoftmaxRegressionClassifier)
+    clf.__setstate__(state)
+
+    assert clf.get_params() == DaskSoftmaxRegressionClassifier(alpha=0.5).get_params()
 
 
 def test_too_few_steps_warn(digits):
@@ -464,6 +775,36 @@ def with_fractions_as_labels(X, y):
     return X, y
 
 
+def with_dates_among_numbers(X, y):
+    X, y = delayed_blocks(X, y)
+    y[2] = dask.delayed(np.datetime64("2025-01-01") + np.arange(300))
+    return X, y
+
+
+def with_durations_among_numbers(X, y):
+    X, y = delayed_blocks(X, y)
+    y[2] = dask.delayed(np.arange(300).astype("timedelta64[D]"))
+    return X, y
+
+
+def with_numbers_among_dates(X, y):
+    X, y = delayed_blocks(X, np.datetime64("2025-01-01") + y)
+    y[2] = dask.delayed(np.arange(300))
+    return X, y
+
+
+def with_durations_among_dates(X, y):
+    X, y = delayed_blocks(X, np.datetime64("2025-01-01") + y)
+    y[2] = dask.delayed(np.arange(300).astype("timedelta64[D]"))
+    return X, y
+
+
+def with_nothing(X, y):
+    X, y = delayed_blocks(X, y)
+    X[2] = dask.delayed(None)
+    return X, y
+
+
 def with_probabilities(X, y):
     X, y = delayed_blocks(X, y)
     y[2] = dask.delayed(np.full((300, 10), 0.1))
@@ -480,6 +821,11 @@ def with_probabilities(X, y):
         ),
         (with_other_names, r"Partition 2: X must .* got 64 features named \['q0'"),
         (with_strings_among_numbers, r"Partition 2: y must hold labels like"),
+        (with_dates_among_numbers, r"Partition 2: y must hold labels like"),
+        (with_durations_among_numbers, r"Partition 2: y must hold labels like"),
+        (with_numbers_among_dates, r"Partition 2: y must hold labels like"),
+        (with_durations_among_dates, r"Partition 2: y must hold labels like"),
+        (with_nothing, r"Partition 2: X must be rows, .* got NoneType"),
         (with_missing_labels, r"Partition 2: .*inconsistent numbers of samples"),
         (with_fractions_as_labels, r"Partition 2: Unknown label type: continuous"),
         (
@@ -505,6 +851,40 @@ def test_negative_weights_name_the_partition(digits):
 
     with pytest.raises(ValueError, match=r"Partition 7: Negative values in"):
         fitted(*digits, weight)
+
+
+def test_weights_travel_in_pieces_without_loss(digits, monkeypatch):
+    expected = fitted(*digits, tol=1e-3)
+    monkeypatch.setattr("sksoftmax.dask.oracle._PIECE_SIZE", 1000)
+
+    clf = fitted(*digits, tol=1e-3)
+
+    assert_array_equal(clf.coef_, expected.coef_)
+    assert clf.score(*cut(*digits)) == expected.score(*cut(*digits))
+
+
+def test_fits_in_threads_leave_the_configuration_alone(digits):
+    X, y = digits
+    before, received = copy.deepcopy(dask.config.config), []
+
+    def load(rows):
+        received.append(copy.deepcopy(dask.config.config))
+        return rows
+
+    def fit(tol):
+        clf = DaskSoftmaxRegressionClassifier(tol=tol, random_state=0)
+        clf.fit([dask.delayed(load)(X[:900]), dask.delayed(load)(X[900:])], y_blocks)
+
+    y_blocks = [dask.delayed(y[:900]), dask.delayed(y[900:])]
+    threads = [threading.Thread(target=fit, args=(tol,)) for tol in (0.1, 1e-3, 0.01)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(received) > 20
+    assert all(config == before for config in received)
+    assert dask.config.config == before
 
 
 def test_predictions_name_the_partition(digits):
@@ -540,13 +920,110 @@ def test_one_class(digits):
         fitted(digits[0], np.zeros(1797))
 
 
-@pytest.mark.parametrize("method", ["fit", "predict"])
-def test_rows_in_memory_are_refused_with_the_way_out(digits, method):
-    clf = fitted(*digits, tol=0.1)
-    given = digits if method == "fit" else digits[:1]
+def test_fit_refuses_rows_in_memory_with_the_way_out(digits, quick_model):
+    clf = quick_model
 
     with pytest.raises(TypeError, match=r"X must be a dask array .* got ndarray"):
-        getattr(clf, method)(*given)
+        clf.fit(*digits)
+
+
+@pytest.mark.parametrize("kind", [dask.delayed, lambda X: cut(X, X[:, 0])[0][0, 0]])
+def test_one_block_must_be_in_a_list(digits, quick_model, kind):
+    X, y = digits
+    clf = quick_model
+    with pytest.raises((TypeError, ValueError), match="X must"):
+        clf.fit(kind(X), blocks(y))
+    with pytest.raises((TypeError, ValueError), match="X must"):
+        clf.predict(kind(X))
+
+
+@pytest.mark.parametrize("name", ["y", "sample_weight"])
+@pytest.mark.parametrize("kind", [dask.delayed, lambda y: da.from_array(y[0])])
+def test_labels_and_weights_must_be_cut(digits, kind, name):
+    X, y = digits
+    arguments = {"y": blocks(y), name: kind(y)}
+
+    with pytest.raises((TypeError, ValueError), match=f"{name} must"):
+        DaskSoftmaxRegressionClassifier().fit(blocks(X), **arguments)
+
+
+def sparse_blocks_of_all_formats(X, y):
+    X, y = delayed_blocks(X, y)
+    formats = sp.csc_matrix, sp.coo_array, sp.csr_array, sp.lil_matrix, sp.dok_array
+    converted = [
+        dask.delayed(to_sparse)(block)
+        for to_sparse, block in zip(formats, X, strict=False)
+    ]
+    return [*converted, *X[len(formats) :]], y  # the last one is dense
+
+
+def lists(X, y):
+    X, y = delayed_blocks(X, y)
+    return [dask.delayed(list)(block) for block in X], [
+        dask.delayed(np.ndarray.tolist)(block) for block in y
+    ]
+
+
+def grids_of_delayed_blocks(X, y):
+    X, y = cut(X, y)
+    return X.to_delayed(), y.to_delayed()
+
+
+def bags(X, y):
+    db = pytest.importorskip("dask.bag")
+    return [db.from_sequence(values.tolist(), npartitions=4) for values in (X, y)]
+
+
+def nullable_frames(X, y):
+    X, y = delayed_blocks(X, y)
+    X = [dask.delayed(lambda X: pd.DataFrame(X).convert_dtypes())(block) for block in X]
+    return X, [dask.delayed(lambda y: pd.Series(y, dtype="Int64"))(b) for b in y]
+
+
+def mixed_dtypes(X, y):
+    X, y = delayed_blocks(X, y)
+    dtypes = np.float32, np.int64, np.float64, np.uint8, np.float16, np.int16
+    return [
+        dask.delayed(np.ndarray.astype)(block, dtype)
+        for block, dtype in zip(X, dtypes, strict=True)
+    ], y
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        sparse_blocks_of_all_formats,
+        lists,
+        grids_of_delayed_blocks,
+        bags,
+        nullable_frames,
+        mixed_dtypes,
+    ],
+    ids=lambda kind: kind.__name__,
+)
+@pytest.mark.parametrize("weights", [False, True])
+def test_blocks_of_unusual_kinds(digits, kind, weights):
+    X, y = 16 * digits[0], digits[1]
+    expected = fitted(X, y, tol=1e-3)
+    dX, dy = kind(X, y)
+    n_partitions = getattr(dX, "npartitions", None) or len(dX)
+    weight = [dask.delayed(2.0)] * n_partitions if weights else None
+
+    clf = clone(expected).fit(dX, dy, weight)
+
+    local = expected.to_local()
+    assert_allclose(clf.loss_curve_[-1], expected.loss_curve_[-1], rtol=1e-2)
+    assert_allclose(clf.score(dX, dy, weight), local.score(X, y), atol=2e-3)
+    assert clf.predict(dX).compute().shape == y.shape
+
+
+@pytest.mark.parametrize("kind", [array, blocks])
+def test_probabilities_are_refused_with_the_way_out(digits, kind):
+    X, y = digits
+    message = r"Partition \d: y must be labels.* 10\).*Classifier for probabilities"
+
+    with pytest.raises(ValueError, match=message):
+        DaskSoftmaxRegressionClassifier().fit(blocks(X), kind(np.eye(10)[y]))
 
 
 def test_parameters_are_checked(digits):

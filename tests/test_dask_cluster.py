@@ -3,6 +3,8 @@
 import os
 import signal
 import threading
+import time
+import warnings
 
 import numpy as np
 import pytest
@@ -209,3 +211,97 @@ def test_memory_of_a_worker(client, kept, partitions):
     for worker, peak in client.run(peak_of_memory).items():
         held = peak - before[worker]
         assert held < partitions * partition + 10 * square + of_rows
+
+
+@pytest.fixture
+def empty_cluster(monkeypatch):
+    """Yield a cluster in threads, without workers, and its client."""
+    monkeypatch.setattr("sksoftmax.dask.placement._POLL_INTERVAL", 0.05)
+    monkeypatch.setattr("sksoftmax.dask.placement._WORKERLESS_TIME", 0.3)
+    with (
+        distributed.LocalCluster(
+            n_workers=0, threads_per_worker=1, processes=False, dashboard_address=":0"
+        ) as cluster,
+        distributed.Client(cluster),
+    ):
+        yield cluster
+
+
+def blocks_in_memory():
+    X = np.random.RandomState(0).standard_normal((4, 100, 3))
+    labels = X.argmax(axis=2)
+    return [[dask.delayed(block) for block in blocks] for blocks in (X, labels)]
+
+
+@pytest.fixture
+def model():
+    """Return a model that is fitted before there is a cluster."""
+    return DaskSoftmaxRegressionClassifier(random_state=0).fit(*blocks_in_memory())
+
+
+@pytest.mark.parametrize("method", ["fit", "score"])
+def test_waiting_for_workers_warns_and_ends_when_one_starts(
+    model, empty_cluster, method
+):
+    X, y = blocks_in_memory()
+    start = threading.Timer(1.5, empty_cluster.scale, (1,))
+    start.start()
+
+    with pytest.warns(UserWarning, match=r"has had no worker for 0\.3 s") as caught:
+        result = getattr(model, method)(X, y)
+
+    start.join()
+    assert len(caught) == 1
+    assert result is model or result > 0.9
+
+
+def test_workers_that_all_leave_are_waited_for(empty_cluster):
+    empty_cluster.scale(1)
+    X, y = (list(dask.persist(*blocks)) for blocks in blocks_in_memory())
+    distributed.wait(distributed.futures_of([X, y]), timeout=60)
+    clf = DaskSoftmaxRegressionClassifier(random_state=0)
+    expected = clf.fit(X, y).coef_
+    empty_cluster.scale(0)
+    start = threading.Timer(3, empty_cluster.scale, (1,))
+    start.start()
+
+    with pytest.warns(UserWarning, match=r"no worker for 0\.3 s"):
+        clf.fit(X, y)
+
+    assert_allclose(clf.coef_, expected, rtol=1e-7, atol=1e-9)
+
+
+def test_a_slow_pass_does_not_warn(empty_cluster, recwarn):
+    empty_cluster.scale(1)
+    X, y = blocks_in_memory()
+
+    def slowly(block):
+        time.sleep(0.1)
+        return block
+
+    X = [dask.delayed(slowly)(block) for block in X]
+
+    DaskSoftmaxRegressionClassifier(tol=None, max_iter=1).fit(X, y)
+
+    assert not [w for w in recwarn if "no worker" in str(w.message)]
+
+
+def test_weights_of_any_size_travel_in_small_graphs(empty_cluster, monkeypatch):
+    empty_cluster.scale(1)
+    monkeypatch.setattr("sksoftmax.dask.oracle._PIECE_SIZE", 20_000)
+    rng, n_features = np.random.RandomState(0), 1000
+    X = rng.standard_normal((200, n_features))
+    X, y = (
+        [dask.delayed(X[:100]), dask.delayed(X[100:])],
+        [dask.delayed(rows[:, :10].argmax(axis=1)) for rows in (X[:100], X[100:])],
+    )
+    X, y = (list(dask.persist(*blocks)) for blocks in (X, y))
+    clf = DaskSoftmaxRegressionClassifier(random_state=0)
+    threshold = {"distributed.admin.large-graph-warning-threshold": "60kB"}
+
+    with dask.config.set(threshold), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        clf.fit(X, y)
+        clf.score(X, y)
+
+    assert clf.coef_.nbytes > 60_000

@@ -20,7 +20,8 @@ def elsewhere(tmp_path, monkeypatch):
     ("module", "needs"),
     [
         ("sksoftmax._classifier", "sklearn"),
-        ("sksoftmax.inspection.coefficients", "matplotlib"),
+        ("sksoftmax.inspection.coefficient_bars", "matplotlib"),
+        ("sksoftmax.inspection.coefficient_images", "matplotlib"),
         ("sksoftmax.inspection.loss_curve", "matplotlib"),
         ("sksoftmax.onnx", "skl2onnx"),
         ("sksoftmax.dask", "dask"),

@@ -1,23 +1,38 @@
 """The displays: what they draw, what they say, and what they refuse."""
 
+import re
 import sys
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
+import sklearn
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.exceptions import NotFittedError
-from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.feature_selection import VarianceThreshold
+from sklearn.linear_model import (
+    LinearRegression,
+    LogisticRegression,
+    RidgeClassifier,
+    SGDClassifier,
+)
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler
-from sklearn.svm import SVC
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler
+from sklearn.svm import SVC, LinearSVC
 
 from sksoftmax import SoftmaxRegressionClassifier
-from sksoftmax.inspection import CoefficientImageDisplay, LossCurveDisplay
+from sksoftmax.inspection import (
+    CoefficientDisplay,
+    CoefficientImageDisplay,
+    LossCurveDisplay,
+)
 
 matplotlib = pytest.importorskip("matplotlib", reason="needs the extra 'plot'")
 matplotlib.use("Agg")
@@ -27,6 +42,8 @@ to_rgb = matplotlib.colors.to_rgb
 X, Y = load_digits(return_X_y=True)
 X, Y = X[:400] / 16, Y[:400]
 WORDS = np.array(["zero", "one", "two", "three"])
+RELEASE = tuple(map(int, sklearn.__version__.split(".")[:2]))
+NAMES = [f"pixel {i}" for i in range(64)]
 
 
 @pytest.fixture(autouse=True)
@@ -190,8 +207,9 @@ def test_loss_curve_of_another_kind_of_classifier():
     [
         LossCurveDisplay.from_estimator,
         lambda clf: CoefficientImageDisplay.from_estimator(clf, image_shape=(8, 8)),
+        CoefficientDisplay.from_estimator,
     ],
-    ids=["loss curve", "coefficients"],
+    ids=["loss curve", "images", "bars"],
 )
 @pytest.mark.parametrize(
     "estimator",
@@ -417,7 +435,7 @@ def test_unknown_classes(trained, classes):
 
 def test_wrong_number_of_axes(trained):
     _, axes = plt.subplots(3, 4)
-    with pytest.raises(ValueError, match=r"10 images, got 12 axes.*Pass ax=None"):
+    with pytest.raises(ValueError, match=r"10 axes.*, got 12 axes.*Pass ax=None"):
         CoefficientImageDisplay.from_estimator(trained, image_shape=(8, 8), ax=axes)
 
 
@@ -442,6 +460,375 @@ def test_estimators_without_coefficients_of_classes(estimator, missing):
         CoefficientImageDisplay.from_estimator(estimator.fit(X, Y), image_shape=(8, 8))
 
 
+def drawn(display):
+    """Return the names and lengths of the bars of each axes, from top to bottom."""
+    rows = []
+    for bars, axes in zip(display.bars_, display.axes_, strict=True):
+        labels = dict(zip(axes.get_yticks(), axes.get_yticklabels(), strict=True))
+        from_the_top = sorted(bars, key=lambda bar: -bar.get_y())
+        middles = [bar.get_y() + bar.get_height() / 2 for bar in from_the_top]
+        names = [labels[round(middle)].get_text() for middle in middles]
+        lengths = [bar.get_width() for bar in from_the_top]
+        rows.append(list(zip(names, lengths, strict=True)))
+    return rows
+
+
+def largest(row, n_top, names):
+    """Return the names and weights of the largest absolute weights, sorted."""
+    by_size = sorted(zip(names, row.tolist(), strict=True), key=lambda p: -abs(p[1]))
+    return sorted(by_size[:n_top], key=lambda pair: -pair[1])
+
+
+@pytest.mark.parametrize("n_top", [1, 5, 10, 64, 1000, np.int64(3)])
+def test_bars_are_the_largest_weights_by_size_in_order(trained, n_top):
+    display = CoefficientDisplay.from_estimator(
+        trained, feature_names=NAMES, n_top=n_top
+    )
+    expected = [largest(row, n_top, NAMES) for row in trained.coef_]
+    expected = [[pair for pair in row if pair[1]] for row in expected]  # blank pixels
+    assert drawn(display) == display.top_features_ == expected
+    assert titles(display) == [f"class {digit}" for digit in range(10)]
+    assert display.bars_.shape == display.axes_.shape == (10,)
+    assert {axes.get_xlabel() for axes in display.axes_} == {"weight"}
+
+
+def test_ten_features_by_default(trained):
+    display = CoefficientDisplay.from_estimator(trained)
+    assert [len(row) for row in drawn(display)] == [10] * 10
+
+
+def test_weights_of_zero_have_no_bars():
+    coef = np.array([[0.0, 2, 0, -3], [0, 0, 0, 0], [1, 1, 1, 1]])
+    display = CoefficientDisplay(
+        coefficients=coef, feature_names=list("abcd"), classes=[0, 1, 2]
+    ).plot(n_top=3)
+    assert drawn(display) == [
+        [("b", 2), ("d", -3)],
+        [],
+        [("a", 1), ("b", 1), ("c", 1)],
+    ]
+
+
+def test_no_weight_at_all_is_a_figure_without_bars():
+    display = CoefficientDisplay(
+        coefficients=np.zeros((2, 3)), feature_names=list("abc"), classes=[0, 1]
+    ).plot()
+    display.figure_.canvas.draw()
+    assert display.top_features_ == [[], []]
+
+
+def test_bars_have_the_same_scale_and_thickness_in_all_axes(trained):
+    display = CoefficientDisplay.from_estimator(trained, n_top=70)
+    ((low, high),) = {axes.get_xlim() for axes in display.axes_}
+    assert low < trained.coef_.min() < 0 < trained.coef_.max() < high
+    assert len({axes.get_ylim() for axes in display.axes_}) == 1
+    bottom, top = display.axes_[0].get_ylim()
+    edges = [bar.get_y() for bars in display.bars_ for bar in bars]
+    assert bottom < min(edges) < max(edges) < top
+
+
+def test_positive_and_negative_bars_differ_in_grey(trained):
+    display = CoefficientDisplay.from_estimator(trained)
+    shades = {True: set(), False: set()}
+    for bar in (bar for bars in display.bars_ for bar in bars):
+        shade = np.dot(bar.get_facecolor()[:3], [0.3, 0.6, 0.1])
+        shades[bar.get_width() > 0].add(round(shade, 6))
+    (positive,), (negative,) = shades[True], shades[False]
+    assert abs(positive - negative) > 0.2
+
+
+@pytest.mark.parametrize("key", ["color", "facecolor", "fc"])
+def test_keywords_of_the_bars(trained, key):
+    kwargs = {key: "red", "height": 0.5}
+    display = CoefficientDisplay.from_estimator(trained, bar_kw=kwargs)
+    bars = [bar for bars in display.bars_ for bar in bars]
+    assert {bar.get_facecolor() for bar in bars} == {(1, 0, 0, 1)}
+    assert {round(bar.get_height(), 9) for bar in bars} == {0.5}
+    assert kwargs == {key: "red", "height": 0.5}
+
+
+@pytest.mark.parametrize("classes", [[8, 3], [7], (0, 1), np.array([2, 5, 1])], ids=str)
+def test_bars_of_some_classes_in_the_order_given(trained, classes):
+    display = CoefficientDisplay.from_estimator(
+        trained, feature_names=NAMES, classes=classes
+    )
+    assert titles(display) == [f"class {digit}" for digit in classes]
+    assert drawn(display) == [largest(trained.coef_[k], 10, NAMES) for k in classes]
+
+
+@pytest.mark.parametrize("classes", [None, ["one", "zero"], ["zero"]])
+def test_two_classes_have_bars_of_the_second_against_the_first(two_classes, classes):
+    display = CoefficientDisplay.from_estimator(
+        two_classes, feature_names=NAMES, classes=classes
+    )
+    assert drawn(display) == [largest(two_classes.coef_[0], 10, NAMES)]
+    assert titles(display) == ["positive: class zero\nnegative: class one"]
+
+
+@pytest.mark.parametrize("classes", [None, [2, 5, 1]], ids=["all", "some"])
+def test_bars_of_sparse_coefficients(trained, classes):
+    sparse = clone(trained).fit(X, Y).sparsify()
+    dense, drawn_sparse = (
+        drawn(CoefficientDisplay.from_estimator(clf, classes=classes))
+        for clf in (trained, sparse)
+    )
+    assert drawn_sparse == dense
+    assert sp.issparse(sparse.coef_)
+
+
+@pytest.mark.parametrize(
+    "container", [sp.csr_matrix, sp.csc_array, sp.coo_array, np.ndarray.tolist]
+)
+def test_bars_of_coefficients_given_by_hand(container):
+    coef = np.array([[0.5, 0, -2], [-0.5, 1, 2]])
+    display = CoefficientDisplay(
+        coefficients=container(coef), feature_names=list("abc"), classes=["u", "v"]
+    ).plot()
+    assert drawn(display) == [
+        [("a", 0.5), ("c", -2)],
+        [("c", 2), ("b", 1), ("a", -0.5)],
+    ]
+
+
+def test_bars_of_tensors():
+    torch = pytest.importorskip("torch", reason="needs PyTorch")
+    if RELEASE < (1, 9):
+        pytest.skip("array API input needs scikit-learn 1.9")
+    with sklearn.config_context(array_api_dispatch=True):
+        clf = SoftmaxRegressionClassifier().fit(torch.asarray(X), torch.asarray(Y))
+    assert isinstance(clf.coef_, torch.Tensor)
+    display = CoefficientDisplay.from_estimator(clf, feature_names=NAMES)
+    assert drawn(display) == [largest(row, 10, NAMES) for row in np.asarray(clf.coef_)]
+
+
+@pytest.mark.parametrize(
+    "clf",
+    [
+        LogisticRegression(max_iter=1000),
+        SGDClassifier(random_state=0),
+        LinearDiscriminantAnalysis(),
+        RidgeClassifier(),
+        LinearSVC(),
+    ],
+    ids=lambda clf: type(clf).__name__,
+)
+def test_bars_of_another_linear_classifier(clf):
+    few = Y < 4
+    pixels = X[few][:, X[few].std(axis=0) > 0]
+    names = [f"pixel {i}" for i in range(pixels.shape[1])]
+    clf.fit(pixels, WORDS[Y[few]])
+    display = CoefficientDisplay.from_estimator(clf, feature_names=names)
+    assert drawn(display) == [largest(row, 10, names) for row in clf.coef_]
+    assert titles(display) == ["class one", "class three", "class two", "class zero"]
+
+
+def names_drawn(display):
+    return {name for row in drawn(display) for name, _ in row}
+
+
+@pytest.mark.parametrize(
+    "names",
+    [NAMES, tuple(NAMES), np.array(NAMES), np.array(NAMES, object), range(64)],
+    ids=lambda names: type(names).__name__,
+)
+def test_names_are_any_list(trained, names):
+    display = CoefficientDisplay.from_estimator(trained, feature_names=names)
+    assert names_drawn(display) <= {str(name) for name in names}
+
+
+def test_names_without_any_are_numbered(trained):
+    display = CoefficientDisplay.from_estimator(trained, n_top=64)
+    assert names_drawn(display) <= {f"x{i}" for i in range(64)}
+    assert drawn(display)[4] == [
+        (f"x{i}", trained.coef_[4, i])
+        for i in np.argsort(-trained.coef_[4], kind="stable")
+        if trained.coef_[4, i]
+    ]
+
+
+def named_frame():
+    pandas = pytest.importorskip("pandas", reason="needs pandas")
+    return pandas.DataFrame(X, columns=NAMES)
+
+
+def test_names_of_columns(trained):
+    clf = clone(trained).fit(named_frame(), Y)
+    display = CoefficientDisplay.from_estimator(clf)
+    assert names_drawn(display) <= set(NAMES)
+
+
+@pytest.mark.parametrize("output", ["default", "pandas"])
+@pytest.mark.parametrize("frame", [False, True])
+@pytest.mark.parametrize(
+    ("steps", "pattern", "from_frame"),
+    [
+        ([MinMaxScaler()], "x\\d+", "pixel \\d+"),
+        ([PCA(10)], "pca\\d", "pca\\d"),
+        (["passthrough"], "x\\d+", "pixel \\d+"),
+        ([], "x\\d+", "pixel \\d+"),
+        ([VarianceThreshold(0.05), MinMaxScaler()], "x\\d+", "pixel \\d+"),
+        (
+            [make_pipeline(MinMaxScaler(), VarianceThreshold(0.05))],
+            "x\\d+",
+            "pixel \\d+",
+        ),
+        (
+            [
+                ColumnTransformer(
+                    [("half", MinMaxScaler(), slice(32))], remainder="drop"
+                )
+            ],
+            "half__x\\d+",
+            "half__pixel \\d+",
+        ),
+    ],
+    ids=["scaler", "pca", "passthrough", "none", "two", "nested", "columns"],
+)
+def test_names_through_a_pipeline(trained, steps, pattern, from_frame, frame, output):
+    model = make_pipeline(*steps, clone(trained).set_params(max_iter=3, tol=None))
+    if output == "pandas":
+        pytest.importorskip("pandas", reason="needs pandas")
+    model.set_output(transform=output).fit(named_frame() if frame else X, Y)
+    display = CoefficientDisplay.from_estimator(model)
+    pattern = from_frame if frame else pattern
+    assert all(re.fullmatch(pattern, name) for name in names_drawn(display))
+
+
+def test_names_through_pipelines_in_the_last_step(trained):
+    inner = make_pipeline(VarianceThreshold(0.05), clone(trained))
+    model = make_pipeline(MinMaxScaler(), inner).fit(named_frame(), Y)
+    kept = np.array(NAMES)[inner[0].get_support()]
+    display = CoefficientDisplay.from_estimator(model)
+    assert drawn(display) == [largest(row, 10, kept) for row in inner[-1].coef_]
+
+
+def test_names_of_words():
+    texts = ["a red apple", "a green apple", "the blue sea", "the deep sea"] * 5
+    model = make_pipeline(TfidfVectorizer(), SoftmaxRegressionClassifier())
+    model.fit(texts, ["fruit", "fruit", "water", "water"] * 5)
+    display = CoefficientDisplay.from_estimator(model, n_top=4)
+    names = [name for name, _ in drawn(display)[0]]
+    assert set(names[:2]) == {"sea", "the"}
+    assert names[-1] == "apple"
+
+
+@pytest.mark.parametrize("names", [["$x_$", "$\\frac$", "a_b", ""]], ids=["signs"])
+def test_names_are_no_formulas(names):
+    display = CoefficientDisplay(
+        coefficients=np.ones((2, 4)), feature_names=names, classes=["$_$", "v"]
+    ).plot()
+    display.figure_.canvas.draw()
+    assert [name for name, _ in drawn(display)[0]] == names
+
+
+def test_an_argument_replaces_the_names_of_columns(trained):
+    model = make_pipeline(MinMaxScaler(), clone(trained)).fit(named_frame(), Y)
+    display = CoefficientDisplay.from_estimator(model, feature_names=range(64))
+    assert names_drawn(display) <= set(map(str, range(64)))
+
+
+def test_a_step_without_names_needs_an_argument(trained):
+    model = make_pipeline(FunctionTransformer(np.sqrt), clone(trained)).fit(X, Y)
+    with pytest.raises(
+        ValueError,
+        match=r"feature_names must be given if .* got None \(.*Pass the names",
+    ):
+        CoefficientDisplay.from_estimator(model)
+    assert not plt.get_fignums()
+    display = CoefficientDisplay.from_estimator(model, feature_names=NAMES)
+    assert names_drawn(display) <= set(NAMES)
+
+
+@pytest.mark.parametrize(
+    ("names", "received"),
+    [
+        (NAMES[:3], "3 names"),
+        ([*NAMES, "more"], "65 names"),
+        ([], "0 names"),
+        (5, "5"),
+        ("x" * 64, "'xxx"),
+        (np.array([NAMES]), "array"),
+    ],
+    ids=lambda value: str(value)[:10],
+)
+def test_names_that_do_not_fit(trained, names, received):
+    with pytest.raises(ValueError, match="must be a list of 64 names") as error:
+        CoefficientDisplay.from_estimator(trained, feature_names=names)
+    assert f", got {received}" in str(error.value)
+    assert not plt.get_fignums()
+
+
+@pytest.mark.parametrize("n_top", [0, -1, 2.5, "5", None])
+def test_n_top_that_is_no_count(trained, n_top):
+    with pytest.raises(ValueError, match="n_top must be an integer of at least 1, got"):
+        CoefficientDisplay.from_estimator(trained, n_top=n_top)
+    assert not plt.get_fignums()
+
+
+@pytest.mark.parametrize("classes", [[3, 11], ["3"], [], 3], ids=str)
+def test_bars_of_unknown_classes(trained, classes):
+    with pytest.raises(ValueError, match="classes must be a list of labels among "):
+        CoefficientDisplay.from_estimator(trained, classes=classes)
+
+
+def test_bars_on_given_axes_and_again(trained):
+    figure, axes = plt.subplots(2, 5)
+    display = CoefficientDisplay.from_estimator(trained, ax=axes)
+    assert display.figure_ is figure
+    assert list(display.axes_) == list(axes.flat)
+    assert display.plot(n_top=2) is display
+    assert display.figure_ is not figure
+    assert [len(row) for row in display.top_features_] == [2] * 10
+    with pytest.raises(ValueError, match=r"10 axes, .* got 1 axes\. Pass ax=None"):
+        display.plot(ax=figure.axes[0])
+
+
+@pytest.mark.parametrize("n_classes", [1, 2, 3, 4, 7])
+def test_a_grid_of_bars_has_no_empty_axes(n_classes):
+    display = CoefficientDisplay(
+        coefficients=np.ones((n_classes, 3)),
+        feature_names=list("abc"),
+        classes=np.arange(n_classes),
+    ).plot()
+    assert len(display.figure_.axes) == n_classes
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda coef: CoefficientDisplay(
+            coefficients=coef, feature_names=list("ab"), classes=[0, 1]
+        ),
+        lambda coef: CoefficientImageDisplay(
+            coefficients=coef, image_shape=(1, 2), classes=[0, 1]
+        ),
+    ],
+    ids=["bars", "images"],
+)
+def test_coefficients_of_one_dimension(make):
+    with pytest.raises(ValueError, match=r"coefficients must be of shape .*\(2,\)"):
+        make([1.0, 2.0]).plot()
+
+
+def test_rows_of_bars_that_are_not_classes():
+    few = Y < 4
+    svc = SVC(kernel="linear").fit(X[few], Y[few])  # a row for each pair
+    with pytest.raises(ValueError, match=r"got 6 rows for 4 classes\. Pass"):
+        CoefficientDisplay.from_estimator(svc)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "missing"),
+    [(SVC(), "coef_"), (LinearRegression(), "classes_")],
+    ids=["not linear", "no classifier"],
+)
+def test_bars_of_estimators_without_coefficients(estimator, missing):
+    with pytest.raises(
+        ValueError, match=f"estimator must have coef_ and classes_, .* {missing}. Pass"
+    ):
+        CoefficientDisplay.from_estimator(estimator.fit(X, Y))
+
+
 @pytest.mark.parametrize(
     ("draw", "caller"),
     [
@@ -460,8 +847,15 @@ def test_estimators_without_coefficients_of_classes(estimator, missing):
             ).plot(),
             "CoefficientImageDisplay.plot",
         ),
+        (CoefficientDisplay.from_estimator, "CoefficientDisplay.from_estimator"),
+        (
+            lambda clf: CoefficientDisplay(
+                coefficients=clf.coef_, feature_names=NAMES, classes=clf.classes_
+            ).plot(),
+            "CoefficientDisplay.plot",
+        ),
     ],
-    ids=["loss curve", "its plot", "coefficients", "their plot"],
+    ids=["loss curve", "its plot", "images", "their plot", "bars", "bars' plot"],
 )
 def test_without_matplotlib(trained, monkeypatch, draw, caller):
     monkeypatch.setitem(sys.modules, "matplotlib", None)

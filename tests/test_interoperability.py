@@ -20,10 +20,15 @@ from sklearn.ensemble import (
 )
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401 (its effect)
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.feature_selection import RFE, SelectFromModel
+from sklearn.feature_selection import (
+    RFE,
+    RFECV,
+    SelectFromModel,
+    SequentialFeatureSelector,
+)
 from sklearn.frozen import FrozenEstimator
 from sklearn.inspection import permutation_importance
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.metrics import log_loss
 from sklearn.model_selection import (
     FixedThresholdClassifier,
@@ -242,6 +247,161 @@ def test_feature_selection(cancer):
 
     kept = RFE(clf, n_features_to_select=10, step=5).fit(X, y)
     assert kept.estimator_.score(X[:, kept.support_], y) > 0.95
+
+
+NONZERO = 1e-5  # the threshold of scikit-learn for models with L1
+SOLVERS = [{"solver": "svrg"}, {}, {"batch_size": 64, "random_state": 0}]
+
+
+@pytest.mark.parametrize("l1_ratio", [1, 1.0, np.float32(1), sum([0.1] * 10)])
+@pytest.mark.parametrize("n_classes", [2, 10])
+@pytest.mark.parametrize("params", SOLVERS, ids=["svrg", "sgd", "minibatches"])
+def test_selection_by_an_l1_model_keeps_what_is_not_zero(
+    digits, l1_ratio, n_classes, params
+):
+    X, y = digits
+    X, y = X[y < n_classes], y[y < n_classes]
+    clf = SoftmaxRegressionClassifier(alpha=1e-2, l1_ratio=l1_ratio, **params)
+
+    selector = SelectFromModel(clf).fit(X, y)
+
+    nonzero = np.abs(selector.estimator_.coef_).sum(axis=0) > NONZERO
+    assert 0 < nonzero.sum() < 64
+    assert_array_equal(selector.get_support(), nonzero)
+    assert selector.threshold_ == NONZERO
+
+
+@pytest.mark.parametrize("l1_ratio", [0, 0.0, 0.5, np.float32(0.9), 0.99])
+def test_selection_by_another_model_keeps_what_is_above_the_mean(cancer, l1_ratio):
+    clf = SoftmaxRegressionClassifier(alpha=1e-2, l1_ratio=l1_ratio)
+
+    selector = SelectFromModel(clf).fit(*cancer)
+
+    importance = np.abs(selector.estimator_.coef_[0])
+    assert selector.threshold_ == importance.mean()
+    assert_array_equal(selector.get_support(), importance >= importance.mean())
+
+
+@pytest.mark.parametrize("alpha", [0, 1e-2])
+def test_selection_has_the_threshold_of_logistic_regression(cancer, alpha):
+    X, y = cancer
+    l1 = {"l1_ratio": 1.0} if RELEASE >= (1, 8) else {"penalty": "l1"}
+    theirs = LogisticRegression(C=1 / (1e-2 * len(y)), solver="liblinear", **l1)
+    ours = SoftmaxRegressionClassifier(alpha=alpha, l1_ratio=1)
+
+    thresholds = [SelectFromModel(c).fit(X, y).threshold_ for c in (ours, theirs)]
+
+    assert thresholds == [NONZERO, NONZERO]
+
+
+def test_selection_by_a_fitted_model_follows_set_params(cancer):
+    X, y = cancer
+    clf = SoftmaxRegressionClassifier(alpha=1e-2, l1_ratio=1, solver="svrg").fit(X, y)
+    selector = SelectFromModel(clf, prefit=True).fit(X, y)
+    assert_array_equal(selector.get_support(), clf.coef_[0] != 0)
+
+    clf.set_params(l1_ratio=0.5)
+
+    assert selector.threshold_ == np.abs(clf.coef_).mean()
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("densify", [False, True])
+def test_selection_by_sparse_coefficients_ends_as_theirs(cancer, l1_ratio, densify):
+    X, y = cancer
+    ours = SoftmaxRegressionClassifier(alpha=1e-2, l1_ratio=l1_ratio).fit(X, y)
+    theirs = SGDClassifier(penalty="l1" if l1_ratio == 1 else "l2").fit(X, y)
+    for clf in (ours, theirs):
+        clf.sparsify()
+        clf.densify() if densify else None
+
+    supports = []
+    for clf in (ours, theirs):
+        selector = SelectFromModel(clf, prefit=True)
+        try:
+            supports.append(type(selector.fit(X, y).get_support()))
+        except Exception as error:
+            supports.append(type(error))
+
+    assert supports[0] is supports[1]
+
+
+@pytest.mark.parametrize("penalty", ["l1", "l2"])
+def test_selection_through_a_pipeline_names_its_step(cancer, penalty):
+    X, y = cancer
+    clf = SoftmaxRegressionClassifier(alpha=1e-2, l1_ratio=float(penalty == "l1"))
+    pipeline = make_pipeline(StandardScaler(), clf)
+    getter = "named_steps.softmaxregressionclassifier.coef_"
+
+    chosen = SelectFromModel(pipeline, importance_getter=getter, threshold=1e-5)
+    chosen = chosen.fit(X, y)
+
+    coef = chosen.estimator_[-1].coef_[0]
+    assert_array_equal(chosen.get_support(), np.abs(coef) >= 1e-5)
+
+
+def test_selection_inside_a_pipeline(cancer):
+    X, y = cancer
+    clf = SoftmaxRegressionClassifier(alpha=1e-2, l1_ratio=1, solver="svrg")
+
+    pipeline = make_pipeline(SelectFromModel(clf), SoftmaxRegressionClassifier())
+    pipeline.fit(X, y)
+
+    n_nonzero = np.count_nonzero(pipeline[0].estimator_.coef_)
+    assert pipeline[-1].n_features_in_ == n_nonzero < 30
+
+
+def test_selection_with_a_getter_of_importance(cancer):
+    clf = SoftmaxRegressionClassifier(alpha=1e-2, l1_ratio=1, solver="svrg")
+    selector = SelectFromModel(clf, importance_getter=lambda c: c.coef_[0] ** 2)
+
+    selector.fit(*cancer)
+
+    assert selector.threshold_ == NONZERO
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 1.0])
+@pytest.mark.parametrize(
+    "select",
+    [
+        lambda clf: RFE(clf, n_features_to_select=5, step=5),
+        lambda clf: RFECV(clf, min_features_to_select=5, step=10, cv=2),
+        lambda clf: SequentialFeatureSelector(clf, n_features_to_select=1, cv=2),
+    ],
+    ids=["RFE", "RFECV", "sequential"],
+)
+def test_other_selectors(iris, select, l1_ratio):
+    X, y = iris
+    X = np.hstack([X, np.random.RandomState(0).standard_normal((len(y), 4))])
+    clf = SoftmaxRegressionClassifier(alpha=1e-2, l1_ratio=l1_ratio)
+
+    support = select(clf).fit(X, y).get_support()
+
+    assert support[2] or support[3]  # petals tell more than sepals and noise
+
+
+@pytest.mark.parametrize(
+    ("l1_ratio", "penalty"),
+    [
+        *[(1, "l1"), (1.0, "l1"), (np.float64(1), "l1"), (0.5, "elasticnet")],
+        *[(0, "l2"), (0.0, "l2"), (np.float32(0), "l2"), (1e-3, "elasticnet")],
+    ],
+)
+def test_penalty_is_named_and_no_parameter(iris, l1_ratio, penalty):
+    clf = SoftmaxRegressionClassifier(l1_ratio=l1_ratio)
+
+    assert clf.penalty == clone(clf).penalty == penalty
+    assert "penalty" not in clf.get_params()
+    assert "penalty" not in repr(clf)
+    assert "penalty" not in vars(clf.fit(*iris))
+    assert "penalty" not in clf._repr_html_().split("<style>")[0]
+    assert pickle.loads(pickle.dumps(clf)).penalty == penalty
+    with pytest.raises(ValueError, match="Invalid parameter 'penalty'"):
+        clf.set_params(penalty="l1")
+    with pytest.raises(AttributeError):
+        clf.penalty = "l1"
+    with pytest.raises(TypeError, match="penalty"):
+        SoftmaxRegressionClassifier(penalty="l1")
 
 
 def test_permutation_importance(iris):

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sksoftmax._classifier import SoftmaxRegressionClassifier
 from sksoftmax._compat import fit_context
-from sksoftmax._state import all_or_nothing
+from sksoftmax._state import all_or_nothing, from_pickle, to_pickle
 
 __all__ = ["DaskSoftmaxRegressionClassifier"]
 
@@ -32,8 +32,14 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
     The scheduler is that of the current ``distributed.Client``, or else threads. A lost
     worker costs the time to compute its partitions again. A partition is one task, so
     the cluster should have several partitions for each core. X is computed, or read,
-    again in each pass unless it is persisted (``X = X.persist()``). During the fit,
-    only class indices and weights, two numbers a row, stay where the rows are.
+    again in each pass unless it is persisted (``X = X.persist()``). Each pass must load
+    the same rows in the same order: `fit` compares some rows of each partition with the
+    first pass, and raises an error if they have changed. During the fit, only class
+    indices and weights, two numbers a row, stay where the rows are.
+
+    There are no validation data (`X_val`), probabilities as targets, `warm_start`,
+    `early_stopping` or `partial_fit`. The result of `to_local` has these, on one
+    machine.
 
     The client and the workers need Dask, which
     ``python -m pip install "sksoftmax[dask]"`` installs.
@@ -154,6 +160,8 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         constraints = SoftmaxRegressionClassifier._parameter_constraints
         return {name: constraints[name] for name in self.get_params()}
 
+    penalty = SoftmaxRegressionClassifier.penalty
+
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the model to the data.
@@ -177,12 +185,20 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If a parameter or the values of a partition cannot be used; the error names
-            the partition, counted from 0. The estimator is unchanged.
+            If a parameter or the values of a partition cannot be used, or the rows of a
+            partition change between two passes. The error names the partition, counted
+            from 0. The estimator is unchanged.
         TypeError
             If X, y or `sample_weight` is not of a type above.
         ImportError
             If Dask cannot be imported.
+
+        Warns
+        -----
+        UserWarning
+            If the cluster has no worker for 30 seconds; `fit` waits for one.
+        ConvergenceWarning
+            If training ends before the stopping rule is met.
         """
         training, local = _import_dask("training"), self._make_local()
         with all_or_nothing(local):
@@ -196,13 +212,13 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : dask array, dask data frame or list of delayed blocks
+        X : dask array, dask data frame, list of delayed blocks, or rows in memory
             Features, (n_samples, n_features).
 
         Returns
         -------
         y : dask array of shape (n_samples,)
-            Labels, in the partitions of X.
+            Labels, in the partitions of X. An ndarray for rows in memory.
         """
         return self._map_blocks("predict", X)
 
@@ -211,13 +227,14 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : dask array, dask data frame or list of delayed blocks
+        X : dask array, dask data frame, list of delayed blocks, or rows in memory
             Features, (n_samples, n_features).
 
         Returns
         -------
         proba : dask array of shape (n_samples, n_classes)
-            Rows that sum to one; columns in the order of `classes_`.
+            Rows that sum to one; columns in the order of `classes_`. An ndarray for
+            rows in memory.
         """
         return self._map_blocks("predict_proba", X)
 
@@ -226,13 +243,13 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : dask array, dask data frame or list of delayed blocks
+        X : dask array, dask data frame, list of delayed blocks, or rows in memory
             Features, (n_samples, n_features).
 
         Returns
         -------
         log_proba : dask array of shape (n_samples, n_classes)
-            Columns in the order of `classes_`.
+            Columns in the order of `classes_`. An ndarray for rows in memory.
         """
         return self._map_blocks("predict_log_proba", X)
 
@@ -241,18 +258,21 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : dask array, dask data frame or list of delayed blocks
+        X : dask array, dask data frame, list of delayed blocks, or rows in memory
             Features, (n_samples, n_features).
 
         Returns
         -------
         raw_prediction : dask array of shape (n_samples,) or (n_samples, n_classes)
-            For two classes, the log of the odds of the second one, a number a row.
+            For two classes, the log of the odds of the second one, a number a row. An
+            ndarray for rows in memory.
         """
         return self._map_blocks("decision_function", X)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the share of the rows, by weight, whose class is predicted.
+
+        X, y and `sample_weight` may also all be in memory.
 
         Parameters
         ----------
@@ -267,9 +287,23 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         -------
         accuracy : float
             The accuracy, computed at once.
+
+        Raises
+        ------
+        ValueError
+            If there are no rows, or none with a positive weight.
         """
         model = self.to_local()
-        return _import_dask("oracle").Partitions(X, y, sample_weight).accuracy(model)
+        if _is_cut(X):
+            rows = _import_dask("oracle").Partitions(X, y, sample_weight)
+            return rows.accuracy(model)
+        for name, values in (("y", y), ("sample_weight", sample_weight)):
+            if _is_cut(values):
+                raise TypeError(
+                    f"{name} must be in memory, as X is, got {type(values).__name__}. "
+                    f"Compute {name}, or cut X with dask.array.from_array."
+                )
+        return model.score(X, y, sample_weight)
 
     def to_local(self) -> SoftmaxRegressionClassifier:
         """Return the model as a classifier for one machine.
@@ -287,11 +321,21 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         vars(model).update(copy.deepcopy(attributes))
         return model
 
+    def __getstate__(self):
+        """Return the attributes for a pickle or a copy, see `to_pickle`."""
+        return to_pickle(super().__getstate__())
+
+    def __setstate__(self, state):
+        """Restore the attributes, see `from_pickle`."""
+        super().__setstate__(from_pickle(state, DaskSoftmaxRegressionClassifier))
+
     def _make_local(self):
         return SoftmaxRegressionClassifier(solver="svrg", **self.get_params())
 
     def _map_blocks(self, method, X):
         model, n_classes = self.to_local(), len(self.classes_)
+        if not _is_cut(X):
+            return getattr(model, method)(X)
         width = (n_classes,)
         if method == "decision_function" and n_classes == 2:
             width = ()
@@ -300,6 +344,15 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
             empty_result = self.classes_[:0]
         rows = _import_dask("oracle").Partitions(X)
         return rows.map_blocks(model, method, empty_result)
+
+
+def _is_cut(rows) -> bool:
+    """Return whether rows are in a Dask collection or in delayed blocks."""
+    if isinstance(rows, np.ndarray):
+        rows = rows.flat[:1].tolist()
+    if isinstance(rows, list | tuple):
+        rows = next(iter(rows), None)
+    return hasattr(rows, "__dask_graph__") or hasattr(rows, "key")
 
 
 def _import_dask(name: str):

@@ -3,6 +3,7 @@
 import math
 
 import dask.array as da
+import numpy as np
 from dask.delayed import delayed
 from distributed import futures_of
 
@@ -14,24 +15,31 @@ class Blocks:
 
     def __init__(self, rows, name: str) -> None:
         """Build from a dask array or data frame, or a list of delayed blocks."""
+        kind = type(rows).__name__
+        if isinstance(rows, np.ndarray) and rows.dtype == object:
+            rows = rows.ravel().tolist()  # such as to_delayed() of a dask array
         if isinstance(rows, da.Array):
+            if not rows.ndim:
+                raise ValueError(
+                    f"{name} must have rows, got a dask array of the shape (). Pass "
+                    "an array with an entry for each sample."
+                )
             if rows.ndim > 1:
                 rows = rows.rechunk({axis: -1 for axis in range(1, rows.ndim)})
             blocks, self.lengths = rows.to_delayed().ravel().tolist(), rows.chunks[0]
         elif hasattr(rows, "to_delayed"):
             blocks = rows.to_delayed()
-        elif isinstance(rows, list | tuple) and all(hasattr(b, "key") for b in rows):
-            blocks = [delayed(block) for block in rows]  # futures too
         else:
-            blocks = []
-        if not len(blocks):
+            blocks = rows
+        is_list = isinstance(blocks, list | tuple) and len(blocks)
+        if not is_list or not all(hasattr(block, "key") for block in blocks):
             raise TypeError(
                 f"{name} must be a dask array or data frame, or a list of delayed "
-                f"partitions, got {type(rows).__name__}. Use "
+                f"partitions, got {kind}. Use "
                 "SoftmaxRegressionClassifier for data in memory, or cut them with "
                 "dask.array.from_array."
             )
-        self.delayed = list(blocks)
+        self.delayed = [delayed(block) for block in blocks]  # of futures too
         if not isinstance(rows, da.Array):
             self.lengths = (math.nan,) * len(self)
         self._futures = futures_of(rows)

@@ -4,6 +4,7 @@ Only sums over rows, weights of the model, and the rows of one sample travel.
 """
 
 import math
+import pickle
 
 import dask
 import dask.array as da
@@ -18,6 +19,7 @@ from sksoftmax._oracle import LARGE_PASS_PRODUCT
 from sksoftmax._problem import Problem
 from sksoftmax._solvers.curvature import FEWEST_OUTPUTS
 from sksoftmax._threads import threads_for
+from sksoftmax._validation import check_weight_sum
 from sksoftmax.dask import tasks
 from sksoftmax.dask.blocks import Blocks
 
@@ -30,9 +32,8 @@ _SAMPLED_HESSIAN_ROWS = 8
 # Products with the Hessian between two sampled Hessians.
 _PRODUCTS_PER_SAMPLED_HESSIAN = 8
 SMALL_MESSAGE = 2**16  # numbers that may travel for a model of any size
-
-# Weights travel in the graph of tasks, so graphs may pass the 10 MB of Dask's warning.
-_ALLOW_LARGE_GRAPHS = {"distributed.admin.large-graph-warning-threshold": "1GB"}
+# Bytes of weights in a graph of tasks, as Dask warns of graphs of more than 10 MB.
+_PIECE_SIZE = 2**22
 
 
 class Partitions:
@@ -48,7 +49,7 @@ class Partitions:
         """Return delayed blocks of labels or weights, cut where X is cut."""
         if rows is None:
             return [None] * len(self.X)
-        if isinstance(rows, da.Array):
+        if isinstance(rows, da.Array) and rows.ndim:
             n_received, n_required = rows.shape[0], sum(self.X.lengths)
             if not math.isnan(n_received + n_required):
                 if n_received != n_required:
@@ -69,11 +70,7 @@ class Partitions:
         """Return a checked PartitionSummary of each partition, None for empty ones."""
         summaries = self._reduce_blocks(tasks.join_lists, tasks.summarize)
         nonempty = [p for p, summary in enumerate(summaries) if summary is not None]
-        if not nonempty:
-            raise ValueError(
-                f"X must have rows, got {len(self.X)} empty partitions. Pass "
-                "partitions with rows."
-            )
+        self._check_row_count(len(nonempty))
         q = nonempty[0]
         first = summaries[q]
         for p in nonempty:
@@ -83,11 +80,12 @@ class Partitions:
                     f"{_format_features(first)}, got {_format_features(summaries[p])}. "
                     "Select the same features in all partitions."
                 )
-            label, first_label = summaries[p].labels[0], first.labels[0]
-            if isinstance(label, str) != isinstance(first_label, str):
+            labels = summaries[p].labels
+            if _label_kind(labels) != _label_kind(first.labels):
                 raise ValueError(
                     f"Partition {p}: y must hold labels like those of partition {q}, "
-                    f"{first_label!r}, got {label!r}. Use either strings or numbers."
+                    f"{first.labels[0]!r}, got {labels[0]!r}. Use labels of one kind: "
+                    "strings, numbers or dates."
                 )
         return summaries
 
@@ -105,8 +103,12 @@ class Partitions:
                 n_rows[p] = int(summary.n_rows @ counts)
         task = delayed(tasks.encode)
         shared = [_share(v) for v in (classes, class_factors, smoothing, dtype)]
-        blocks = zip(self.y, self.weight, strict=True)
-        targets = [task(p, *block, *shared) for p, block in enumerate(blocks)]
+        targets = [
+            summary and task(p, y, weight, _share(summary.fingerprint), *shared)
+            for p, (y, weight, summary) in enumerate(
+                zip(self.y, self.weight, summaries, strict=True)
+            )
+        ]
         n_stored = sum(summary.n_stored for summary in summaries if summary is not None)
         return TrainingPartitions(self.X, targets, n_rows, n_stored)
 
@@ -130,10 +132,24 @@ class Partitions:
 
     def accuracy(self, model) -> float:
         """Return the share of the rows, by weight, whose class the model predicts."""
-        correct_weight, total = self._reduce_blocks(
-            tasks.add_tuples, tasks.correct_weight, _share(model)
+        correct_weight, total, n_rows = self._reduce_blocks(
+            tasks.add_tuples, tasks.correct_weight, _send(model)
         )
+        self._check_row_count(n_rows)
+        check_weight_sum(total, np.finfo(float).max)
+        if not total:
+            raise ValueError(
+                "sample_weight must be positive in some row, got zeros. Give a row a "
+                "positive weight."
+            )
         return float(correct_weight / total)
+
+    def _check_row_count(self, n_rows: int) -> None:
+        if not n_rows:
+            raise ValueError(
+                f"X must have rows, got {len(self.X)} empty partitions. Pass "
+                "partitions with rows."
+            )
 
     def _reduce_blocks(self, combine, function, *shared):
         """Return the combined results of the function for all partitions."""
@@ -202,7 +218,7 @@ class TrainingPartitions:
     def moments(self, fill_value, dtype, fit_intercept: bool) -> Moments:
         """Return the moments of the columns, about the fill values."""
         return self.reduce_blocks(
-            tasks.merge_moments, tasks.moments, _share(fill_value), dtype, fit_intercept
+            tasks.merge_moments, tasks.moments, _send(fill_value), dtype, fit_intercept
         )
 
     def reduce_blocks(self, combine, function, *shared, rows=None):
@@ -278,7 +294,7 @@ class PartitionedOracle:
         self.hessian_work = math.inf
         if (data.n_weights * n_outputs) ** 2 <= max(data.n_weights**2, SMALL_MESSAGE):
             self.hessian_work = Hessian.work(data.n_weights, self.n_rows, n_outputs)
-        self._shared_problem = dask.persist(_share(problem))[0]  # once
+        self._shared_problem = dask.persist(_send(problem))[0]  # once
 
     def loss_gradient(self, weights):
         """Return the loss and its gradient at these weights."""
@@ -302,7 +318,7 @@ class PartitionedOracle:
     def sampled_hessian(self, preconditioner_class, weights):
         """Return the Hessian for the preconditioner, measured on sampled rows."""
         rows = self._sample(preconditioner_class)
-        shared = self._shared_problem, preconditioner_class, len(rows), _share(weights)
+        shared = self._shared_problem, preconditioner_class, len(rows), _send(weights)
         return self._sum_over_blocks(tasks.sampled_hessian, *shared, rows=rows)[0]
 
     def sampled_hessian_work(self, preconditioner_class) -> float:
@@ -321,15 +337,14 @@ class PartitionedOracle:
             self.preconditioner_class,
             self.n_rows,
             name,
-            *map(_share, weights),
+            *map(_send, weights),
         )
         return self._sum_over_blocks(tasks.sums, *shared)
 
     def _sum_over_blocks(self, function, *shared, rows=None) -> list:
-        with dask.config.set(_ALLOW_LARGE_GRAPHS):
-            sums = self._partitions.reduce_blocks(
-                tasks.add_tuples, function, *shared, rows=rows
-            )
+        sums = self._partitions.reduce_blocks(
+            tasks.add_tuples, function, *shared, rows=rows
+        )
         return [tasks.align(value) for value in sums]
 
     def threads(self):
@@ -341,6 +356,27 @@ class PartitionedOracle:
 def _share(value):
     """Return the value as a key that tasks share, so it travels once to a worker."""
     return delayed(value, traverse=False)
+
+
+def _send(value):
+    """Return the value as by `_share`, a large one from pieces in graphs of their own.
+
+    The scheduler keeps the pieces while the result is in use.
+    """
+    pickled = pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
+    if len(pickled) <= _PIECE_SIZE:
+        return _share(value)
+    pieces = [
+        dask.persist(_share(pickled[start : start + _PIECE_SIZE]))[0]
+        for start in range(0, len(pickled), _PIECE_SIZE)
+    ]
+    return delayed(tasks.unpickle)(*pieces)
+
+
+def _label_kind(labels) -> str:
+    """Return the kind of labels; strings and objects of strings are of one kind."""
+    kind = labels.dtype.kind
+    return "number" if kind in "biuf" else kind.replace("O", "U")
 
 
 def _format_features(summary: tasks.PartitionSummary) -> str:

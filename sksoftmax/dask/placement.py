@@ -1,6 +1,9 @@
 """The workers that keep blocks, and tasks that are pinned to these workers."""
 
 import asyncio
+import math
+import time
+import warnings
 from collections import Counter
 from concurrent.futures import wait
 from contextlib import nullcontext
@@ -12,6 +15,7 @@ from dask.utils import ensure_dict
 from distributed import Future, futures_of
 
 _POLL_INTERVAL = 3.0  # seconds between checks that all workers are alive
+_WORKERLESS_TIME = 30.0  # seconds without any worker before a warning
 
 
 class WorkerLost(Exception):
@@ -57,10 +61,21 @@ class Placement:
             self._client.loop.asyncio_loop,
         )
         try:
+            deadline = time.monotonic() + _WORKERLESS_TIME
             while not wait([gathered], timeout=_POLL_INTERVAL).done:
+                workers = self._client.nthreads()
                 # A task that is pinned to a lost worker would never end.
-                if not set(self.workers) <= {None, *self._client.nthreads()}:
+                if not set(self.workers) <= {None, *workers}:
                     raise WorkerLost
+                if workers:
+                    deadline = time.monotonic() + _WORKERLESS_TIME
+                elif time.monotonic() >= deadline:
+                    warnings.warn(
+                        f"The cluster has had no worker for {_WORKERLESS_TIME:g} s. "
+                        "The fit or score waits until one starts; interrupt it to end.",
+                        stacklevel=2,
+                    )
+                    deadline = math.inf
             return gathered.result()
         except BaseException:
             future.cancel()

@@ -1,6 +1,8 @@
 """Functions of a partition that run at its rows: on a worker, or in a thread."""
 
 import math
+import pickle
+import zlib
 from dataclasses import replace
 from functools import reduce, wraps
 from typing import Any, NamedTuple
@@ -10,7 +12,7 @@ import scipy.sparse as sp
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
-from sksoftmax._arrays import NUMPY, chunks
+from sksoftmax._arrays import NUMPY, chunks, input_to_numpy
 from sksoftmax._data import make_data
 from sksoftmax._moments import Moments, measure_bounded_moments
 from sksoftmax._oracle import Oracle
@@ -22,6 +24,7 @@ from sksoftmax._validation import (
     validate_block,
     validate_sample_weight,
 )
+from sksoftmax.dask.sketch import Sketch, check_unchanged
 
 
 class PartitionSummary(NamedTuple):
@@ -35,6 +38,7 @@ class PartitionSummary(NamedTuple):
     labels: np.ndarray  # (n_labels,), sorted
     totals: np.ndarray  # (n_labels,), sums of the weights of each label's rows
     n_rows: np.ndarray  # (n_labels,), the number of these rows with weight
+    fingerprint: tuple  # sketch of X, checksum of y, sketch of the weights
 
 
 class Targets(NamedTuple):
@@ -42,6 +46,7 @@ class Targets(NamedTuple):
 
     y: Any  # the targets that the loss takes; an index selects rows
     weight: np.ndarray  # (n_rows,)
+    sketch: Sketch  # of X in the first pass
 
 
 def partition_task(function):
@@ -64,16 +69,18 @@ def partition_task(function):
 @partition_task
 def summarize(X, y, sample_weight) -> list:
     """Return a PartitionSummary, or None if there are no rows, in a list."""
-    if not _length(X):
+    if not _count_rows(X):
+        _check_no_rows(y, sample_weight)
         return [None]
     if is_soft_target(y):
         raise ValueError(
-            f"y must be labels in one column, got the shape {np.shape(y)}. Use "
-            "SoftmaxRegressionClassifier for probabilities."
+            f"y must be labels in one column, got the shape {np.shape(y)}. Pass the "
+            "most probable class of each row, or use SoftmaxRegressionClassifier for "
+            "probabilities."
         )
     X, y, feature_names = validate_block(X, y)
     weight = validate_sample_weight(sample_weight, X)
-    labels, codes = np.unique(y, return_inverse=True)
+    labels, codes, checksum = _encode_labels(y)
     # scikit-learn warns of many classes with few rows, so the labels are repeated.
     check_classification_targets(np.repeat(labels, 3))
     summary = PartitionSummary(
@@ -85,6 +92,7 @@ def summarize(X, y, sample_weight) -> list:
         labels,
         np.bincount(codes, weight),
         np.bincount(codes, weight > 0),
+        (Sketch.of(X), checksum, Sketch.of(weight[:, None])),
     )
     return [summary]
 
@@ -92,45 +100,62 @@ def summarize(X, y, sample_weight) -> list:
 @partition_task
 def apply(X, model, method, empty_result):
     """Return the result of a method of the model for the rows of X."""
-    return getattr(model, method)(X) if _length(X) else empty_result
+    return getattr(model, method)(X) if _count_rows(X) else empty_result
 
 
 @partition_task
 def correct_weight(X, y, sample_weight, model):
-    """Return the weight of correctly classified rows, and of all rows."""
-    if not _length(X):
-        return 0.0, 0.0
-    weight = validate_sample_weight(sample_weight, X)
-    return model.score(X, y, weight) * weight.sum(), weight.sum()
+    """Return the weight of correctly classified rows, of all rows, and their number."""
+    n_rows = _count_rows(X)
+    if not n_rows:
+        _check_no_rows(y, sample_weight)
+        return 0.0, 0.0, 0
+    weight = validate_sample_weight(sample_weight, np.empty((n_rows, 0)))
+    total = weight.sum()
+    # scikit-learn refuses weights of zero, but X and y must be checked.
+    return model.score(X, y, weight if total else None) * total, total, n_rows
 
 
 @partition_task
-def encode(y, sample_weight, classes, class_factors, smoothing, dtype) -> Targets:
-    """Return smoothed targets, and weights times `class_factors`, (n_classes,)."""
-    codes = np.searchsorted(classes, column_or_1d(np.asarray(y))).astype(np.int32)
+def encode(
+    y, sample_weight, fingerprint, classes, class_factors, smoothing, dtype
+) -> Targets:
+    """Return smoothed targets, and weights times `class_factors`, (n_classes,).
+
+    `fingerprint` is that of the first pass.
+    """
+    sketch, first_checksum, weight_sketch = fingerprint
+    labels, codes, checksum = _encode_labels(column_or_1d(input_to_numpy(y, "y")))
+    check_unchanged(checksum == first_checksum, "y")
+    codes = np.searchsorted(classes, labels).astype(np.int32)[codes]
     factors = [class_factors[codes]]
     if sample_weight is not None:
         factors.append(np.asarray(sample_weight, np.float64))
-    positive = np.all([factor > 0 for factor in factors], axis=0)
+        if factors[1].ndim:
+            weight_sketch.check(factors[1][:, None], "sample_weight")
+    positive = math.prod(factor > 0 for factor in factors)
     # Weights may underflow in dtype. They stay positive, as their rows were counted.
     weight = np.maximum(math.prod(factors), np.finfo(dtype).tiny) * positive
     y = make_targets(codes, smoothing, len(classes), dtype, NUMPY)
-    return Targets(y, weight.astype(dtype))
+    return Targets(y, weight.astype(dtype), sketch)
 
 
 @partition_task
 def sample_rows(X, targets: Targets, pieces) -> tuple:
     """Return X, targets and weights of each piece of the sample."""
-    X, weighted_rows = _check_block(X), np.flatnonzero(targets.weight)
+    X, weighted_rows = _check_block(X, targets), np.flatnonzero(targets.weight)
     pieces = [weighted_rows[positions] for positions in pieces]
+    check_unchanged(all(_is_finite(X[rows]) for rows in pieces), "X")
     return tuple((X[rows], targets.y[rows], targets.weight[rows]) for rows in pieces)
 
 
 @partition_task
 def moments(X, targets: Targets, fill_value, dtype, fit_intercept) -> Moments:
     """Return the moments of the columns of a partition."""
-    rows = make_data(_check_block(X), dtype, fit_intercept)
-    return measure_bounded_moments(rows, targets.weight, fill_value)[1]
+    rows = make_data(_check_block(X, targets), dtype, fit_intercept)
+    result = measure_bounded_moments(rows, targets.weight, fill_value)[1]
+    _check_finite_rows(X, targets, result)
+    return result
 
 
 @partition_task
@@ -148,7 +173,9 @@ def sums(
             Oracle(local_problem, rows, preconditioner_class, n_rows), name
         )(*weights)
         shares.append(share if isinstance(share, tuple) else (share,))
-    return add_tuples(*shares)
+    total = add_tuples(*shares)
+    _check_finite_rows(X, targets, total)
+    return total
 
 
 @partition_task
@@ -172,7 +199,7 @@ def _attach_rows(problem: Problem, X, targets: Targets) -> Problem:
     """Return the problem with the rows of a partition."""
     source = problem.data
     fit_intercept = source.n_weights > source.n_features
-    data = make_data(_check_block(X), source.dtype, fit_intercept)
+    data = make_data(_check_block(X, targets), source.dtype, fit_intercept)
     data.copy_center(source)
     weight = targets.weight.astype(source.dtype, copy=False)
     return replace(problem, data=data, y=targets.y, sample_weight=weight)
@@ -181,7 +208,8 @@ def _attach_rows(problem: Problem, X, targets: Targets) -> Problem:
 def add_tuples(*terms):
     """Return the sum of tuples, item by item; tuples may be empty, items None."""
     terms = [term for term in terms if term] or terms[:1]
-    return tuple(reduce(_add_or_none, items) for items in zip(*terms, strict=True))
+    with np.errstate(over="ignore"):
+        return tuple(reduce(_add_or_none, items) for items in zip(*terms, strict=True))
 
 
 def _add_or_none(a, b):
@@ -218,12 +246,61 @@ def align(value):
     return value
 
 
-def _length(rows) -> int:
-    return rows.shape[0] if hasattr(rows, "shape") else len(rows)
+def unpickle(*pieces: bytes):
+    """Return the object whose pickle was cut into these pieces."""
+    return pickle.loads(b"".join(pieces))
 
 
-def _check_block(X):
-    """Return a block, of which `summarize` has checked the values, as array or CSR."""
-    accepted = NUMPY.accepted_dtypes
-    X = convert_to_csr(X) if sp.issparse(X) else X
-    return check_array(X, accept_sparse="csr", dtype=accepted, ensure_all_finite=False)
+def _count_rows(rows) -> int:
+    try:
+        return rows.shape[0] if hasattr(rows, "shape") else len(rows)
+    except (TypeError, IndexError) as error:
+        raise TypeError(
+            "X must be rows, an array, CSR matrix or data frame, got "
+            f"{type(rows).__name__}. Return such a block."
+        ) from error
+
+
+def _check_no_rows(y, sample_weight) -> None:
+    """Raise ValueError if there are labels or weights without rows."""
+    n_labels = 0 if y is None else _count_rows(y)
+    n_weights = 0 if np.ndim(sample_weight) == 0 else _count_rows(sample_weight)
+    if n_labels or n_weights:
+        raise ValueError(
+            "y and sample_weight must have as many rows as X, 0, got "
+            f"{n_labels} and {n_weights}. Pass one for each row of X."
+        )
+
+
+def _encode_labels(y):
+    """Return the sorted labels of y, (n_labels,), their positions, and a checksum."""
+    labels, positions = np.unique(y, return_inverse=True)
+    checksum = zlib.crc32(str(labels.tolist()).encode())
+    return labels, positions, zlib.crc32(np.ascontiguousarray(positions), checksum)
+
+
+def _check_block(X, targets: Targets):
+    """Return a block, of which `summarize` has checked the values, as array or CSR.
+
+    Raise ValueError if the rows are not those of the first pass.
+    """
+    X = check_array(
+        convert_to_csr(X) if sp.issparse(X) else X,
+        accept_sparse="csr",
+        dtype=NUMPY.accepted_dtypes,
+        ensure_all_finite=False,
+        ensure_min_samples=0,
+        ensure_min_features=0,
+    )
+    targets.sketch.check(X, "X")
+    return X
+
+
+def _check_finite_rows(X, targets: Targets, sums) -> None:
+    """Raise ValueError if sums over the rows of X are not finite because of X."""
+    if not all(_is_finite(value) for value in sums if value is not None):
+        check_unchanged(_is_finite(_check_block(X, targets)), "X")
+
+
+def _is_finite(values) -> bool:
+    return bool(np.isfinite(values.data if sp.issparse(values) else values).all())

@@ -1,210 +1,83 @@
-"""The weights of classes as images."""
-
-from typing import Any, Self
+"""What the displays of weights share: rows of `coef_`, their titles and their axes."""
 
 import numpy as np
 import scipy.sparse as sp
 
 from sksoftmax._arrays import namespace
-from sksoftmax.inspection.estimators import find_fitted, import_pyplot
-
-_GRID_COLUMNS = 5  # images in a row of the figure
+from sksoftmax.inspection.estimators import find_fitted
 
 
-class CoefficientImageDisplay:
-    """Draw the weights of each class as an image.
+def find_linear(estimator):
+    """Return a fitted linear classifier, perhaps the last step of a Pipeline."""
+    return find_fitted(
+        estimator,
+        ["coef_", "classes_"],
+        "Pass a linear classifier, or a Pipeline that ends with one. For a search, "
+        "pass its best_estimator_.",
+    )
 
-    A feature is a pixel. All images share one colour scale, symmetric around zero,
-    which is mid-grey. A large value of a dark pixel (positive weight) speaks for the
-    class, a large value of a light pixel (negative weight) against the class.
 
-    Two classes have one image: positive weights speak for the second class and against
-    the first.
+def select_rows(estimator, classes):
+    """Return the rows of `coef_` of these classes, in NumPy, and their labels.
 
-    Parameters
-    ----------
-    coefficients : {array-like, sparse matrix} of shape (n_images, n_features)
-        Weights of the features, a row for each class, or one row for two classes.
-
-    image_shape : tuple of (int, int)
-        Height and width of the images in pixels; n_features pixels in all.
-
-    classes : array-like of shape (n_images,) or (2,)
-        Labels of the rows; both labels if one row is for two classes.
-
-    Attributes
-    ----------
-    images_ : ndarray of shape (n_images,)
-        The matplotlib AxesImage of each row.
-
-    colorbar_ : matplotlib Colorbar
-        The colours of all images.
-
-    axes_ : ndarray of shape (n_images,)
-        The matplotlib Axes of each row.
-
-    figure_ : matplotlib Figure
-        The figure of the axes.
-
-    Examples
-    --------
-    >>> import matplotlib.pyplot as plt
-    >>> from sklearn.datasets import load_digits
-    >>> from sksoftmax import SoftmaxRegressionClassifier
-    >>> from sksoftmax.inspection import CoefficientImageDisplay
-    >>> X, y = load_digits(return_X_y=True)
-    >>> clf = SoftmaxRegressionClassifier(alpha=0.1).fit(X, y)
-    >>> display = CoefficientImageDisplay.from_estimator(clf, image_shape=(8, 8))
-    >>> display.images_.shape
-    (10,)
-    >>> plt.show()
+    None selects all classes. A model of two classes has one row for any labels.
     """
-
-    def __init__(
-        self, *, coefficients: Any, image_shape: tuple[int, int], classes: Any
-    ) -> None:
-        self.coefficients = coefficients
-        self.image_shape = image_shape
-        self.classes = classes
-
-    def plot(self, ax: Any = None, *, im_kw: dict[str, Any] | None = None) -> Self:
-        """Draw the images.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes or array of them, default=None
-            Axes for the images, n_images in all. None: a grid in a new figure.
-        im_kw : dict, default=None
-            Keywords for matplotlib's `imshow`, for example ``{"cmap": "RdBu"}``.
-
-        Returns
-        -------
-        display : CoefficientImageDisplay
-            This display.
-
-        Raises
-        ------
-        ValueError
-            If `image_shape`, the classes or the axes do not fit the coefficients.
-        """
-        plt = import_pyplot(f"{type(self).__name__}.plot")
-        coef = self.coefficients
-        coef = coef.toarray() if sp.issparse(coef) else np.asarray(coef)
-        titles, shape = self._titles(len(coef)), self._check_image_shape(coef.shape[1])
-        axes = np.ravel(_grid(plt, len(coef), shape) if ax is None else ax)
-        if len(axes) != len(coef):
-            raise ValueError(
-                f"ax must be an axes for each of the {len(coef)} images, got "
-                f"{len(axes)} axes. Pass ax=None for a new figure."
-            )
-        largest = np.abs(coef).max() or 1.0
-        kwargs = {"cmap": "Greys", **(im_kw or {})}
-        if "norm" not in kwargs:
-            kwargs = {"vmin": -largest, "vmax": largest, **kwargs}
-        self.images_ = np.empty(len(coef), dtype=object)
-        for i, (axis, row, title) in enumerate(zip(axes, coef, titles, strict=True)):
-            self.images_[i] = axis.imshow(row.reshape(shape), **kwargs)
-            axis.set(title=title, xticks=[], yticks=[])
-        self.axes_, self.figure_ = axes, axes[0].figure
-        self.colorbar_ = self.figure_.colorbar(
-            self.images_[0], ax=list(axes), label="weight"
+    coef, labels = estimator.coef_, estimator.classes_
+    coef = namespace(coef).to_numpy(coef)
+    if classes is None:
+        return coef, labels
+    known = labels.tolist()
+    is_list = np.ndim(classes) == 1 and len(classes) > 0
+    if not is_list or any(label not in known for label in classes):
+        raise ValueError(
+            f"classes must be a list of labels among {known}, got {classes}. "
+            "Leave classes out to draw all."
         )
-        return self
+    if len(labels) > 2:
+        rows = [known.index(label) for label in classes]
+        coef, labels = coef[rows], labels[rows]
+    return coef, labels
 
-    @classmethod
-    def from_estimator(
-        cls,
-        estimator: Any,
-        *,
-        image_shape: tuple[int, int],
-        classes: Any = None,
-        ax: Any = None,
-        im_kw: dict[str, Any] | None = None,
-    ) -> Self:
-        """Draw the weights of a fitted estimator.
 
-        Parameters
-        ----------
-        estimator : estimator instance
-            Fitted, with `coef_` and `classes_`, or a Pipeline with such a last step.
-        image_shape : tuple of (int, int)
-            Height and width of the images in pixels; n_features pixels in all.
-        classes : array-like of shape (n_images,), default=None
-            Labels of the classes to draw, in this order. None: all. A model of two
-            classes has one image for any labels.
-        ax : matplotlib Axes or array of them, default=None
-            Axes for the images, n_images in all. None: a grid in a new figure.
-        im_kw : dict, default=None
-            Keywords for matplotlib's `imshow`, see `plot`.
-
-        Returns
-        -------
-        display : CoefficientImageDisplay
-            The display, drawn.
-
-        Raises
-        ------
-        NotFittedError
-            If the estimator is not fitted.
-        ValueError
-            If the estimator has no `coef_`, if a label in `classes` is unknown, or if
-            `image_shape` or the axes do not fit.
-        """
-        import_pyplot(f"{cls.__name__}.from_estimator")
-        estimator = find_fitted(
-            estimator,
-            ["coef_", "classes_"],
-            "Pass a linear classifier, or a Pipeline that ends with one. For a search, "
-            "pass its best_estimator_.",
+def to_matrix(coefficients):
+    """Return the coefficients as a dense matrix in NumPy."""
+    is_sparse = sp.issparse(coefficients)
+    coef = coefficients.toarray() if is_sparse else np.asarray(coefficients)
+    if coef.ndim != 2:
+        raise ValueError(
+            "coefficients must be of shape (n_rows, n_features), got "
+            f"{coef.shape}. Pass a row for each class, or one row for two classes."
         )
-        coef, labels = estimator.coef_, estimator.classes_
-        coef = namespace(coef).to_numpy(coef)
-        if classes is not None:
-            known = labels.tolist()
-            is_list = np.ndim(classes) == 1 and len(classes) > 0
-            if not is_list or any(label not in known for label in classes):
-                raise ValueError(
-                    f"classes must be a list of labels among {known}, got {classes}. "
-                    "Leave classes out to draw all."
-                )
-            if len(labels) > 2:
-                rows = [known.index(label) for label in classes]
-                coef, labels = coef[rows], labels[rows]
-        display = cls(coefficients=coef, image_shape=image_shape, classes=labels)
-        return display.plot(ax=ax, im_kw=im_kw)
-
-    def _titles(self, n_images):
-        """Return the title of each image."""
-        classes = self.classes
-        if n_images == 1 and len(classes) == 2:
-            return [f"positive: class {classes[1]}\nnegative: class {classes[0]}"]
-        if n_images != len(classes):
-            raise ValueError(
-                "coefficients must have a row for each class, or one row for two "
-                f"classes, got {n_images} rows for {len(classes)} classes. Pass one "
-                "label in classes for each row."
-            )
-        return [f"class {label}" for label in classes]
-
-    def _check_image_shape(self, n_features):
-        """Return `image_shape` as a tuple; raise ValueError unless it fits."""
-        shape = np.atleast_1d(self.image_shape)
-        if len(shape) != 2 or (shape < 1).any() or np.prod(shape) != n_features:
-            raise ValueError(
-                "image_shape must be (height, width) with height * width = "
-                f"{n_features}, the number of weights of a class, got "
-                f"{self.image_shape}. If a step of a Pipeline turns the pixels into "
-                "other features, leave that step out."
-            )
-        return tuple(int(size) for size in shape)
+    return coef
 
 
-def _grid(plt, n_images, shape):
-    """Return n_images axes of a new figure, for images of shape (height, width)."""
-    n_columns = min(n_images, _GRID_COLUMNS)
-    n_rows = -(-n_images // n_columns)
-    width = min(3.0, 7.5 / n_columns)  # inches an image
-    height = width * np.clip(shape[0] / shape[1], 0.25, 4) + 0.4  # with the title
+def make_titles(classes, n_rows):
+    """Return the title of each row of coefficients."""
+    if n_rows == 1 and len(classes) == 2:
+        return [f"positive: class {classes[1]}\nnegative: class {classes[0]}"]
+    if n_rows != len(classes):
+        raise ValueError(
+            "coefficients must have a row for each class, or one row for two "
+            f"classes, got {n_rows} rows for {len(classes)} classes. Pass one "
+            "label in classes for each row."
+        )
+    return [f"class {label}" for label in classes]
+
+
+def check_axes(ax, n_rows):
+    """Return the given axes as a flat array, an axes for each row of coefficients."""
+    axes = np.ravel(ax)
+    if len(axes) != n_rows:
+        raise ValueError(
+            f"ax must hold {n_rows} axes, one for each row of coefficients, got "
+            f"{len(axes)} axes. Pass ax=None for a new figure."
+        )
+    return axes
+
+
+def make_grid(plt, n_axes, n_columns, width, height):
+    """Return axes of a new figure, each of this width and height in inches."""
+    n_rows = -(-n_axes // n_columns)
     _, axes = plt.subplots(
         n_rows,
         n_columns,
@@ -212,6 +85,6 @@ def _grid(plt, n_images, shape):
         figsize=(n_columns * width + 1, max(2, n_rows * height)),
         layout="constrained",
     )
-    for unused in axes.flat[n_images:]:
+    for unused in axes.flat[n_axes:]:
         unused.remove()
-    return axes.flat[:n_images]
+    return axes.flat[:n_axes]

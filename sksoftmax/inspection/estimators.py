@@ -1,4 +1,4 @@
-"""Checks that both displays share: matplotlib, and the estimator to draw."""
+"""Checks that all displays share: matplotlib, and the estimator to draw."""
 
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted

@@ -134,7 +134,7 @@ class LossCurveDisplay:
             "markersize": 5,
             **normalize_kwargs(line_kw or {}, Line2D),
         }
-        self.lines_ = []
+        self.lines_: list[Any] = []
         for first, curve, kwargs in self._curves(style, prefix):
             self.lines_ += ax.plot(np.arange(len(curve)) + first, curve, **kwargs)
         if self.lines_:
