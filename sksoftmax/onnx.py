@@ -125,7 +125,7 @@ def _convert_label(label) -> int | bytes | None:
         return encoded if is_valid else None
     if not (isinstance(label, Real) and math.isfinite(label)):
         return None
-    integer = int(math.floor(label))
+    integer = int(label)
     return integer if integer == label and -(2**63) <= integer < 2**63 else None
 
 
