@@ -123,9 +123,10 @@ def _convert_label(label) -> int | bytes | None:
         encoded = label.encode(errors="replace")
         is_valid = encoded.decode() == label and not label.endswith("\0")
         return encoded if is_valid else None
-    if not (isinstance(label, Real) and math.isfinite(label)):
+    is_number = isinstance(label, Real)
+    if not (is_number and math.isfinite(label)):
         return None
-    integer = math.floor(label)
+    integer = int(label)
     return integer if integer == label and -(2**63) <= integer < 2**63 else None
 
 
