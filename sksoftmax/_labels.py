@@ -4,6 +4,7 @@ NumPy compares numbers of two dtypes in a common one: ids beyond 2^53 become equ
 numbers become text. The functions compare numbers by value, and text with text only.
 """
 
+from decimal import Decimal
 from numbers import Real
 
 import numpy as np
@@ -30,6 +31,8 @@ def validate_labels(labels, name: str = "y"):
             "For several labels a row, use MultiLabelBinarizer and "
             "OneVsRestClassifier."
         ) from error
+    if array.dtype.kind == "V" and np.can_cast(array.dtype, np.float64):  # bfloat16
+        array = array.astype(np.float64)
     kind = array.dtype.kind
     if array.ndim == 0 or kind == "V":
         return labels
@@ -67,17 +70,22 @@ def _convert_objects(objects, name: str):
     missing = np.array([_is_missing(value) for value in values])
     if missing.any():
         _raise_missing(missing, objects, name)
-    if all(issubclass(kind, Real | np.bool_) for kind in types):
+    # NumPy registers its durations as integers.
+    if np.timedelta64 not in types and all(
+        issubclass(kind, Real | Decimal | np.bool_) for kind in types
+    ):
         return _convert_numbers(values, name).reshape(objects.shape)
     rows = {type(value): row for row, value in reversed(list(enumerate(values)))}
     received = [
         f"{kind.__name__} (row {row})"
         for kind, row in sorted(rows.items(), key=lambda item: item[1])
     ]
+    way_out = f"Convert {name}, for example with {name}.astype(str)."
+    if types & {list, tuple, np.ndarray}:
+        way_out = f"Pass probabilities as one array, numpy.array(list({name}))."
     raise ValueError(
         f"{name} must hold labels that are all text or all numbers, got objects of "
-        f"{' and '.join(received)}. Convert {name}, for example with "
-        f"{name}.astype(str)."
+        f"{' and '.join(received)}. {way_out}"
     )
 
 
@@ -87,13 +95,16 @@ def _convert_numbers(values: list, name: str):
     array = np.asarray(values)
     # Python compares integers with floats exactly.
     has_floats = any(isinstance(value, float) for value in values)
-    if array.dtype.kind in "biu" or (has_floats and array.tolist() == values):
+    if array.dtype.kind in "biu" or (
+        array.dtype.kind == "f" and has_floats and array.tolist() == values
+    ):
         return array
     smallest, largest = min(values), max(values)
-    if all(value % 1 == 0 for value in values):
-        for dtype in (np.int64, np.uint64):
-            if np.iinfo(dtype).min <= smallest and largest <= np.iinfo(dtype).max:
-                return np.array([int(value) for value in values], dtype)
+    for dtype in (np.int64, np.uint64):
+        if np.iinfo(dtype).min <= smallest and largest <= np.iinfo(dtype).max:
+            integers = [int(value) for value in values]
+            if integers == values:
+                return np.array(integers, dtype)
     raise ValueError(
         f"{name} must hold numbers that 64-bit integers or floats hold exactly, got "
         f"numbers from {smallest} to {largest}. Convert {name}, for example with "

@@ -2,6 +2,7 @@
 
 import copy
 import datetime
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -110,6 +111,8 @@ SAME = {
     "float32, int64": (INTEGERS.astype(np.float32), INTEGERS),
     "float64, objects": (INTEGERS * 1.0, INTEGERS.astype(object)),
     "swapped": (INTEGERS, INTEGERS.astype(">i2")),
+    "int64, decimals": (IDS, [Decimal(int(i)) for i in IDS]),
+    "int64, decimals and floats": (INTEGERS, [Decimal(0), 1.0, Decimal(2), 3]),
     "words, objects": (WORDS, WORDS.astype(object)),
     "objects, words": (WORDS.astype(object), WORDS),
     "words, wide words": (WORDS, WORDS.astype("U40")),
@@ -411,6 +414,7 @@ UNUSABLE = {
     "complex": ([1j, 2, 3, 4], "must hold .*, got .*complex"),
     "large and negative": ([2**63, -1, 2**63, -1], RANGE + f" -1 to {2**63}"),
     "too large": ([10**30, 1, 2, 3], RANGE + f" 1 to {10**30}"),
+    "infinite": ([Decimal(1), Decimal("inf"), 2, 3], RANGE + " 1 to Infinity"),
     "large and fractions": ([10**18 + 1, 0.5, 1, 2], RANGE + " 0.5 to"),
 }
 
@@ -429,6 +433,30 @@ def test_labels_of_several_kinds_are_refused_by_name(kind, method, form):
     if method == "fit":
         with pytest.raises(ValueError, match=f"y {message}"):
             SoftmaxRegressionClassifier().fit(X, values)
+
+
+def test_rows_of_probabilities_among_objects_are_no_labels():
+    table = pandas_series(np.eye(4).tolist(), object)
+
+    with pytest.raises(ValueError, match=r"objects of list .*Pass probabilities as one"):
+        SoftmaxRegressionClassifier().fit(X, table)
+
+
+def test_durations_among_objects_are_no_integers():
+    durations = np.array([np.timedelta64(1), np.timedelta64(2), "", ""], object)
+    durations[2:] = durations[:2]
+
+    with pytest.raises(ValueError, match=f"y {KINDS}timedelta64"):
+        SoftmaxRegressionClassifier().fit(X, durations)
+
+
+def test_labels_in_bfloat16():
+    labels = INTEGERS.astype(pytest.importorskip("ml_dtypes").bfloat16)
+
+    clf = SoftmaxRegressionClassifier().fit(X, labels)
+
+    assert clf.classes_.tolist() == [0, 1, 2, 3]
+    assert_array_equal(clf.surprisal(X, labels), clf.surprisal(X, INTEGERS))
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
