@@ -172,8 +172,8 @@ def _raise_unknown(unknown, classes):
     if not are_comparable(unknown, classes):
         dtype = "str" if classes.dtype.kind in "UO" else repr(str(classes.dtype))
         way_out = (
-            f"Convert y, for example with y.astype({dtype}), as text and numbers are "
-            "never the same label."
+            f"Convert y, for example with y.astype({dtype}), as text, numbers, dates "
+            "and durations are never the same label."
         )
     raise ValueError(
         f"y must hold labels among the classes {classes} of the model, got "
@@ -198,13 +198,24 @@ def class_weights(class_weight, classes, class_count):
     if n_weighted < min(len(class_weight), len(labels)):
         _report_absent_classes(class_weight, labels, n_weighted)
     class_factors = [class_weight.get(k, 1.0) for k in labels]
-    are_real = all(issubclass(kind, Real) for kind in set(map(type, class_factors)))
-    if not (are_real and all(0 <= w <= _LARGEST for w in class_factors)):
+    if not _are_real(class_factors):
+        # The entries of a tensor are arrays without axes, each of one number.
+        class_factors = [
+            w.item() if getattr(w, "shape", None) == () else w for w in class_factors
+        ]
+    if not (
+        _are_real(class_factors) and all(0 <= w <= _LARGEST for w in class_factors)
+    ):
         raise ValueError(
             "class_weight must hold finite numbers of at least 0, got "
             f"{class_weight}. Use 0 to leave a class out."
         )
     return np.array(class_factors, float)
+
+
+def _are_real(values: list) -> bool:
+    """Return whether all values are real numbers."""
+    return all(issubclass(kind, Real) for kind in set(map(type, values)))
 
 
 def _report_absent_classes(class_weight, labels, n_weighted: int) -> None:

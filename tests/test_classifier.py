@@ -487,6 +487,7 @@ ABSENT = {
     "text beside numbers": ({0: 1.0, 1: 3.0, "1": 5.0, None: 2.0}, [0, 1]),
     "large": ({2**63: 1.0, 2**63 + 1: 3.0, 1: 9.0}, [2**63, 2**63 + 1]),
     "bool": ({False: 1.0, True: 3.0, 2: 5.0}, [False, True]),
+    "weights without axes": ({0: np.array(1.0), 1: np.array(3), 2: 5}, [0, 1]),
 }
 
 
