@@ -28,7 +28,7 @@ def column_names(frame) -> list:
 
 
 def check_no_dates(data, name: str) -> None:
-    """Raise TypeError if an array or a frame holds dates or durations.
+    """Raise TypeError if an array, a column or a frame holds dates or durations.
 
     NumPy would convert them to numbers, whose unit depends on the dtype. `name` is the
     name of the argument.
@@ -39,6 +39,8 @@ def check_no_dates(data, name: str) -> None:
         columns = _columns(data) if data.dtype.kind == "O" else [("", data)]
     elif is_frame(data) and any(map(_may_hold_dates, set(_dtypes(data)))):
         columns = _columns(data)
+    elif getattr(getattr(data, "dtype", None), "kind", None) in ("m", "M"):
+        columns = [("", np.asarray(data))]  # of a library with NumPy's dtypes
     else:
         return
     for column, values in columns:

@@ -6,6 +6,7 @@ number of features and their names. Tasks of Dask call the functions that get no
 
 import math
 import re
+from collections.abc import Sized
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -129,6 +130,11 @@ def _explain_errors(X):
                 "Complex data not supported: X and y must be real. Pass the real and "
                 "the imaginary part as two features."
             ) from error
+        if "fill value must be 0" in str(error):
+            raise ValueError(
+                "X must have the fill value 0 in sparse columns, got another one. "
+                "Convert X, for example with X.sparse.to_dense()."
+            ) from error
         explained = None
         if isinstance(error, TypeError) or _CONVERSION_ERROR.search(str(error)):
             explained = explain_conversion(X, "X", error)
@@ -142,12 +148,17 @@ def validate_probabilities(y, X=None):
     names, order, xp = None, None, input_namespace(y, "y")
     if xp is NUMPY:
         y = input_to_numpy(y, "y")
+    if not hasattr(y, "shape"):  # a list of rows
+        y = np.asarray(y)
+    if isinstance(y, np.ma.MaskedArray):
+        y = y.astype(np.float64).filled(np.nan)
     if is_frame(y):
         names, order = order_of_columns(column_names(y))
         if hasattr(y, "sparse"):  # all columns of a pandas frame are sparse
             y = y.sparse.to_dense()
     tolerance = sum_tolerance(getattr(y, "dtype", None))
     try:
+        check_no_dates(y, "y")
         if not hasattr(y, "dtype") and not hasattr(y, "iloc"):  # no array, no pandas
             y = np.asarray(y)
         # check_array converts indicators to the first dtype, the smaller one.
@@ -159,7 +170,7 @@ def validate_probabilities(y, X=None):
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(
             f"y of the shape {y.shape} must hold probabilities of the classes, got "
-            f"other values: {error}. Pass labels in one column."
+            f"other values: {str(error).rstrip('.')}. Pass labels in one column."
         ) from error
     if order is not None and (order[1:] < order[:-1]).any():
         rows = rows[:, order]
@@ -441,7 +452,17 @@ def _has_valid_indices(X) -> bool:
 def validate_sample_weight(sample_weight, X):
     """Return the weights of the rows of X as a new NumPy array of float64."""
     sample_weight = input_to_numpy(sample_weight, "sample_weight")
-    sample_weight = check_sample_weight(sample_weight, X.shape[0])
+    try:
+        if isinstance(sample_weight, Sized):
+            check_no_dates(np.atleast_1d(sample_weight), "sample_weight")
+        sample_weight = check_sample_weight(sample_weight, X.shape[0])
+    except ValueError as error:
+        if not _CONVERSION_ERROR.search(str(error)):
+            raise
+        raise ValueError(
+            "sample_weight must hold one number for each row, got other values: "
+            f"{error}. Pass an array of the shape (n_samples,)."
+        ) from error
     check_weight_sum(sample_weight.sum(), np.finfo(float).max)
     return sample_weight
 

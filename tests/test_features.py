@@ -252,6 +252,16 @@ def among_numbers(values):
     return np.column_stack([NUMBERS.astype(object), objects(values)])
 
 
+class Labelled:
+    """An array with NumPy's dtypes that is not NumPy's, such as xarray's."""
+
+    def __init__(self, array):
+        self.array, self.dtype, self.shape = array, array.dtype, array.shape
+
+    def __array__(self, dtype=None, copy=None):
+        return self.array.astype(dtype or self.dtype)
+
+
 DATE_ARRAYS = {
     "datetime64": lambda: DAYS[:, None],
     "datetime64[ns]": lambda: DAYS[:, None].astype("M8[ns]"),
@@ -271,6 +281,7 @@ DATE_ARRAYS = {
     "list of datetime64 and numbers": lambda: [[day, 1.0] for day in DAYS],
     "list of timedelta64 and numbers": lambda: [[d, 1.0] for d in DURATIONS],
     "list of dates": lambda: [[day, 1.0] for day in DATES],
+    "another library's": lambda: Labelled(DAYS[:, None]),
 }
 
 
@@ -376,6 +387,19 @@ def test_dates_in_a_frame_are_refused_by_name(library, name, is_alone):
         with pytest.raises(TypeError, match=DATE_MESSAGE) as error:
             call(clf, X)
         assert "in column 'when'." in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["datetime64[ns]", "time zone", "timedelta64", "date"])
+@pytest.mark.parametrize("method", ["fit", "partial_fit", "sample_weight_val"])
+def test_weights_that_are_dates_are_refused(method, name):
+    dates = pandas_columns(pytest.importorskip("pandas"))[name]
+    X, clf = NUMBERS[:, None], fitted(1)
+    weights = {"sample_weight": dates}
+    if method == "sample_weight_val":
+        method, weights = "fit", {method: dates, "X_val": X, "y_val": Y}
+
+    with pytest.raises(TypeError, match="sample_weight must hold numbers, got dates"):
+        getattr(clf, method)(X, Y, **weights)
 
 
 def test_a_refused_date_leaves_the_estimator_as_it_was():
@@ -496,6 +520,14 @@ def test_other_values_in_frames_of_other_libraries_are_named(library, values):
 
     with pytest.raises((TypeError, ValueError), match="row 0 of column 'b'"):
         SoftmaxRegressionClassifier().fit(make({"a": NUMBERS, "b": values}), Y)
+
+
+def test_sparse_columns_with_another_fill_value_are_named():
+    pandas = pytest.importorskip("pandas")
+    X = pandas.DataFrame({"a": NUMBERS}).astype(pandas.SparseDtype(float, 1.0))
+
+    with pytest.raises(ValueError, match="X must have the fill value 0 in sparse"):
+        SoftmaxRegressionClassifier().fit(X, Y)
 
 
 NO_ROWS = "X must be an array, a data frame or a list of rows, got an object of type"

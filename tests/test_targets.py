@@ -406,6 +406,41 @@ def test_other_values_in_a_table_are_refused(datasets, library, value, method):
         getattr(clf, method)(X, make(columns))
 
 
+@pytest.mark.parametrize("library", ["numpy", "pandas", "polars", "pyarrow", "list"])
+@pytest.mark.parametrize("method", ["fit", "partial_fit", "score", "surprisal"])
+def test_durations_are_no_probabilities(datasets, library, method):
+    X, y = datasets["iris"]
+    table = one_hot(y).astype("m8[us]")
+    if library == "list":
+        table = table.tolist()
+    elif library != "numpy":
+        columns = dict(enumerate(table.T))
+        if library != "pandas":
+            columns = {str(k): column for k, column in columns.items()}
+        library = pytest.importorskip(library)
+        make = library.table if library.__name__ == "pyarrow" else library.DataFrame
+        table = make(columns)
+    clf = SoftmaxRegressionClassifier()
+    if method != "fit":
+        clf.fit(X, y)
+
+    with pytest.raises(TypeError, match=r"y of the shape .*got dates or times"):
+        getattr(clf, method)(X, table)
+
+
+def test_masked_probabilities_are_missing(digits):
+    X, y = digits
+    table = np.ma.array(one_hot(y), mask=np.zeros((len(y), 10)))
+    expected = SoftmaxRegressionClassifier().fit(X, y)
+    assert_array_equal(
+        SoftmaxRegressionClassifier().fit(X, table).coef_, expected.coef_
+    )
+    table.mask[7, 0] = True
+
+    with pytest.raises(ValueError, match="Input y contains NaN"):
+        SoftmaxRegressionClassifier().fit(X, table)
+
+
 def test_indicators_of_pandas(datasets):
     pandas = pytest.importorskip("pandas")
     X, y = datasets["iris"]
