@@ -438,7 +438,7 @@ def test_labels_of_several_kinds_are_refused_by_name(kind, method, form):
 def test_rows_of_probabilities_among_objects_are_no_labels():
     table = pandas_series(np.eye(4).tolist(), object)
 
-    with pytest.raises(ValueError, match=r"objects of list .*Pass probabilities as one"):
+    with pytest.raises(ValueError, match=r"objects of list .*Pass probabilities as"):
         SoftmaxRegressionClassifier().fit(X, table)
 
 
