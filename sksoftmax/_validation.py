@@ -148,7 +148,7 @@ def validate_probabilities(y, X=None):
     names, order, xp = None, None, input_namespace(y, "y")
     if xp is NUMPY:
         y = input_to_numpy(y, "y")
-    if not hasattr(y, "shape"):  # a list of rows
+    if not hasattr(y, "shape") and not is_frame(y):  # a list of rows
         y = np.asarray(y)
     if isinstance(y, np.ma.MaskedArray):
         y = y.astype(np.float64).filled(np.nan)
@@ -169,7 +169,7 @@ def validate_probabilities(y, X=None):
             raise
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(
-            f"y of the shape {y.shape} must hold probabilities of the classes, got "
+            f"y of the shape {np.shape(y)} must hold probabilities of the classes, got "
             f"other values: {str(error).rstrip('.')}. Pass labels in one column."
         ) from error
     if order is not None and (order[1:] < order[:-1]).any():
