@@ -731,7 +731,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             else:
                 state = from_attributes(trained, problem)
             n_iter = getattr(trained, "n_iter_", 0) + 1
-            losses = [*getattr(trained, "progressive_loss_curve_", [])]
+            losses = [*(getattr(trained, "progressive_loss_curve_", None) or [])]
             weight = float(training.data.xp.total(training.bounded_weight))
             if len(rows.indices):
                 solver = run_pass(self, problem, state, rows.indices, rng)
@@ -957,6 +957,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         training sees the share q_k = n_k w_k / sum_j n_j w_j. The intercept of class k
         changes by log(p_k / q_k) for the prior p_k, and all intercepts by a constant. A
         class that training did not see, with q_k = 0, is shifted by the constant alone.
+        Rows of probabilities have one weight for all their classes, so n_k w_k is then
+        the sum of these weights times the probabilities of class k. The shift is exact
+        for labels, and brings the mean probabilities near the prior otherwise.
 
         References
         ----------

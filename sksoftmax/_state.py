@@ -465,7 +465,7 @@ def from_pickle(attributes: dict, estimator_class) -> dict:
     rng = np.random.RandomState()
     rng.set_state(attributes["_state"]["rng"])
     attributes = {**attributes, "_state": {**attributes["_state"], "rng": rng}}
-    if attributes["coef_"] is None:
+    if attributes.get("coef_", 0) is None:
         A, S, permutation = (
             attributes[name] for name in ("phm_A_", "phm_S_", "phm_permutation_")
         )
