@@ -731,7 +731,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             else:
                 state = from_attributes(trained, problem)
             n_iter = getattr(trained, "n_iter_", 0) + 1
-            losses = [*(getattr(trained, "progressive_loss_curve_", None) or [])]
+            losses = getattr(trained, "progressive_loss_curve_", None)
+            losses = [] if losses is None else list(losses)
             weight = float(training.data.xp.total(training.bounded_weight))
             if len(rows.indices):
                 solver = run_pass(self, problem, state, rows.indices, rng)
