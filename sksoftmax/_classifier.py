@@ -3,7 +3,7 @@
 import copy
 import math
 from numbers import Integral, Real
-from operator import is_not
+from operator import is_not, itemgetter
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
@@ -1090,8 +1090,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
     def _validate_changed_params(self):
         """Check the parameters if one is another object than in the last call."""
-        parameters = [vars(self)[name] for name in self._parameter_constraints]
-        validated = getattr(self, "_validated_parameters", [])
+        parameters = itemgetter(*self._parameter_constraints)(vars(self))
+        validated = getattr(self, "_validated_parameters", ())
         if len(validated) != len(parameters) or any(map(is_not, parameters, validated)):
             self._validate_params()
             self._validated_parameters = parameters
