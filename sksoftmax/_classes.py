@@ -98,11 +98,28 @@ def check_new_classes(classes, known, name: str = "classes"):
 
     `name` is the argument that holds the classes.
     """
-    if (find_positions(known, classes) < 0).any():
+    positions = find_positions(known, classes)
+    if positions[0] < 0 or (positions[1:] <= positions[:-1]).any():
+        check_class_order(known)
         raise ValueError(
             f"{name} must include the classes of the model, {known}, got {classes}. "
             "Classes can be added, not taken away: name the known ones too, start with "
             "a clone, or fit with warm_start=False."
+        )
+
+
+def check_class_order(classes):
+    """Raise ValueError unless the classes of a model are sorted numbers or text.
+
+    The classes may have been set by hand, and the search for labels needs their order.
+    """
+    labels = validate_labels(classes, "classes_")
+    if not are_same(np.unique(labels), classes):
+        raise ValueError(
+            "classes_ must be sorted, without duplicates, and in an array of numbers "
+            f"or text, got {classes.tolist()} of {classes.dtype}. Set classes_ to "
+            "numpy.unique of a list of the labels, and sort the rows of coef_ and "
+            "intercept_ alike."
         )
 
 
@@ -164,6 +181,7 @@ def encode_for_score(y, classes):
 
 def _raise_unknown(unknown, classes):
     """Raise ValueError for labels of y that are no classes."""
+    check_class_order(classes)
     check_labels(np.repeat(unknown, 3))
     way_out = (
         "Leave these rows out, or name new classes in the argument `classes` of "

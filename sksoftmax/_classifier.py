@@ -3,7 +3,7 @@
 import copy
 import math
 from numbers import Integral, Real
-from operator import is_not
+from operator import is_not, itemgetter
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sksoftmax._arrays import NUMPY, input_to_numpy, namespace
 from sksoftmax._classes import (
+    check_class_order,
     check_class_totals,
     check_classes,
     check_new_classes,
@@ -578,16 +579,16 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         check_solver(self)
         with all_or_nothing(self) as trained:
             callbacks = Callbacks(self, trained, X, y, sample_weight)
-            is_warm = self.warm_start and hasattr(self, "coef_")
+            is_warm = self.warm_start and hasattr(trained, "coef_")
             if is_warm:
-                check_model(self)
+                check_model(trained)
             X, y = validate_rows(trained, X, y, reset=True)
             if is_warm:
-                check_warm_start(self, X)
-            classes = find_classes(y, self.classes_ if is_warm else None)
+                check_warm_start(trained, X)
+            classes = find_classes(y, trained.classes_ if is_warm else None)
             if is_warm:
-                check_new_classes(classes, self.classes_, "y")
-                vars(trained).update(add_classes(self, classes))
+                check_new_classes(classes, trained.classes_, "y")
+                vars(trained).update(add_classes(trained, classes))
             trained.classes_ = classes
             rows = weigh_rows(classes, self.class_weight, X, y, sample_weight)
             check_class_totals(classes, rows.class_count * rows.class_weight)
@@ -697,15 +698,19 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         """
         with all_or_nothing(self) as trained:
             trained._validate_changed_params()  # fit_context does in first calls only
-            is_first = not (hasattr(self, "coef_") or hasattr(self, "intercept_"))
-            has_features = hasattr(self, "n_features_in_")
+            is_first = not (hasattr(trained, "coef_") or hasattr(trained, "intercept_"))
+            has_features = hasattr(trained, "n_features_in_")
             X, y = validate_rows(trained, X, y, reset=is_first or not has_features)
             if not is_first:
-                check_model(self, X.shape[1])
-                check_namespace(self, "partial_fit", X)
-            classes = validate_classes(classes, y, None if is_first else self.classes_)
+                check_model(trained, X.shape[1])
+                check_namespace(trained, "partial_fit", X)
+                if "_state" not in vars(trained):  # the attributes were set by hand
+                    check_class_order(trained.classes_)
+            classes = validate_classes(
+                classes, y, None if is_first else trained.classes_
+            )
             if not is_first:
-                vars(trained).update(add_classes(self, classes))
+                vars(trained).update(add_classes(trained, classes))
             trained.classes_ = classes
             earlier = None if is_first else known_state(trained)
             earlier_count = earlier["counts"]["class_count"] if earlier else 0.0
@@ -716,7 +721,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                 return self
             check_classes(classes)
             rng = earlier["rng"] if earlier else make_generator(self.random_state)
-            dtype = None if is_first else namespace(X).training_dtype(self.coef_)
+            dtype = None if is_first else namespace(X).training_dtype(trained.coef_)
             training = measure(self, rows, True, dtype, earlier)
             problem = make_problem(
                 self, training, rows.y, rows.n_classes, vars(trained)
@@ -725,8 +730,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                 state = make_state(problem.zeros(), self.average)
             else:
                 state = from_attributes(trained, problem)
-            n_iter = getattr(self, "n_iter_", 0) + 1
-            losses = [*getattr(self, "progressive_loss_curve_", [])]
+            n_iter = getattr(trained, "n_iter_", 0) + 1
+            losses = getattr(trained, "progressive_loss_curve_", None)
+            losses = [] if losses is None else list(losses)
             weight = float(training.data.xp.total(training.bounded_weight))
             if len(rows.indices):
                 solver = run_pass(self, problem, state, rows.indices, rng)
@@ -952,6 +958,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         training sees the share q_k = n_k w_k / sum_j n_j w_j. The intercept of class k
         changes by log(p_k / q_k) for the prior p_k, and all intercepts by a constant. A
         class that training did not see, with q_k = 0, is shifted by the constant alone.
+        Rows of probabilities have one weight for all their classes, so n_k w_k is then
+        the sum of these weights times the probabilities of class k. The shift is exact
+        for labels, and brings the mean probabilities near the prior otherwise.
 
         References
         ----------
@@ -974,7 +983,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         check_is_fitted(self)
         check_model(self)
         with all_or_nothing(self) as corrected:
-            vars(corrected).update(shift_prior(self, class_prior))
+            vars(corrected).update(shift_prior(corrected, class_prior))
         return self
 
     def sparsify(self, threshold: float = 0.0) -> Self:
@@ -1010,7 +1019,10 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                 f"threshold must be a finite number of at least 0, got {threshold!r}. "
                 "Use 0.0 to keep all coefficients."
             )
-        coef = sp.csr_matrix(coef, copy=sp.issparse(coef))
+        # SciPy has no float16 and no numbers of another byte order.
+        coef = coef.astype(NUMPY.training_dtype(coef), copy=False)
+        coef = sp.csr_matrix(coef, copy=sp.issparse(self.coef_))
+        coef.sum_duplicates()
         coef.data[np.abs(coef.data) < threshold] = 0
         coef.eliminate_zeros()
         self.coef_ = coef
@@ -1025,6 +1037,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             The fitted estimator.
         """
         check_is_fitted(self)
+        check_model(self)
         self.coef_ = make_dense(self.coef_)
         return self
 
@@ -1077,8 +1090,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
     def _validate_changed_params(self):
         """Check the parameters if one is another object than in the last call."""
-        parameters = [vars(self)[name] for name in self._parameter_constraints]
-        validated = getattr(self, "_validated_parameters", [])
+        parameters = itemgetter(*self._parameter_constraints)(vars(self))
+        validated = getattr(self, "_validated_parameters", ())
         if len(validated) != len(parameters) or any(map(is_not, parameters, validated)):
             self._validate_params()
             self._validated_parameters = parameters

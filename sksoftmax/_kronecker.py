@@ -145,8 +145,10 @@ class KroneckerConstraint:
 
 def is_sum(attributes: dict) -> bool:
     """Return whether `coef_` is the sum of the factors, and not edited by hand."""
-    A, coef = attributes.get("phm_A_"), attributes["coef_"]
+    A, S, coef = map(attributes.get, ("phm_A_", "phm_S_", "coef_"))
     if A is None or not isinstance(coef, np.ndarray):
         return False
+    if S.shape[1:] != tuple(-(-size // len(A)) for size in coef.shape):
+        return False  # of other classes or features
     sums = KroneckerSums(len(A), coef.shape, attributes["phm_permutation_"])
-    return np.array_equal(sums.join(A, attributes["phm_S_"]), coef)
+    return np.array_equal(sums.join(A, S), coef)

@@ -9,7 +9,8 @@ iterate_minus_average : (coef, intercept), transposed, or None
     and `intercept_`, including manual edits.
 counts : dict
     The number of rows with weight, and the sum of the sample weights of each class,
-    over all calls; the weight of each class in the last call.
+    over all calls; the weight of each class in the last call, or for probabilities
+    the quotient of the class's total weight and that sum.
 moments : dict
     Moments of the columns of all these rows.
 rng : RandomState
@@ -30,11 +31,15 @@ import scipy.sparse as sp
 from sklearn.exceptions import InconsistentVersionWarning
 
 from sksoftmax._arrays import namespace
-from sksoftmax._kronecker import KroneckerSums, is_sum
+from sksoftmax._kronecker import PHM_ATTRIBUTES, KroneckerSums, is_sum
 from sksoftmax._labels import are_same, find_positions
 from sksoftmax._solvers.state import State
 from sksoftmax._strategy import is_automatic
+from sksoftmax._targets import class_totals
 from sksoftmax._validation import check_finite_model
+
+# Attributes of a model that are right only together.
+_LEARNED = ("classes_", "coef_", "intercept_", "t_", "_state", *PHM_ATTRIBUTES)
 
 
 @contextmanager
@@ -85,6 +90,8 @@ def _apply_changes(attributes: dict, before: dict, after: dict) -> dict:
         return after
     kept = {k: v for k, v in attributes.items() if k in after or k not in before}
     changed = {k: v for k, v in after.items() if k not in before or v is not before[k]}
+    if not changed.keys().isdisjoint(_LEARNED):  # then all are of the same model
+        changed |= {k: after[k] for k in _LEARNED if k in after}
     return {**kept, **changed}
 
 
@@ -106,9 +113,27 @@ def make_memory(rows, moments, rng, earlier=None) -> dict:
     counts = {
         "n_rows": len(rows.indices) + (earlier["counts"]["n_rows"] if earlier else 0),
         "class_count": rows.class_count,
-        "class_weight": rows.class_weight,
+        "class_weight": _class_weight_seen(rows, earlier),
     }
     return {"counts": counts, "moments": moments._asdict(), "rng": rng}
+
+
+def _class_weight_seen(rows, earlier):
+    """Return the total weight of each class in training, by its sample weight.
+
+    The weight of a row of probabilities counts for all its classes, so the quotient is
+    not the class weight.
+    """
+    if rows.y.ndim == 1:
+        return rows.class_weight
+    total = class_totals(rows.y, rows.weight, rows.n_classes)
+    if earlier:
+        counts = earlier["counts"]
+        total = total + counts["class_count"] * counts["class_weight"]
+    occurs = rows.class_count > 0
+    return np.where(
+        occurs, total / np.where(occurs, rows.class_count, 1), rows.class_weight
+    )
 
 
 def make_state(weights, average: bool) -> State:
@@ -151,12 +176,12 @@ def to_attributes(params, problem, state: State, model, memory: dict, dtype=None
 
 
 def known_state(estimator) -> dict | None:
-    """Return the `_state` of the model; None if attributes were set by hand.
+    """Return the `_state` of the model; None if attributes were set or deleted by hand.
 
     A `_state` of other shapes than those of the attributes belongs to another model.
     """
     memory = vars(estimator).get("_state")
-    if memory is None:
+    if memory is None or not hasattr(estimator, "t_"):
         return None
     n_classes, n_features = len(estimator.classes_), estimator.coef_.shape[1]
     known = len(memory["counts"]["class_count"]), len(memory["moments"]["mean"])
@@ -323,7 +348,9 @@ def shift_prior(estimator, class_prior=None) -> dict:
             prior = np.asarray(class_prior, float)
         except (TypeError, ValueError):
             prior = np.empty(0)
-        if prior.shape != classes.shape or not ((prior > 0) & (prior < np.inf)).all():
+        if prior.size:  # a common factor changes nothing, and sums may overflow
+            prior = prior / prior.max()
+        if prior.shape != classes.shape or not (prior > 0).all():
             raise ValueError(
                 "class_prior must hold a positive number for each of the "
                 f"{len(classes)} classes, got {class_prior}. Pass their shares in the "
@@ -438,7 +465,7 @@ def from_pickle(attributes: dict, estimator_class) -> dict:
     rng = np.random.RandomState()
     rng.set_state(attributes["_state"]["rng"])
     attributes = {**attributes, "_state": {**attributes["_state"], "rng": rng}}
-    if attributes["coef_"] is None:
+    if attributes.get("coef_", 0) is None:
         A, S, permutation = (
             attributes[name] for name in ("phm_A_", "phm_S_", "phm_permutation_")
         )

@@ -23,7 +23,11 @@ from sklearn.utils.validation import validate_data
 
 from sksoftmax._arrays import NUMPY, input_namespace, input_to_numpy, namespace
 from sksoftmax._classes import class_weights, encode
-from sksoftmax._compat import check_sample_weight, get_feature_names
+from sksoftmax._compat import (
+    check_sample_weight,
+    get_feature_names,
+    is_array_api_obj,
+)
 from sksoftmax._frames import (
     check_no_dates,
     column_names,
@@ -206,7 +210,7 @@ def check_model(estimator, n_features=None) -> None:
             and intercept.shape == (n_outputs,)
             and classes.ndim == 1
             and coef.dtype.kind == intercept.dtype.kind == "f"
-            and n_outputs
+            and len(classes) > 1
         ):
             return
     _check_model(estimator, n_features)
@@ -237,17 +241,16 @@ def _check_model(estimator, n_features) -> None:
 
 def _check_weights(name: str, array, shape) -> None:
     """Raise ValueError unless an attribute holds real numbers in this shape."""
-    kind = getattr(
-        getattr(array, "dtype", None), "kind", "f"
-    )  # other libraries' floats
+    dtype = getattr(array, "dtype", None)
     if (
         getattr(array, "shape", None) != shape
-        or kind not in "fiub"
-        or isinstance(array, np.matrix)
+        or not (sp.issparse(array) or is_array_api_obj(array))
+        or getattr(dtype, "kind", "f") not in "fiub"  # other libraries have no kinds
+        or isinstance(array, np.matrix | np.ma.MaskedArray)
     ):
         received = type(array).__name__
         if hasattr(array, "shape"):
-            received += f" of {array.dtype} and the shape {tuple(array.shape)}"
+            received += f" of {dtype or 'columns'} and the shape {tuple(array.shape)}"
         raise ValueError(
             f"{name} must be an array of real numbers of the shape {shape}, as "
             f"classes_ and the features require, got {received}. {_SET_OR_FIT}"

@@ -5,10 +5,12 @@ from numbers import Real
 
 import numpy as np
 from scipy.sparse import issparse
+from sklearn.utils.validation import check_is_fitted
 
 from sksoftmax._arrays import namespace
 from sksoftmax._classifier import SoftmaxRegressionClassifier
 from sksoftmax._kronecker import is_sum
+from sksoftmax._validation import check_finite_model, check_model
 
 __all__ = ["register"]
 
@@ -78,9 +80,12 @@ def register() -> None:
 
 
 def _parse(scope, clf, inputs, custom_parsers=None):
-    """Check the labels, and declare the outputs as for scikit-learn's classifiers."""
+    """Check the model, and declare the outputs as for scikit-learn's classifiers."""
     from skl2onnx._parse import _parse_sklearn_classifier
 
+    check_is_fitted(clf)
+    check_model(clf)
+    check_finite_model(clf)
     labels = _labels(scope, clf)
     dtype = clf.classes_.dtype
     has_class_labels = scope.get_options(clf, {}).get("output_class_labels", False)

@@ -1202,3 +1202,13 @@ def test_a_model_of_dask_corrects_its_prior():
 
     assert model.predict_proba(X)[:, 0].mean() < clf.predict_proba(X)[:, 0].mean()
     assert abs(model.predict_proba(X)[:, 0].mean() - (y == 0).mean()) < 0.01
+
+
+def test_attributes_set_on_a_new_classifier_predict(digits, quick_model):
+    X, y = digits
+    clf = DaskSoftmaxRegressionClassifier()
+    for name in ("classes_", "coef_", "intercept_"):
+        setattr(clf, name, getattr(quick_model, name))
+
+    assert_array_equal(clf.predict(cut(X, y)[0]).compute(), quick_model.predict(X))
+    assert clf.score(X, y) == quick_model.score(X, y)

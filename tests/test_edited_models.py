@@ -320,6 +320,116 @@ def test_features_of_a_transplanted_model_are_checked(method):
         getattr(clf, method)(*args)
 
 
+@pytest.mark.parametrize("method", ["partial_fit", "new classes", "warm fit", "score"])
+@pytest.mark.parametrize("is_fitted", [False, True])
+@pytest.mark.parametrize(
+    "classes",
+    [
+        ["yes", "no", "maybe"],
+        np.array(["yes", "no", "maybe"], object),
+        [2, 0, 1],
+        np.array([0, 1, 2], object),
+        [0.0, 2.0, 1.0],
+    ],
+)
+def test_classes_that_are_not_sorted_are_named(classes, is_fitted, method):
+    X, _ = make_rows(3)
+    clf, classes = edited(), np.asarray(classes)
+    y = np.array(classes.tolist())[np.arange(len(X)) % 3]
+    if not is_fitted:
+        clf = transplanted(clf)
+    clf.classes_ = classes
+    if method == "new classes":
+        new = [*classes.tolist(), max(classes) * 2]
+
+        def call():
+            clf.partial_fit(X, y, classes=new)
+
+    else:
+
+        def call():
+            METHODS[method](clf, X, y)
+
+    with pytest.raises(ValueError, match="classes_ must be sorted"):
+        call()
+    assert_array_equal(clf.predict(X), classes[clf.predict_proba(X).argmax(axis=1)])
+
+
+@pytest.mark.parametrize("method", ["partial_fit", "warm fit"])
+def test_duplicates_among_classes_are_named(method):
+    X, y = make_rows(3)
+    clf = transplanted(edited())
+    clf.classes_ = np.array(["maybe", "no", "no"])
+
+    with pytest.raises(ValueError, match="without duplicates"):
+        METHODS[method](clf, X, np.where(y == "yes", "no", y))
+
+
+@pytest.mark.parametrize("kind", ["masked", "a data frame", "a series"])
+def test_weights_that_are_no_plain_arrays_are_named(kind):
+    pandas = pytest.importorskip("pandas")
+    clf = edited()
+    if kind == "masked":
+        clf.coef_ = np.ma.array(clf.coef_)
+    elif kind == "a data frame":
+        clf.coef_ = pandas.DataFrame(clf.coef_)
+    else:
+        clf.intercept_ = pandas.Series(clf.intercept_)
+
+    with pytest.raises(ValueError, match="must be an array of real numbers"):
+        clf.predict(make_rows(3)[0])
+
+
+@pytest.mark.parametrize("dtype", [np.longdouble, ">f8", ">f4", np.float16])
+def test_other_floats_are_trained_and_sparsified(dtype):
+    X, y = make_rows(3)
+    clf = edited()
+    clf.coef_ = clf.coef_.astype(dtype)
+    expected = clf.predict_proba(X)
+
+    assert_allclose(copy.copy(clf).sparsify().predict_proba(X), expected, rtol=1e-5)
+    assert clf.partial_fit(X, y).coef_.dtype.isnative
+    assert np.isfinite(clf.coef_).all()
+
+
+def test_duplicates_in_a_sparse_coef_are_added_up_before_the_threshold():
+    clf = edited()
+    halves = np.full(6, 0.3), np.zeros(6, int), np.arange(0, 7, 2)
+    clf.coef_ = sp.csr_array(halves, shape=(3, 4))
+
+    assert_allclose(clf.sparsify(0.5).coef_.toarray()[:, 0], 0.6)
+
+
+@pytest.mark.parametrize("method", ["partial_fit", "new classes"])
+def test_without_t_the_counts_start_again(method):
+    X, y = make_rows(3)
+    clf, expected = edited(), transplanted(edited())
+    del clf.t_
+
+    METHODS[method](clf, X, y)
+
+    METHODS[method](expected, X, y)
+    assert clf.t_ == expected.t_
+    assert_allclose(clf.coef_, expected.coef_)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("edit", ["deleted", "of three classes"])
+def test_an_incomplete_model_can_be_copied_and_fitted(edit, digits):
+    X, y = digits
+    clf = SoftmaxRegressionClassifier(phm_order=2, max_iter=1, random_state=0)
+    clf.fit(X, y)
+    if edit == "deleted":
+        del clf.coef_
+    else:  # the factors are then of another model
+        clf.coef_ = clf.coef_[:3]
+    clf = pickle.loads(pickle.dumps(clf))
+
+    clf.fit(X, y)
+
+    assert clf.coef_.shape == (10, 64)
+
+
 # Threads
 
 
@@ -367,6 +477,31 @@ def test_predictions_are_of_one_model(method, monkeypatch):
 
     assert_array_equal(getattr(clf, method)(*args), expected)
     assert len(clf.classes_) == 2
+
+
+@pytest.mark.parametrize("first", ["new class", "fewer classes"])
+def test_two_trainings_beside_each_other_leave_one_model(first, monkeypatch):
+    X, y = make_rows(3)
+    clf = SoftmaxRegressionClassifier(random_state=0).fit(X, y)
+    expected = copy.deepcopy(clf).partial_fit(X, y)
+    run_pass = _classifier.run_pass
+
+    def overtake(*args, **kwargs):
+        monkeypatch.setattr(_classifier, "run_pass", run_pass)
+        if first == "new class":
+            clf.partial_fit(X, y, classes=["maybe", "new", "no", "yes"])
+        else:
+            clf.fit(*make_rows(2))
+        return run_pass(*args, **kwargs)
+
+    monkeypatch.setattr(_classifier, "run_pass", overtake)
+
+    clf.partial_fit(X, y)
+
+    assert_array_equal(clf.classes_, expected.classes_)
+    # Both trainings draw from one generator, so the order of the rows differs.
+    assert_allclose(clf.predict_proba(X), expected.predict_proba(X), rtol=1e-3)
+    clf.partial_fit(X, y)
 
 
 def test_attributes_set_during_a_fit_stay(monkeypatch):

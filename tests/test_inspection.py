@@ -874,3 +874,21 @@ def test_without_matplotlib(trained, monkeypatch, draw, caller):
     with pytest.raises(ImportError, match=f"^{caller} needs matplotlib") as error:
         draw(trained)
     assert 'python -m pip install "sksoftmax[plot]"' in str(error.value)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.int64, bool])
+def test_weights_of_other_dtypes_are_drawn(dtype):
+    weights = np.array([[0, 1, 2], [1, 0, 0]]).astype(dtype)
+    display = CoefficientDisplay(
+        coefficients=weights, feature_names=["a", "b", "c"], classes=["x", "y", "z"][:2]
+    )
+
+    assert display.plot().top_features_[1] == [("a", 1.0)]
+
+
+def test_one_row_of_weights_may_be_flat():
+    clf = SoftmaxRegressionClassifier().fit(X[Y < 2], Y[Y < 2])
+    expected = CoefficientDisplay.from_estimator(clf).top_features_
+    clf.coef_ = clf.coef_[0]  # as RidgeClassifier of two classes has it
+
+    assert CoefficientDisplay.from_estimator(clf).top_features_ == expected

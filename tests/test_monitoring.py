@@ -493,10 +493,11 @@ def test_the_model_of_an_epoch_is_a_whole_estimator(digits):
             if context.task_name == "epoch":
                 fitted_estimator.partial_fit(X[:64], y[:64])
 
+    clf.partial_fit(X[:64], y[:64], classes=range(10))  # whose losses the fit deletes
     clf.set_callbacks(recorder, GoesOn()).fit(X, y)
 
     first = recorder.models[0]
-    assert len(first.loss_curve_) == 1
+    assert len(first.loss_curve_) == len(first.progressive_loss_curve_) == 1
     assert first.n_iter_ == 2  # an epoch, and a call of partial_fit
     assert first.t_ == -(-len(y) // 64) + 1
     assert_array_equal(first.to_logistic_regression().predict(X), first.predict(X))

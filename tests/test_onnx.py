@@ -305,6 +305,15 @@ def test_weights_of_other_dtypes_set_by_hand(run, datasets, name, dtype, x_dtype
     assert (proba[np.arange(len(y)), label] > proba.max(axis=1) - 1e-5).all()
 
 
+def test_attributes_that_do_not_agree_are_refused(run, iris):
+    X, y = iris
+    clf = SoftmaxRegressionClassifier().fit(X, y)
+    clf.coef_ = clf.coef_[:2]
+
+    with pytest.raises(ValueError, match="coef_ must be an array"):
+        run(clf, X)
+
+
 @TWO_AND_THREE
 def test_no_intercept(run, datasets, name):
     X, y = datasets[name]

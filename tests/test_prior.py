@@ -184,6 +184,30 @@ def test_a_prior_that_is_none_is_refused(prior):
     assert all(vars(clf)[name] is value for name, value in before.items())
 
 
+def test_a_factor_of_the_prior_does_not_overflow():
+    clf = SoftmaxRegressionClassifier().fit(*make_rows(3))
+    expected = clf.correct_prior([1, 1, 2]).intercept_
+
+    assert_allclose(clf.correct_prior([8e307, 8e307, 16e307]).intercept_, expected)
+
+
+@pytest.mark.parametrize("n_calls", [0, 3])
+@pytest.mark.parametrize("class_weight", ["balanced", {0: 5.0, 2: 0.2}])
+def test_probabilities_as_targets_have_their_shares_back(class_weight, n_calls):
+    X, y = make_rows(3, n=3000)
+    soft = 0.7 * np.eye(3)[y] + 0.1
+    clf = SoftmaxRegressionClassifier(class_weight=class_weight, random_state=0)
+    clf.fit(X, soft)
+    for _ in range(n_calls):
+        clf.partial_fit(X, soft)
+    error = np.abs(clf.predict_proba(X).mean(axis=0) - soft.mean(axis=0)).max()
+
+    clf.correct_prior()
+
+    corrected_error = np.abs(clf.predict_proba(X).mean(axis=0) - soft.mean(axis=0))
+    assert corrected_error.max() < min(0.03, error / 3)
+
+
 # sparsify
 
 

@@ -12,6 +12,7 @@ from scipy.special import entr, expit, log_softmax
 from sksoftmax._threads import threads_for
 
 SHORT = 2  # bytes; numbers of this size are exact in float32
+_SINGLE = 4  # bytes of float32
 NOT_DEFINITE = "the curvature matrix is not positive definite"
 _INTEGERS = [np.dtype(code).type for code in "?bBhHiIlLqQ"]
 
@@ -92,9 +93,8 @@ class NumPyArrays:
     @staticmethod
     def training_dtype(X):
         """Return the dtype to train in, exact for X: float32 or float64."""
-        if X.dtype.kind == "f" and X.dtype.itemsize > SHORT:
-            return X.dtype
-        return np.dtype(np.float32 if X.dtype.itemsize <= SHORT else np.float64)
+        largest = _SINGLE if X.dtype.kind == "f" else SHORT
+        return np.dtype(np.float32 if X.dtype.itemsize <= largest else np.float64)
 
     @staticmethod
     def copy(array):

@@ -318,7 +318,7 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         model, parameters = self._make_local(), self.get_params()
         attributes = {k: v for k, v in self.__dict__.items() if k not in parameters}
-        del attributes["n_passes_"]
+        attributes.pop("n_passes_", None)
         vars(model).update(copy.deepcopy(attributes))
         return model
 

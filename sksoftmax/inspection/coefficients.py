@@ -24,7 +24,8 @@ def select_rows(estimator, classes):
     None selects all classes. A model of two classes has one row for any labels.
     """
     coef, labels = estimator.coef_, estimator.classes_
-    coef = namespace(coef).to_numpy(coef)
+    if not sp.issparse(coef):
+        coef = np.atleast_2d(namespace(coef).to_numpy(coef))
     if classes is None:
         return coef, labels
     drawn = np.atleast_1d(validate_labels(classes, "classes"))
@@ -42,7 +43,7 @@ def select_rows(estimator, classes):
 def to_matrix(coefficients):
     """Return the coefficients as a dense matrix in NumPy."""
     is_sparse = sp.issparse(coefficients)
-    coef = coefficients.toarray() if is_sparse else np.asarray(coefficients)
+    coef = np.asarray(coefficients.toarray() if is_sparse else coefficients, float)
     if coef.ndim != 2:
         raise ValueError(
             "coefficients must be of shape (n_rows, n_features), got "
