@@ -233,8 +233,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
     random_state : int, RandomState instance or None, default=None
         Seed of the shuffling, the start of the step size's power iteration and the
         validation split. The same data, parameters and seed give the same bits on the
-        same machine with the same number of threads. Training with all samples as one
-        batch draws nothing.
+        same machine, with any number of threads; see Notes. Training with all samples
+        as one batch draws nothing.
 
     early_stopping : bool or "auto", default="auto"
         Whether `fit` stops by the log-loss of validation rows instead of the objective.
@@ -329,6 +329,11 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
     Outliers among the rows have bounded weights in minibatches, in streams, and in the
     Newton steps that follow minibatches by default. ``solver="svrg"`` and data in one
     batch minimise the objective above exactly.
+
+    Threads share the rows of NumPy arrays and SciPy matrices. There are as many threads
+    as this process has cores, but no more than BLAS is allowed to use: set them by
+    ``threadpoolctl.threadpool_limits`` or the variable OMP_NUM_THREADS. BLAS itself has
+    one thread during a fit. Small data are trained by one thread.
 
     Labels are compared by value: 64-bit integers exactly, in any dtype, and text with
     text alone. The number 1 is True and 1.0, and never the text "1". Arrays of dtype

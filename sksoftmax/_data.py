@@ -4,11 +4,18 @@
 intercept is fitted, a last row for the intercept.
 """
 
+from threading import get_ident
+
 import numpy as np
 import scipy.sparse as sp
 
 from sksoftmax._arrays import NUMPY, chunks, namespace, take
 from sksoftmax._columns import DenseColumns, SparseColumns
+from sksoftmax._threads import count_free_threads
+
+# Stored values of a block of rows, and outputs of a group, for a thread. Smaller ones
+# gain less than the threads cost.
+BLOCK_ENTRIES, GROUP_OUTPUTS = 2**18, 16
 
 
 def make_data(X, dtype, fit_intercept: bool) -> "DenseData | SparseData":
@@ -71,7 +78,7 @@ class Batch:
     def __init__(
         self, X, source: _Data, active=slice(None), centered=None, center=None
     ) -> None:
-        self.X, self.active, self._xp = X, active, source.xp
+        self.X, self.active, self._source, self._xp = X, active, source, source.xp
         self._fit_intercept = source.n_weights > source.n_features
         self._centered = source.centered if centered is None else centered
         self._center = source.center if center is None else center
@@ -80,6 +87,11 @@ class Batch:
     def n_stored(self) -> int:
         """Number of stored values."""
         return self.X.shape[0] * self.X.shape[1]
+
+    def take_rows(self, rows: slice) -> "Batch":
+        """Return a batch of some of these rows."""
+        center = self._centered, self._center
+        return type(self)(self.X[rows], self._source, self.active, *center)
 
     def raw_prediction(self, weights):
         """Return X coef + intercept, shape (n_rows, n_outputs)."""
@@ -134,6 +146,8 @@ class Batch:
 class SparseBatch(Batch):
     """A few rows in CSR format."""
 
+    _blocks: list | None = None  # of rows, for threads
+
     @property
     def n_stored(self) -> int:
         """Number of stored values."""
@@ -143,13 +157,46 @@ class SparseBatch(Batch):
         return self.X.toarray()
 
     def _product(self, weights):
-        return self.X @ weights
+        if self.X.nnz < 2 * BLOCK_ENTRIES or count_free_threads() == 1:
+            return self.X @ weights
+        if self._blocks is None:
+            self._blocks = self._cut_rows()
+        products = self._xp.ordered_map(lambda block: block @ weights, self._blocks)
+        return np.concatenate(list(products))
+
+    def _cut_rows(self) -> list:
+        """Return X in blocks of rows, views with about as many entries each."""
+        X, n_blocks = self.X, self.X.nnz // BLOCK_ENTRIES
+        edges = np.searchsorted(X.indptr, np.linspace(0, X.nnz, n_blocks + 1)[1:-1])
+        blocks = []
+        for start, stop in zip([0, *edges], [*edges, X.shape[0]], strict=True):
+            entries = slice(X.indptr[start], X.indptr[stop])
+            indptr = X.indptr[start : stop + 1] - X.indptr[start]
+            parts = X.data[entries], X.indices[entries], indptr
+            blocks.append(sp.csr_array(parts, shape=(stop - start, X.shape[1])))
+        return blocks
 
     def _transposed_product(self, grad_raw):
-        X = self.X
+        """Return X' grad_raw and, for the intercept, one more row at the end.
+
+        Threads compute groups of outputs, so no sum depends on their number.
+        """
+        X, n_outputs = self.X, grad_raw.shape[1]
         shape = X.shape[1] + self._fit_intercept, X.shape[0]
         transposed = sp.csc_array((X.data, X.indices, X.indptr), shape=shape)
-        return transposed @ grad_raw
+        n_groups = 1
+        if X.nnz >= 2 * BLOCK_ENTRIES and n_outputs >= 2 * GROUP_OUTPUTS:
+            n_groups = min(count_free_threads(), n_outputs // GROUP_OUTPUTS)
+        if n_groups == 1:
+            return transposed @ grad_raw
+        grad = np.empty((shape[0], n_outputs), np.result_type(X, grad_raw))
+
+        def multiply(group):
+            grad[:, group] = transposed @ np.ascontiguousarray(grad_raw[:, group])
+
+        groups = chunks(slice(0, n_outputs), -(-n_outputs // n_groups))
+        list(self._xp.ordered_map(multiply, groups))
+        return grad
 
 
 class DenseData(_Data):
@@ -162,17 +209,19 @@ class DenseData(_Data):
     def __init__(self, X, dtype, fit_intercept) -> None:
         super().__init__(X, dtype, fit_intercept)
         self.chunk_rows = max(1, self.xp.chunk_size // self.n_features)
-        self._buffer = self.xp.empty((0, self.n_features), dtype)
+        self._buffers: dict = {}  # two of each thread
         self.n_stored = self.product_work = X.shape[0] * X.shape[1]
 
     def batch(self, rows, compact: bool = True) -> Batch:
-        """Return a batch of `rows`, valid until the next batch is made."""
+        """Return a batch of `rows`, valid until the thread has made two more."""
         if isinstance(rows, slice):
             return Batch(self.xp.astype(self.X[rows, :], self.dtype), self)
-        n_rows = rows.shape[0]
-        if n_rows > self._buffer.shape[0]:
-            self._buffer = self.xp.empty((n_rows, self.n_features), self.dtype)
-        out = self._buffer[:n_rows, :]
+        n_rows, thread = rows.shape[0], get_ident()
+        other, buffer = self._buffers.get(thread, (None, None))
+        if buffer is None or n_rows > buffer.shape[0]:
+            buffer = self.xp.empty((n_rows, self.n_features), self.dtype)
+        self._buffers[thread] = buffer, other
+        out = buffer[:n_rows, :]
         return Batch(self.xp.take_rows(self.X, rows, self.dtype, out), self)
 
     def full_batch(self, rows, compact: bool = True) -> Batch:

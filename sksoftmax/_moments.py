@@ -1,6 +1,5 @@
 """Moments of the columns, their fill values, and the scaling that follows."""
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,8 +12,9 @@ from sksoftmax._outliers import (
     SAMPLED_ROWS,
     OutlierBounds,
 )
-from sksoftmax._threads import threads_for
+from sksoftmax._threads import one_blas_thread
 
+_THREAD_CHUNKS = 16  # that a thread measures one after the other
 _FILL_VALUE_ROWS = 128  # sampled rows, to find the fill values of the columns
 
 # Squared correlations of a column with the intercept below this one are neglected.
@@ -213,17 +213,26 @@ def _measure(data, sample_weight, fill_value, bounds: OutlierBounds):
     """Return the weights under `bounds`, (n_samples,), and the moments."""
     zeros, bounded = np.zeros(data.n_features), []
     moments = Moments(0.0, zeros, zeros, fill_value, zeros)
-    with threads_for(0, math.inf, data.xp.thread_pools):
-        for rows in chunks(slice(0, data.n_samples), data.chunk_rows):
-            columns = data.columns(rows)
-            bounded.append(bounds.bound_weight(columns, sample_weight[rows]))
-            weight = columns.cast_weight(bounded[-1])
-            total = float(data.xp.total(weight))
-            mean, squares = columns.mean_and_squares(weight, total)
-            non_fill_weight = columns.non_fill_weight(weight, total, fill_value)
-            moments = moments.merge(
-                Moments(total, mean, squares, fill_value, non_fill_weight)
-            )
+
+    def measure(rows):
+        columns = data.columns(rows)
+        bounded_weight = bounds.bound_weight(columns, sample_weight[rows])
+        weight = columns.cast_weight(bounded_weight)
+        total = float(data.xp.total(weight))
+        mean, squares = columns.mean_and_squares(weight, total)
+        non_fill_weight = columns.non_fill_weight(weight, total, fill_value)
+        sums = total, mean, squares, fill_value, non_fill_weight
+        return bounded_weight, Moments(*sums)
+
+    def measure_chunks(rows):
+        return list(map(measure, chunks(rows, data.chunk_rows)))
+
+    with one_blas_thread(data.n_samples * data.n_features, data.xp.thread_pools):
+        rows = chunks(slice(0, data.n_samples), _THREAD_CHUNKS * data.chunk_rows)
+        for measured in data.xp.ordered_map(measure_chunks, rows):
+            for bounded_weight, chunk_moments in measured:
+                bounded.append(bounded_weight)
+                moments = moments.merge(chunk_moments)
     return data.xp.concat(bounded or [sample_weight]), moments
 
 

@@ -1,15 +1,12 @@
 """Sums over all rows, as a full step needs them."""
 
+from functools import reduce
 from typing import Any, Protocol
 
-from sksoftmax._arrays import chunks, evenly_spaced, take
+from sksoftmax._arrays import add_tuples, chunks, evenly_spaced, take
 from sksoftmax._hessian import Hessian
 from sksoftmax._problem import Problem
-from sksoftmax._threads import threads_for
-
-# Multiply-adds from which a product gets all BLAS threads. Measured: at 8 million two
-# threads take 0.6 of the time of one. A pass does little else between its products.
-LARGE_PASS_PRODUCT = 4e6
+from sksoftmax._threads import one_blas_thread
 
 
 class OracleProtocol(Protocol):
@@ -112,26 +109,30 @@ class Oracle:
 
     def loss_gradient(self, weights):
         """Return the loss and its gradient at the active `weights`."""
-        problem, total, grad = self.problem, 0.0, None
-        for rows, batch in self._batches():
+
+        def share(rows):
+            batch = self._make_batch(rows)
             raw = self._raw_prediction(batch, weights)
-            loss, part = problem.loss_gradient_from_raw(batch, raw, rows, self.n_rows)
-            total += loss
-            grad = part if grad is None else _add(grad, part)
-        return total, grad
+            return self.problem.loss_gradient_from_raw(batch, raw, rows, self.n_rows)
+
+        return self._sum(share)
 
     def hessian_product(self, weights, direction):
         """Return the Hessian of the loss at `weights` times a direction.
 
         Also return the mean curvature of each output, (n_outputs,).
         """
-        problem, product, mean_curvature = self.problem, None, 0.0
-        for rows, batch in self._batches():
-            _, _, proba, part_curvature = self._expand(rows, batch, weights)
-            part = problem.hessian_product(batch, proba, direction, rows, self.n_rows)
-            product = part if product is None else _add(product, part)
-            mean_curvature = mean_curvature + part_curvature
-        return product, mean_curvature
+        problem = self.problem
+
+        def share(rows):
+            batch = self._make_batch(rows)
+            _, _, proba, mean_curvature = self._expand(rows, batch, weights)
+            product = problem.hessian_product(
+                batch, proba, direction, rows, self.n_rows
+            )
+            return product, mean_curvature
+
+        return self._sum(share)
 
     def _expand(self, rows, batch, weights):
         """Return weights, raw predictions, probabilities and mean curvature."""
@@ -153,15 +154,15 @@ class Oracle:
         Both axes have n_outputs * n_weights entries.
         """
         problem, xp = self.problem, self.problem.data.xp
-        total = None
-        for rows, batch in self._batches():
+
+        def share(rows):
+            batch = self._make_batch(rows)
             proba = self._expand(rows, batch, weights)[2]
             S = batch.scaled(problem.scaling.scale)
-            share = problem.loss.hessian(
-                proba, S, take(problem.sample_weight, rows) / self.n_rows
-            )
-            total = share if total is None else _add(total, share)
-        return xp.asarray(total)
+            weight = take(problem.sample_weight, rows) / self.n_rows
+            return (problem.loss.hessian(proba, S, weight),)
+
+        return xp.asarray(self._sum(share)[0])
 
     def linearization_error(self, weights, new_weights):
         """Return how far linearised probabilities are from the new probabilities.
@@ -170,23 +171,36 @@ class Oracle:
         computes them. The second is the gradient from the rows without an error, or
         None.
         """
-        problem, total, correction = self.problem, 0.0, None
-        xp = problem.data.xp
-        for rows, batch in self._batches():
+        problem, xp = self.problem, self.problem.data.xp
+
+        def share(rows):
+            batch = self._make_batch(rows)
             raw = self._raw_prediction(batch, weights)
             change = self._raw_prediction(batch, new_weights)
             change -= raw
             sample_weight = take(problem.sample_weight, rows) / self.n_rows
             errors, rest = problem.loss.linearization_error(raw, change)
-            total += float(xp.weighted_sum(errors, sample_weight))
-            if xp.any(rest):
-                part = batch.gradient(rest * sample_weight[:, None])
-                correction = part if correction is None else _add(correction, part)
-        return total, correction
+            total = float(xp.weighted_sum(errors, sample_weight))
+            if not xp.any(rest):
+                return total, None
+            return total, batch.gradient(rest * sample_weight[:, None])
 
-    def _batches(self):
-        for rows in chunks(self._rows, self._chunk_rows):
-            yield rows, self._batch or self.problem.data.batch(rows, compact=False)
+        return self._sum(share)
+
+    def _sum(self, share):
+        """Return the sum of the tuples that `share` returns for chunks of rows.
+
+        Threads compute the chunks. The chunks and their order depend on the data alone.
+        """
+        if self._batch is not None:
+            return share(self._rows)
+        ordered_map = self.problem.data.xp.ordered_map
+        return reduce(
+            add_tuples, ordered_map(share, chunks(self._rows, self._chunk_rows))
+        )
+
+    def _make_batch(self, rows):
+        return self._batch or self.problem.data.batch(rows, compact=False)
 
     def _raw_prediction(self, batch, weights):
         """Return the raw predictions, (n_rows, n_outputs), a new array.
@@ -212,12 +226,8 @@ class Oracle:
         return preconditioner_class.work(self.problem.data, self.n_measured)
 
     def threads(self):
-        """Return the context manager that sets the threads for a pass."""
+        """Return the context manager that sets the threads for a step."""
+        data, n_outputs = self.problem.data, self.problem.loss.n_outputs
         multiply_adds = self.problem.multiply_adds(self._chunk_rows)
-        pools = self.problem.data.xp.thread_pools
-        return threads_for(multiply_adds, LARGE_PASS_PRODUCT, pools)
-
-
-def _add(total, term):
-    total += term
-    return total
+        multiply_adds += (data.n_weights * n_outputs) ** 2  # of the preconditioner
+        return one_blas_thread(multiply_adds, data.xp.thread_pools)

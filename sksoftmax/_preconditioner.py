@@ -12,10 +12,11 @@ invariant to a rescaling of the features.
 """
 
 import math
+from functools import reduce
 
-from sksoftmax._arrays import chunks, count_rows, namespace, take
+from sksoftmax._arrays import add_tuples, chunks, count_rows, namespace, take
 
-_GRAM_ROWS = 2048  # rows of S at a time
+_GRAM_ROWS = 1024  # rows of S at a time, in a thread
 # Shares of the diagonal to add to the diagonal for steps on all rows. The first, by the
 # bits of a number, are for Cholesky's factors, the second for a matrix from a sample.
 SMALL_DAMPING, SAMPLED_DAMPING = {64: 1e-10, 32: 1e-4}, 1e-10
@@ -81,13 +82,15 @@ class Gram:
         """Return K of `rows` at `weights`."""
         loss, data, scale = problem.loss, problem.data, problem.scaling.scale
         xp, scaled_weights, n_rows = data.xp, scale * weights, count_rows(rows)
-        hessian = xp.zeros((data.n_weights, data.n_weights), data.dtype)
-        for part in chunks(rows, _GRAM_ROWS):
+
+        def share(part):
             S = data.batch(part, compact=False).scaled(scale)
             k = loss.mean_curvature(loss.proba(xp.matmul(S, scaled_weights)))
             S *= xp.sqrt(k * (problem.sample_weight[part] / n_rows))[:, None]
-            hessian += xp.matmul(S.T, S)
-        return hessian
+            return (xp.matmul(S.T, S),)
+
+        shares = xp.ordered_map(share, chunks(rows, _GRAM_ROWS))
+        return reduce(add_tuples, shares)[0]
 
     def restrict(self, free, damping: float) -> None:
         """Return None: the matrix stays a matrix of all weights."""
@@ -97,8 +100,19 @@ class Gram:
 
         `out` is memory for the result, and may be `grad`.
         """
-        xp = namespace(grad)
-        direction = xp.matmul(self.inverse, grad / self._scale)
+        xp, (n_weights, n_outputs) = namespace(grad), grad.shape
+        grad = grad / self._scale
+        n_groups = int(n_weights**2 * n_outputs / xp.block_work)
+        if n_groups < 2:
+            direction = xp.matmul(self.inverse, grad)
+        else:  # groups of outputs, for threads
+            direction = xp.empty(grad.shape, grad.dtype)
+
+            def multiply(group):
+                direction[:, group] = xp.matmul(self.inverse, grad[:, group])
+
+            groups = chunks(slice(0, n_outputs), -(-n_outputs // min(4, n_groups)))
+            list(xp.ordered_map(multiply, groups))
         direction /= self._scale
         return direction
 

@@ -22,7 +22,7 @@ from sksoftmax._validation import (
 )
 
 # Size of a chunk of X or of predictions, in units of `matmul_chunk_size` numbers.
-_PREDICTION_CHUNKS = 4
+_PREDICTION_CHUNKS = 1
 
 
 def predict_in_chunks(estimator, method: str, X, transform, y=None):
@@ -48,31 +48,34 @@ def predict_in_chunks(estimator, method: str, X, transform, y=None):
     loss, product = cross_entropy(n_classes), xp.matmul
     if sp.issparse(X) or sp.issparse(coef):
         product = partial(safe_sparse_dot, dense_output=True)
-    width = 4 * coef.shape[1]
-    if X.dtype != coef.dtype:  # then the chunk of X is copied
-        width = max(width, X.shape[1])
+    row_size = X.nnz // max(1, X.shape[0]) if sp.issparse(X) else X.shape[1]
+    width = max(4 * coef.shape[1], row_size)
     size = max(1, _PREDICTION_CHUNKS * xp.matmul_chunk_size // width)
     largest = float(xp.finfo(coef.dtype).max) / 2  # as losses subtract two of them
-    result = None
-    for chunk in chunks(slice(0, X.shape[0]), size):
-        with np.errstate(all="ignore"):
-            raw = product(xp.astype(X[chunk, :], coef.dtype), coef)
-            raw += intercept
-            if not (
-                math.isfinite(xp.vdot(raw, raw))  # one pass, and enough in most cases
-                or xp.all(xp.abs(raw) <= largest)
-            ):
-                check_finite_model(estimator)
-                raise ValueError(
-                    f"X passed to {type(estimator).__name__}.{method}() must have raw "
-                    f"predictions in the range of {coef.dtype}, got values of X that "
-                    "are too large. Scale X as in fit."
-                )
-            transformed = transform(loss, raw, None if y is None else y[chunk])
-        if transformed.shape[0] == X.shape[0]:
-            return xp.row_major(transformed)
-        if result is None:
-            shape = (X.shape[0], *transformed.shape[1:])
-            result = xp.empty(shape, transformed.dtype)
-        result[chunk, ...] = transformed
-    return result
+    rows = list(chunks(slice(0, X.shape[0]), size))
+
+    def predict(chunk):
+        raw = product(xp.astype(X[chunk, :], coef.dtype), coef)
+        raw += intercept
+        if not (
+            math.isfinite(xp.vdot(raw, raw))  # one pass, and enough in most cases
+            or xp.all(xp.abs(raw) <= largest)
+        ):
+            check_finite_model(estimator)
+            raise ValueError(
+                f"X passed to {type(estimator).__name__}.{method}() must have raw "
+                f"predictions in the range of {coef.dtype}, got values of X that "
+                "are too large. Scale X as in fit."
+            )
+        return transform(loss, raw, None if y is None else y[chunk])
+
+    with np.errstate(all="ignore"):
+        if len(rows) == 1:
+            return xp.row_major(predict(rows[0]))
+        result = None
+        for chunk, predicted in zip(rows, xp.ordered_map(predict, rows), strict=True):
+            if result is None:
+                shape = (X.shape[0], *predicted.shape[1:])
+                result = xp.empty(shape, predicted.dtype)
+            result[chunk, ...] = predicted
+        return result

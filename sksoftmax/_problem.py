@@ -5,11 +5,9 @@ from typing import Any
 
 from sksoftmax._arrays import chunks, take
 from sksoftmax._moments import ColumnScaling
-from sksoftmax._threads import threads_for
+from sksoftmax._threads import one_blas_thread
 
-# Multiply-adds from which a product gets all BLAS threads. Measured: one thread is
-# twice as fast as two at 4 million, equally fast at 26 million, slower at 80 million.
-LARGE_BATCH_PRODUCT = 3e7
+MOST_BLOCKS = 4  # of a minibatch, so at most four threads gain
 
 
 @dataclass(frozen=True)
@@ -58,18 +56,60 @@ class Problem:
         The loss is a number on the device. The gradient at `snapshot`, other weights or
         None, is subtracted.
         """
+        n_blocks = self.count_blocks(n_rows)
+        if n_blocks > 1:
+            return self._loss_gradient_in_blocks(
+                batch, weights, rows, n_rows, snapshot, n_blocks
+            )
         raw = batch.raw_prediction(weights)
         if snapshot is not None:
             snapshot = batch.raw_prediction(snapshot)
         return self.loss_gradient_from_raw(batch, raw, rows, n_rows, snapshot)
 
+    def count_blocks(self, n_rows: int) -> int:
+        """Return the number of blocks of a batch, which threads compute."""
+        work = self.multiply_adds(n_rows) / self.data.xp.block_work
+        return int(min(MOST_BLOCKS, max(1, work)))
+
+    def _loss_gradient_in_blocks(
+        self, batch, weights, rows, n_rows: int, snapshot, n_blocks: int
+    ):
+        """Return the same, by blocks of rows, and then of outputs."""
+        xp, n_outputs = self.data.xp, self.loss.n_outputs
+        grad_raw = xp.empty((n_rows, n_outputs), weights.dtype)
+        grad = xp.empty(weights.shape, weights.dtype)
+
+        def compute_rows(part):
+            block = batch.take_rows(part)
+            raw = block.raw_prediction(weights)
+            old_raw = None if snapshot is None else block.raw_prediction(snapshot)
+            loss, grad_raw[part, :] = self._gradient_in_raw(
+                raw, rows[part], n_rows, old_raw
+            )
+            return loss
+
+        def compute_outputs(part):
+            grad[:, part] = batch.gradient(grad_raw[:, part])
+
+        row_parts, output_parts = (
+            chunks(slice(0, size), -(-size // n_blocks)) for size in (n_rows, n_outputs)
+        )
+        loss = sum(xp.ordered_map(compute_rows, row_parts))
+        list(xp.ordered_map(compute_outputs, output_parts))
+        return loss, grad
+
     def loss_gradient_from_raw(self, batch, raw, rows, n_rows: int, snapshot=None):
         """Return the same loss and gradient from raw predictions; overwrites `raw`."""
+        value, grad_raw = self._gradient_in_raw(raw, rows, n_rows, snapshot)
+        return value, batch.gradient(grad_raw)
+
+    def _gradient_in_raw(self, raw, rows, n_rows: int, snapshot):
+        """Return the loss and its gradient in raw predictions."""
         y, sample_weight = self.y[rows], take(self.sample_weight, rows) / n_rows
         value, grad_raw = self.loss.loss_gradient(raw, y, sample_weight)
         if snapshot is not None:
             grad_raw -= self.loss.loss_gradient(snapshot, y, sample_weight)[1]
-        return value, batch.gradient(grad_raw)
+        return value, grad_raw
 
     def hessian_product(self, batch, proba, direction, rows, n_rows: int):
         """Return a batch's share of the Hessian of the mean loss times a direction.
@@ -83,12 +123,15 @@ class Problem:
 
     def mean_loss(self, rows, weights) -> float:
         """Return the weighted mean loss of `rows`, an index array."""
-        total, xp = 0.0, self.data.xp
+        xp = self.data.xp
+
+        def share(part):
+            raw = self.data.batch(part, compact=False).raw_prediction(weights)
+            return self.loss.loss(raw, self.y[part], self.sample_weight[part])
+
         multiply_adds = self.multiply_adds(min(4096, rows.shape[0]))
-        with threads_for(multiply_adds, LARGE_BATCH_PRODUCT, xp.thread_pools):
-            for part in chunks(rows, 4096):
-                raw = self.data.batch(part, compact=False).raw_prediction(weights)
-                total += self.loss.loss(raw, self.y[part], self.sample_weight[part])
+        with one_blas_thread(multiply_adds, xp.thread_pools):
+            total = sum(xp.ordered_map(share, chunks(rows, 4096)))
         return float(total / xp.total(self.sample_weight[rows]))
 
     def objective(self, rows, weights) -> float:

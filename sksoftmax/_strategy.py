@@ -108,6 +108,10 @@ def phases(params, problem: Problem, state: State, rows, rng):
 
     Outliers have bounded weights in SGD with automatic steps, and with "sgd" also in
     the Newton steps after minibatches.
+
+    The choice depends on the data and the parameters alone, not on the number of
+    threads. The constants are measured with one thread. Threads shorten passes over all
+    rows more than minibatches, so more threads would favour earlier passes.
     """
     if params.phm_order:
         yield from _constrained_epochs(params, problem, state, rows, rng)

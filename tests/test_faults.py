@@ -26,7 +26,7 @@ from threadpoolctl import ThreadpoolController
 
 import sksoftmax
 from sksoftmax import SoftmaxRegressionClassifier, _threads
-from sksoftmax._threads import threads_for
+from sksoftmax._threads import one_blas_thread
 
 CLASSES = np.arange(10)
 # Batches of 64 rows, 20 features and 10 columns get a limit on the threads.
@@ -116,7 +116,7 @@ def set_threads(numbers):
 
 def can_be_limited():
     """Return whether no limit on the threads is left behind."""
-    with threads_for(10_000, large=20_000):
+    with one_blas_thread(10_000):
         return n_threads() == {1}
 
 
@@ -651,7 +651,7 @@ def test_a_fork_beside_a_fit_has_all_threads(rows):
     limited, forked = threading.Event(), threading.Event()
 
     def beside():
-        with threads_for(10_000, large=20_000):
+        with one_blas_thread(10_000):
             limited.set()
             assert forked.wait(60)
 

@@ -13,6 +13,8 @@ Reading a number from a device, by float() or bool(), waits for all earlier work
 device. No code thus reads a number for each batch.
 """
 
+from operator import iadd
+
 import numpy as np
 import scipy.sparse as sp
 from sklearn import get_config
@@ -140,6 +142,17 @@ def evenly_spaced_indices(n_rows: int, n_selected: int, shift: float = 0.0):
     if n_selected >= n_rows:
         return np.arange(n_rows)
     return ((np.arange(n_selected) + shift) * (n_rows / n_selected)).astype(np.intp)
+
+
+def add_tuples(total, terms):
+    """Return the sum of two tuples, item by item; arrays of `total` are overwritten.
+
+    Items may be None.
+    """
+    return tuple(
+        b if a is None else a if b is None else iadd(a, b)
+        for a, b in zip(total, terms, strict=True)
+    )
 
 
 def take(array, indices):

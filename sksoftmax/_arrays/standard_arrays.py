@@ -3,6 +3,8 @@
 The file _arrays/numpy_arrays.py describes the functions.
 """
 
+import math
+
 import numpy as np
 
 from sksoftmax._arrays.numpy_arrays import NOT_DEFINITE, NUMPY, SHORT
@@ -67,6 +69,10 @@ class StandardArrays:
 
     def numpy_dtype(self, dtype) -> np.dtype:
         return np.dtype(f"f{self._xp.finfo(dtype).bits // 8}")
+
+    # Other libraries have threads of their own.
+    ordered_map = prefetch = staticmethod(map)
+    block_work = math.inf
 
     def training_dtype(self, X):
         xp = self._xp

@@ -1,20 +1,26 @@
 """Minibatch SGD: the loop over batches, its averages and epochs."""
 
 import math
+from functools import partial
 
 import numpy as np
 
 from sksoftmax._arrays import chunks, evenly_spaced, put_rows, take
-from sksoftmax._problem import LARGE_BATCH_PRODUCT, Problem
+from sksoftmax._problem import Problem
 from sksoftmax._solvers.plateau import Plateau
 from sksoftmax._solvers.sampler import BatchSampler
 from sksoftmax._solvers.state import State
-from sksoftmax._threads import threads_for
+from sksoftmax._threads import one_blas_thread
 
 MONITORED_ROWS = 2048
 # Averaging touches all weights, but a batch of a lazy step does not. The average is
 # then updated every LAZY_BATCHES batches, and at least LAZY_AVERAGES times an epoch.
 LAZY_BATCHES, LAZY_AVERAGES = 24, 4
+# Multiply-adds of two matrices from which OpenBLAS takes several threads.
+SHARED_PRODUCT = 2**18
+# Numbers in a batch that another thread copies. Measured: the exchange takes 60 us, and
+# as many numbers are copied from memory in 200 us.
+PREFETCHED_NUMBERS = 2**16
 
 
 class SGD:
@@ -59,9 +65,13 @@ class SGD:
         over the rows, each measured before its update. Numbers are read from the device
         only at measurements of the curvature and at the end.
         """
-        multiply_adds = self._problem.multiply_adds(np.diff(edges).max())
-        pools = self._problem.data.xp.thread_pools
-        with threads_for(multiply_adds, LARGE_BATCH_PRODUCT, pools):
+        problem, n_outputs = self._problem, self._problem.loss.n_outputs
+        multiply_adds = problem.multiply_adds(np.diff(edges).max())
+        work = 0 if self._step.lazy else problem.data.n_weights**2 * n_outputs
+        if n_outputs == 1 or work >= SHARED_PRODUCT:  # the preconditioner's matrix
+            multiply_adds += work
+        pools = problem.data.xp.thread_pools
+        with one_blas_thread(multiply_adds, pools):
             self._epoch(order, edges)
 
     def _epoch(self, order, edges) -> None:
@@ -71,12 +81,10 @@ class SGD:
         n_averages = n_batches
         if self._step.lazy:
             n_averages = max(n_batches // LAZY_BATCHES, min(n_batches, LAZY_AVERAGES))
-        for k in range(n_batches):
-            if self._step.needs_measuring(state):
-                self._catch_up_all()  # the new preconditioner is not for earlier steps
-                self._step.measure(state, order, largest)
-            rows = index[edges[k] : edges[k + 1]]
-            batch = problem.data.batch(rows, compact=self._step.lazy)
+        batch_rows = [index[edges[k] : edges[k + 1]] for k in range(n_batches)]
+        self._measure(order, largest)
+        for k, batch in enumerate(self._batches(batch_rows, largest)):
+            rows = batch_rows[k]
             weights = self._catch_up(batch.active)
             snapshot = None
             if self._step.snapshot is not None:
@@ -94,6 +102,8 @@ class SGD:
                 k * n_averages // n_batches
             ):
                 self._average()
+            if k + 1 < n_batches:
+                self._measure(order, largest)
         self._catch_up_all()
         if self._is_averaging and problem.penalty.makes_zeros:
             state.average[state.weights == 0] = 0  # an average rarely is
@@ -104,6 +114,20 @@ class SGD:
             raise FloatingPointError("the loss became infinite")
         if not xp.all(xp.isfinite(state.average)):
             raise FloatingPointError("the weights became infinite")
+
+    def _measure(self, order, batch_size: int) -> None:
+        """Measure the curvature, if the measurement is due."""
+        if self._step.needs_measuring(self.state):
+            self._catch_up_all()  # the new preconditioner is not for earlier steps
+            self._step.measure(self.state, order, batch_size)
+
+    def _batches(self, batch_rows, n_rows: int):
+        """Yield the batches; a thread copies the rows of the next one meanwhile."""
+        data = self._problem.data
+        make_batch = partial(data.batch, compact=self._step.lazy)
+        copies_much = data.is_dense and n_rows * data.n_features >= PREFETCHED_NUMBERS
+        copies_much &= self._problem.count_blocks(n_rows) == 1
+        return (data.xp.prefetch if copies_much else map)(make_batch, batch_rows)
 
     def _average(self) -> None:
         state = self.state

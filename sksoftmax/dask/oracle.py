@@ -16,10 +16,9 @@ from sksoftmax._arrays import chunks, evenly_spaced_indices
 from sksoftmax._hessian import Hessian
 from sksoftmax._labels import are_comparable, find_positions
 from sksoftmax._moments import Moments
-from sksoftmax._oracle import LARGE_PASS_PRODUCT
 from sksoftmax._problem import Problem
 from sksoftmax._solvers.curvature import FEWEST_OUTPUTS
-from sksoftmax._threads import threads_for
+from sksoftmax._threads import one_blas_thread
 from sksoftmax._validation import check_weight_sum
 from sksoftmax.dask import tasks
 from sksoftmax.dask.blocks import Blocks
@@ -351,7 +350,7 @@ class PartitionedOracle:
     def threads(self):
         """Return the context of a step, with threads for products with the weights."""
         multiply_adds = self.problem.multiply_adds(self.problem.data.n_weights)
-        return threads_for(multiply_adds, LARGE_PASS_PRODUCT)
+        return one_blas_thread(multiply_adds)
 
 
 def _share(value):

@@ -20,7 +20,7 @@ from sksoftmax._moments import Moments, measure_bounded_moments
 from sksoftmax._oracle import Oracle
 from sksoftmax._problem import Problem
 from sksoftmax._targets import is_soft_target, make_targets
-from sksoftmax._threads import threads_for
+from sksoftmax._threads import single_thread
 from sksoftmax._validation import (
     convert_to_csr,
     validate_block,
@@ -60,7 +60,7 @@ def partition_task(function):
     @wraps(function)
     def run(number, *args):
         try:
-            with threads_for(0, math.inf), np.errstate(all="ignore"):
+            with single_thread(), np.errstate(all="ignore"):
                 return function(*map(align, args))
         except (TypeError, ValueError) as error:
             raise ValueError(f"Partition {number}: {error}") from error
