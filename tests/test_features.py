@@ -128,7 +128,14 @@ def test_duplicates_train_as_their_sum(train, dtype):
 
 
 @pytest.mark.parametrize("order", [1, -1], ids=["sorted", "unsorted"])
-@pytest.mark.parametrize("dtype", ["bool", "uint8", "int16"])
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        "bool",
+        pytest.param("uint8", marks=pytest.mark.slow),
+        pytest.param("int16", marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("layout", FORMATS)
 @pytest.mark.parametrize("method", ["fit", "partial_fit", "validation"])

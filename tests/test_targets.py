@@ -267,10 +267,7 @@ CONVERT_X = {
         for name in FORMATS
     },
     **{
-        f"{name}_matrix": pytest.param(
-            lambda X, _, name=name: getattr(sp, f"{name}_matrix")(X),
-            marks=pytest.mark.slow,
-        )
+        f"{name}_matrix": lambda X, _, name=name: getattr(sp, f"{name}_matrix")(X)
         for name in FORMATS
     },
 }
@@ -290,8 +287,17 @@ CONVERT_TABLE = {
 }
 
 
-@pytest.mark.parametrize("convert_table", CONVERT_TABLE.values(), ids=CONVERT_TABLE)
-@pytest.mark.parametrize("convert_x", CONVERT_X.values(), ids=CONVERT_X)
+def pairs_of_kinds():
+    """Yield each kind of X with each kind of table, as slow tests if both are rare."""
+    for x, convert_x in CONVERT_X.items():
+        for table, convert_table in CONVERT_TABLE.items():
+            is_common = table == "array" or x in ("list", "pandas", "csr_array")
+            is_slow = not is_common or x.endswith("_matrix")
+            marks = pytest.mark.slow if is_slow else ()
+            yield pytest.param(convert_x, convert_table, id=f"{x}-{table}", marks=marks)
+
+
+@pytest.mark.parametrize(("convert_x", "convert_table"), [*pairs_of_kinds()])
 def test_each_kind_of_x_with_each_kind_of_table(
     datasets, convert_x, convert_table, tmp_path
 ):

@@ -323,7 +323,7 @@ def test_no_bit_depends_on_the_number_of_threads(grant, monkeypatch, name, n_cla
         _threads, "_share_work", lambda *args: (used.append(1), share_work(*args))[1]
     )
 
-    for n in (1, 2, 3, 4):
+    for n in (1, 2, 3):
         grant(n)
         clf = SoftmaxRegressionClassifier(random_state=0, max_iter=20, **params)
         models.append(clf.fit(X, y, weight))
