@@ -63,8 +63,8 @@ def test_ten_million_rows():
     assert clf.score(*test) > best_accuracy(*test) - 0.001
     expected = TRUTH.T - TRUTH.T.mean(axis=0)
     assert_allclose(clf.coef_, expected, atol=0.03)
-    # Numbers grow longer by a few bytes.
-    assert abs(len(pickle.dumps(clf)) - size) < 40
+    # Numbers grow longer by a few bytes, and the losses of 900 more calls are kept.
+    assert abs(len(pickle.dumps(clf)) - size) < 40 + 9 * 900
     if memory is not None:
         assert resident() < 1.05 * memory
 

@@ -15,7 +15,7 @@ import sksoftmax
 
 FOLDER = Path(sksoftmax.__file__).parents[1]
 PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
-REQUIRED = {"numpy", "scipy", "scikit-learn", "threadpoolctl"}
+REQUIRED = {"numpy", "scipy", "scikit-learn", "joblib", "threadpoolctl"}
 LISTEN = """
 import builtins, json, os, sys
 
@@ -76,7 +76,7 @@ def required():
     return [one for one in required if "extra" not in str(one.marker)]
 
 
-def test_four_packages_are_required(required):
+def test_five_packages_are_required(required):
     names = {one.name for one in required}
 
     assert names == REQUIRED
