@@ -4,7 +4,6 @@ import os
 import threading
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 
@@ -72,7 +71,7 @@ def _map_by_threads(function, items):
         if n_threads == 1:
             yield from map(function, items)
             return
-        executor = ThreadPoolExecutor(n_threads - 1, initializer=_set_single_thread)
+        executor = _start_threads(n_threads - 1)
         try:
             yield from _share_work(executor, function, items, 2 * n_threads)
         finally:
@@ -98,7 +97,7 @@ def prefetch(function, items) -> Iterator:
         if n_threads == 1:
             yield from map(function, items)
             return
-        executor = ThreadPoolExecutor(1, initializer=_set_single_thread)
+        executor = _start_threads(1)
         try:
             following = executor.submit(function, next(items))
             for item in items:
@@ -110,11 +109,21 @@ def prefetch(function, items) -> Iterator:
             executor.shutdown(wait=True, cancel_futures=True)
 
 
+def _start_threads(n_threads: int):
+    """Return an executor whose threads compute one block after the other."""
+    # Imported here because scikit-learn does not import it, and few data need it.
+    from concurrent.futures import ThreadPoolExecutor
+
+    return ThreadPoolExecutor(n_threads, initializer=_set_single_thread)
+
+
 def _share_work(executor, function, items, n_ahead: int):
     """Yield results in order; the caller's thread computes, too.
 
     At most `n_ahead` results wait, because a result may be as large as the weights.
     """
+    from concurrent.futures import Future  # see _start_threads
+
     pending, waiting = deque(), deque(items)
 
     def compute(item):

@@ -14,7 +14,7 @@ from numpy.testing import assert_array_equal
 from threadpoolctl import ThreadpoolController
 
 from sksoftmax import SoftmaxRegressionClassifier, _data, _threads
-from sksoftmax._arrays.numpy_arrays import NumPyArrays
+from sksoftmax._arrays import NUMPY
 from sksoftmax._problem import Problem
 from sksoftmax._solvers import sgd
 from sksoftmax._threads import one_blas_thread, ordered_map, prefetch, single_thread
@@ -307,9 +307,9 @@ ROWS = {
 @pytest.mark.parametrize("name", ROWS)
 def test_no_bit_depends_on_the_number_of_threads(grant, monkeypatch, name, n_classes):
     # Small chunks and blocks, so that small data have several.
-    for limit, value in (("matmul_chunk_size", 2**12), ("chunk_size", 2**10)):
-        monkeypatch.setattr(NumPyArrays, limit, value)
-    monkeypatch.setattr(NumPyArrays, "block_work", 2**12)
+    sizes = {"matmul_chunk_size": 2**12, "chunk_size": 2**10, "block_work": 2**12}
+    for attribute, size in sizes.items():
+        monkeypatch.setattr(NUMPY, attribute, size)
     monkeypatch.setattr(_data, "BLOCK_ENTRIES", 2**10)
     monkeypatch.setattr(_data, "GROUP_OUTPUTS", 4)
     monkeypatch.setattr(sgd, "PREFETCHED_NUMBERS", 2**8)
@@ -360,7 +360,7 @@ def test_an_interrupt_of_a_minibatch_leaves_no_thread(grant, monkeypatch, digits
 
 def test_small_data_start_no_thread(grant, monkeypatch, datasets):
     grant(4)
-    monkeypatch.setattr(_threads, "ThreadPoolExecutor", None)
+    monkeypatch.setattr(_threads, "_start_threads", None)
     X, y = datasets["iris"]
 
     clf = SoftmaxRegressionClassifier(random_state=0).fit(X, y)

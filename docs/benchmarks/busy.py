@@ -105,7 +105,7 @@ def main() -> None:
                     command += ["--data", str(args.data)] if args.data else []
                     seconds = json.loads(subprocess.check_output(command))
                     wall, cpu = map(median, zip(*seconds, strict=True))
-                    columns[n_busy, n_threads] = f"{wall:.2f} ({cpu:.2f})"
+                    columns[n_busy, n_threads] = f"{wall:.3g} ({cpu:.3g})"
         print(f"| {name} | {' | '.join(columns.values())} |", flush=True)
 
 
