@@ -1068,15 +1068,15 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         # Imported here because the import is slow and rarely needed.
         from sklearn.linear_model import LogisticRegression
 
-        own = snapshot(self)
-        check_model(own)
-        model = LogisticRegression(fit_intercept=own.fit_intercept)
-        model.n_iter_ = np.array([getattr(own, "n_iter_", 0)], np.int32)
+        fitted = snapshot(self)
+        check_model(fitted)
+        model = LogisticRegression(fit_intercept=fitted.fit_intercept)
+        model.n_iter_ = np.array([getattr(fitted, "n_iter_", 0)], np.int32)
         for name in ("classes_", "coef_", "intercept_", "feature_names_in_"):
-            if hasattr(own, name):
-                attribute = getattr(own, name)
+            if hasattr(fitted, name):
+                attribute = getattr(fitted, name)
                 setattr(model, name, namespace(attribute).copy(attribute))
-        model.n_features_in_ = own.coef_.shape[1]
+        model.n_features_in_ = fitted.coef_.shape[1]
         return model
 
     def __getstate__(self):

@@ -76,9 +76,9 @@ def snapshot(estimator):
 
     Both estimators share one dict, which `all_or_nothing` replaces and never writes to.
     """
-    other = object.__new__(type(estimator))
-    other.__dict__ = estimator.__dict__
-    return other
+    view = object.__new__(type(estimator))
+    view.__dict__ = estimator.__dict__
+    return view
 
 
 def _apply_changes(attributes: dict, before: dict, after: dict) -> dict:

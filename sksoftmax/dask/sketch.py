@@ -27,7 +27,7 @@ class Sketch(NamedTuple):
     tolerances: np.ndarray  # (n_sums,), differences by rounding errors
 
     @classmethod
-    def of(cls, X) -> "Sketch":
+    def measure(cls, X) -> "Sketch":
         """Return the sketch of an array or CSR matrix."""
         n_rows, n_columns = X.shape
         n_stored = X.nnz if sp.issparse(X) else X.size
@@ -45,7 +45,7 @@ class Sketch(NamedTuple):
 
     def check(self, X, name: str) -> None:
         """Raise ValueError unless X, (n_rows, n_columns), has the sketched rows."""
-        other = Sketch.of(X)
+        other = Sketch.measure(X)
         is_unchanged = self.shape == other.shape
         if is_unchanged:
             close = np.abs(self.sums - other.sums) <= self.tolerances

@@ -93,7 +93,7 @@ def summarize(X, y, sample_weight) -> list:
         labels,
         np.bincount(codes, weight),
         np.bincount(codes, weight > 0),
-        (Sketch.of(X), checksum, Sketch.of(weight[:, None])),
+        (Sketch.measure(X), checksum, Sketch.measure(weight[:, None])),
     )
     return [summary]
 
