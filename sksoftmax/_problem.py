@@ -74,7 +74,10 @@ class Problem:
     def _loss_gradient_in_blocks(
         self, batch, weights, rows, n_rows: int, snapshot, n_blocks: int
     ):
-        """Return the same, by blocks of rows, and then of outputs."""
+        """Return the result of `loss_gradient`, by blocks of rows and then of outputs.
+
+        `weights`, `snapshot` and the gradient are (n_weights, n_outputs).
+        """
         xp, n_outputs = self.data.xp, self.loss.n_outputs
         grad_raw = xp.empty((n_rows, n_outputs), weights.dtype)
         grad = xp.empty(weights.shape, weights.dtype)
@@ -104,7 +107,7 @@ class Problem:
         return value, batch.gradient(grad_raw)
 
     def _gradient_in_raw(self, raw, rows, n_rows: int, snapshot):
-        """Return the loss and its gradient in raw predictions."""
+        """Return the loss and its gradient in raw predictions, (n_rows, n_outputs)."""
         y, sample_weight = self.y[rows], take(self.sample_weight, rows) / n_rows
         value, grad_raw = self.loss.loss_gradient(raw, y, sample_weight)
         if snapshot is not None:

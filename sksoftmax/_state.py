@@ -119,7 +119,7 @@ def make_memory(rows, moments, rng, earlier=None) -> dict:
 
 
 def _class_weight_seen(rows, earlier):
-    """Return the total weight of each class in training, by its sample weight.
+    """Return total weight by sample weight of each class in training, (n_classes,).
 
     The weight of a row of probabilities counts for all its classes, so the quotient is
     not the class weight.
