@@ -18,7 +18,7 @@ FEWEST_ALPHAS, MOST_ALPHAS, PER_DECADE = 6, 25, 2
 MOST_COARSE = 12  # strengths above the middle one, see `automatic_alphas`
 # An automatic path ends this many strengths after the best score.
 PATIENCE = 2
-FLAT = 1e-3  # a smaller relative change of the log-loss is none
+FLAT = 2.5e-3  # a smaller relative change of the log-loss is none
 POWER_ITERATIONS, POWER_ROWS = 10, 1024
 
 
