@@ -15,7 +15,7 @@ from sksoftmax._threads import count_free_threads
 
 # Stored values of a block of rows, and outputs of a group, for a thread. Smaller ones
 # gain less than the threads cost.
-BLOCK_ENTRIES, GROUP_OUTPUTS = 2**18, 10
+BLOCK_ENTRIES, GROUP_OUTPUTS = 2**18, 16
 
 
 def make_data(X, dtype, fit_intercept: bool) -> "DenseData | SparseData":
