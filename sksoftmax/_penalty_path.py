@@ -1,0 +1,273 @@
+"""A path of models from strong to weak penalties, cross-validated on the way.
+
+There is a model for each split, which has not seen the test rows of the split, and a
+last model of all rows. No model ever starts from another one, and each stops by its own
+training rows. So the scores of test rows tell nothing that the model has seen.
+"""
+
+import math
+from dataclasses import replace
+from itertools import count, islice
+
+import numpy as np
+
+from sksoftmax._arrays import chunks, evenly_spaced, take
+from sksoftmax._oracle import Oracle
+from sksoftmax._penalty import ElasticNet
+from sksoftmax._preconditioner import Gram
+from sksoftmax._problem import Problem
+from sksoftmax._solvers.lbfgs import LBFGS
+from sksoftmax._solvers.proximal_newton import make_newton
+from sksoftmax._stacked_oracle import StackedOracle, score_sums
+from sksoftmax._state import make_state
+from sksoftmax._strategy import choose_preconditioner, phases
+
+# Newton's method closes the gap of each model if `tol` is below this tolerance.
+EXACT_TOL = 1e-2
+# Share of the mean of its diagonal to add to the matrix of the preconditioner. Without
+# it, weak penalties would magnify rounding errors until they change the steps.
+DAMPING = 1e-3
+# Strengths of an automatic path, two a decade: at least and at most.
+FEWEST_ALPHAS, MOST_ALPHAS = 6, 25
+PER_DECADE = 2
+# An automatic path ends after this many strengths without a better score.
+PATIENCE = 2
+FLAT = 1e-3  # a relative fall of the log-loss below this one is none
+POWER_ITERATIONS, POWER_ROWS = 10, 1024  # for the first strength of an automatic path
+
+
+def make_penalty(params, problem: Problem, alpha: float) -> ElasticNet:
+    """Return the penalty of the problem's weights, of the strength alpha."""
+    data = problem.data
+    fit_intercept = data.n_weights > data.n_features
+    return ElasticNet(
+        alpha, params.l1_ratio, data.n_features, fit_intercept, data.dtype, data.xp
+    )
+
+
+class StackedPath:
+    """Models of dense X without L1, by L-BFGS, in the same passes over the rows."""
+
+    def __init__(
+        self, params, base: Problem, problems: list, tests: list, starts: list
+    ) -> None:
+        """Initialise with a Problem, TestRows or None, and weights of each model.
+
+        The weights of the rows have the mean one over all rows. Those of `base` do not
+        depend on labels.
+        """
+        self._params, self._oracle = params, StackedOracle(problems, tests)
+        rows = np.arange(base.data.n_samples)
+        self._class = choose_preconditioner(params, base, n_rows=len(rows))
+        # At weights of zero no label counts, because the models share the matrix.
+        oracle = Oracle(base, rows, self._class)
+        self._is_sample = oracle.n_measured < oracle.n_rows
+        hessian = oracle.sampled_hessian(self._class, base.zeros())
+        if self._class is Gram:
+            damping = DAMPING * Gram.trace(hessian) / hessian.shape[0]
+            hessian = base.data.xp.add_to_diagonal(hessian, damping)
+        self._hessian = hessian
+        weights = dict(enumerate(starts))
+        evaluations = self._oracle.evaluate(weights)
+        self._models = [
+            LBFGS(problem, weights[k], evaluations[k])
+            for k, problem in enumerate(problems)
+        ]
+
+    @property
+    def n_passes(self) -> int:
+        """Passes over the rows so far."""
+        return self._oracle.n_passes
+
+    @property
+    def n_steps(self) -> int:
+        """Steps of the model of all rows so far."""
+        return self._models[-1].n_steps
+
+    def train(self, alpha: float) -> bool:
+        """Train all models at a strength; return whether all of them converged."""
+        params, tol, problem = self._params, self._params.tol, self._models[-1].problem
+        problem = replace(problem, penalty=make_penalty(params, problem, alpha))
+        preconditioner = self._class.build(problem, self._hessian, self._is_sample)
+        for model in self._models:
+            model.set_penalty(problem.penalty, preconditioner)
+        steps = {
+            k: model.iterate(tol, params.max_iter)
+            for k, model in enumerate(self._models)
+        }
+        failed = self._share_passes(steps)
+        numbers = range(len(self._models)) if tol < EXACT_TOL else failed
+        return not numbers or self._close_gaps(numbers)
+
+    def _share_passes(self, steps: dict) -> list:
+        """Run the steps of all models; return the numbers of those that failed."""
+        evaluations, failed = dict.fromkeys(steps), []
+        while evaluations:
+            trials = {}
+            for k, evaluation in evaluations.items():
+                try:
+                    trials[k] = steps[k].send(evaluation)
+                except StopIteration as end:
+                    if not end.value:
+                        failed.append(k)
+            evaluations = self._oracle.evaluate(trials) if trials else {}
+        return failed
+
+    def _close_gaps(self, numbers) -> bool:
+        """Train models until their gaps are within `tol`, by Newton's method.
+
+        Return whether all of them converged.
+        """
+        tol, weights, all_converged = self._params.tol, {}, True
+        for k in numbers:
+            problem = self._models[k].problem
+            rows = np.arange(problem.data.n_samples)
+            newton = make_newton(
+                Oracle(problem, rows, self._class),
+                make_state(self._models[k].weights, average=False),
+            )
+            steps = islice(newton.iterate_to_gap(tol), self._params.max_iter)
+            all_converged &= any(converged for _, _, converged in steps)
+            weights[k] = newton.model
+        for k, evaluation in self._oracle.evaluate(weights).items():
+            self._models[k].move(weights[k], evaluation)
+        return all_converged
+
+    @property
+    def weights(self) -> list:
+        """The weights of each model, arrays that nobody writes to."""
+        return [model.weights for model in self._models]
+
+    @property
+    def scores(self) -> np.ndarray:
+        """The sums of `score_sums` of each split, (n_splits, 3)."""
+        return np.array([model.evaluation.scores for model in self._models[:-1]])
+
+
+class SeparatePaths:
+    """Models of sparse X or with L1, each trained as the classifier would be."""
+
+    def __init__(self, params, problems: list, tests: list, starts: list, rngs) -> None:
+        """Initialise as StackedPath, and with a generator of each model."""
+        self._params, self._problems, self._tests = params, problems, tests
+        self.weights, self._rngs = list(starts), rngs
+        self.n_passes = self.n_steps = 0
+        self._rows = [
+            np.flatnonzero(problem.data.xp.to_numpy(problem.sample_weight))
+            for problem in problems
+        ]
+
+    def train(self, alpha: float) -> bool:
+        """Train all models at a strength; return whether all of them converged."""
+        converged = [self._train(k, alpha) for k in range(len(self._problems))]
+        return all(converged)
+
+    def _train(self, k: int, alpha: float) -> bool:
+        """Train a model; return whether it converged."""
+        params, problem = self._params, self._problems[k]
+        problem = replace(problem, penalty=make_penalty(params, problem, alpha))
+        state = make_state(self.weights[k], average=True)
+        epochs = phases(params, problem, state, self._rows[k], self._rngs[k])
+        n_epochs, model, converged = 0, state.average, False
+        for n_epochs, (solver, _, converged) in enumerate(epochs, 1):
+            model = solver.model
+            if converged or n_epochs == params.max_iter:
+                break
+        self.n_passes += n_epochs
+        if k == len(self._problems) - 1:
+            self.n_steps += n_epochs
+        self.weights[k] = problem.data.xp.copy(model)
+        return converged
+
+    @property
+    def scores(self) -> np.ndarray:
+        """The sums of `score_sums` of each split, (n_splits, 3)."""
+        splits = zip(self._problems, self._tests, self.weights, strict=True)
+        return np.array([score(*split) for split in list(splits)[:-1]])
+
+
+def score(problem: Problem, test, weights) -> np.ndarray:
+    """Return the sums of `score_sums` over the test rows."""
+    sums = np.zeros(3)
+    for numbers in chunks(problem.data.index(test.numbers), 4096):
+        raw = problem.data.batch(numbers, compact=False).raw_prediction(weights)
+        sums += score_sums(problem, test, numbers, raw)
+    return sums
+
+
+def constant_model(problem: Problem, totals):
+    """Return the weights of the best constant model, (n_weights, n_outputs).
+
+    `totals`, (n_classes,), are the weights of the classes. Classes without weight get
+    half of the weight of the rarest other class.
+    """
+    weights, data = problem.zeros(), problem.data
+    if data.n_weights > data.n_features:
+        logs = np.log(np.where(totals > 0, totals, totals[totals > 0].min() / 2))
+        logs = logs[1:] - logs[:1] if len(logs) == 2 else logs - logs.mean()
+        weights[-1, :] = data.xp.asarray(logs, data.dtype)
+    return weights
+
+
+def first_alpha(problem: Problem, weights) -> float:
+    """Return a strength near which a model barely differs from a constant one.
+
+    The strength is the largest eigenvalue of the Hessian of the loss at `weights`, the
+    weights of a constant model, with the intercepts at their optimum. The eigenvalue is
+    measured on sampled rows by power iterations, and rounded up to half a decade.
+    """
+    data, xp, value = problem.data, problem.data.xp, 0.0
+    rows = np.flatnonzero(xp.to_numpy(problem.sample_weight))
+    rows = data.index(evenly_spaced(rows, POWER_ROWS))
+    batch = data.batch(rows, compact=False)
+    weight = take(problem.sample_weight, rows)
+    weight = (weight / float(xp.total(weight)))[:, None]
+    proba = problem.loss.proba(batch.raw_prediction(weights))
+    direction = np.random.RandomState(0).normal(size=weights.shape)
+    direction[data.n_features :] = 0
+    direction = xp.asarray(direction, data.dtype)
+    for _ in range(POWER_ITERATIONS):
+        direction = direction / (xp.vdot(direction, direction) ** 0.5 or 1.0)
+        raw = batch.raw_prediction(direction)
+        raw -= xp.sum(weight * raw, axis=0)
+        grad = batch.gradient(weight * problem.loss.hessian_product(proba, raw))
+        grad[data.n_features :, :] = 0
+        value = float(xp.vdot(direction, grad))
+        direction = grad
+    if not 0 < value < math.inf:
+        return 1.0
+    return 10.0 ** (math.ceil(PER_DECADE * math.log10(value)) / PER_DECADE)
+
+
+def automatic_alphas(first: float):
+    """Yield falling strengths, without end."""
+    for k in count():
+        yield first * 10 ** (-k / PER_DECADE)
+
+
+def has_ended(losses: list, best: int) -> bool:
+    """Return whether an automatic path ends after these held-out losses.
+
+    `losses` holds the log-loss of each split, (n_splits,), for each strength so far,
+    and `best` is the number of the strength with the best score. The path ends some
+    strengths after the best one, if the loss has risen by more than the standard error
+    of the rise. The path also ends if the loss has become flat.
+    """
+    n_alphas = len(losses)
+    if n_alphas < FEWEST_ALPHAS:
+        return False
+    means = np.mean(losses, axis=1)
+    falls = np.abs(np.diff(means[-1 - PATIENCE :]))
+    is_flat = bool((falls <= FLAT * means[-PATIENCE:]).all())
+    lowest = int(np.argmin(means))
+    n_worse = n_alphas - 1 - max(lowest, best)
+    rises = losses[-1] - losses[lowest]
+    has_risen = rises.mean() > standard_error(rises) or n_worse >= 2 * PATIENCE
+    has_risen &= n_worse >= PATIENCE
+    return bool(is_flat or has_risen or n_alphas >= MOST_ALPHAS)
+
+
+def standard_error(values) -> float:
+    """Return the standard error of the mean of the values, 0 for a single one."""
+    n_values = len(values)
+    return float(np.std(values, ddof=1)) / math.sqrt(n_values) if n_values > 1 else 0.0

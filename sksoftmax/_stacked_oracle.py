@@ -1,0 +1,116 @@
+"""Losses and gradients of several models in one pass over the rows.
+
+The weights of the models stand side by side, (n_weights, n_models * n_outputs), so that
+one product reads X for all of them. Each model has its own weights of the rows, which
+are zero for rows that it must not see. The same pass scores these rows.
+"""
+
+from functools import reduce
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sksoftmax._arrays import add_tuples, chunks, take
+from sksoftmax._problem import Problem
+from sksoftmax._threads import one_blas_thread
+
+
+class Evaluation(NamedTuple):
+    """Sums over the rows at the weights of a model."""
+
+    loss: float  # the mean loss of the training rows
+    grad: Any  # of the mean loss, (n_weights, n_outputs)
+    scores: np.ndarray  # (3,), of the test rows, see `score_sums`
+
+
+class TestRows(NamedTuple):
+    """The rows that score a model; all arrays are in the namespace of the data."""
+
+    numbers: np.ndarray  # sorted, in NumPy
+    y: Any  # y[numbers] are the targets of these rows, without smoothing
+    weight: Any  # (n_samples,), of all rows
+    counts_hits: bool  # whether accuracy is asked for
+
+    def within(self, rows: slice):
+        """Return the numbers within a slice of rows."""
+        start, stop = np.searchsorted(self.numbers, (rows.start, rows.stop))
+        return self.numbers[start:stop]
+
+
+def score_sums(problem: Problem, test: TestRows, numbers, raw) -> np.ndarray:
+    """Return weighted sums over test rows: of losses, of their squares, and of hits.
+
+    `raw` are the raw predictions of the rows `numbers`, an array of the namespace, and
+    is overwritten.
+    """
+    xp = problem.data.xp
+    y, weight, hits = test.y[numbers], take(test.weight, numbers), 0.0
+    if test.counts_hits:
+        labels = y if y.ndim == 1 else xp.argmax(y, axis=1)
+        is_hit = problem.loss.predict(raw) == labels
+        hits = xp.total(xp.where(is_hit, weight, 0.0))
+    losses = problem.loss.losses(raw, y)
+    sums = xp.weighted_sum(losses, weight), xp.weighted_sum(losses**2, weight), hits
+    return np.array([*map(float, sums)])
+
+
+class StackedOracle:
+    """Sums over all rows for several models."""
+
+    def __init__(self, problems: list, tests: list) -> None:
+        """Initialise with a Problem, and TestRows or None, of each model.
+
+        The problems differ in the weights of the rows alone. These have the mean one
+        over all rows.
+        """
+        self.problems, self._tests, self.n_passes = problems, tests, 0
+        self._data, self._loss = problems[0].data, problems[0].loss
+        self._varying = problems[0].scaling.varying()
+
+    def evaluate(self, weights: dict) -> dict:
+        """Return the Evaluation of each model, by its number, in one pass."""
+        self.n_passes += 1
+        data, xp, n_outputs = self._data, self._data.xp, self._loss.n_outputs
+        stacked = xp.concat(list(weights.values()), axis=1)
+        size = data.matmul_chunk_rows(stacked.shape[1])
+
+        def share(rows):
+            batch = data.batch(rows, compact=False)
+            raw = batch.raw_prediction(stacked)
+            losses, scores = np.zeros(len(weights)), np.zeros((len(weights), 3))
+            for j, model in enumerate(weights):
+                part = raw[:, j * n_outputs : (j + 1) * n_outputs]
+                scores[j] = self._score(model, rows, part)
+                losses[j], grad = self._loss_gradient(model, rows, part)
+                if grad is not part:
+                    part[...] = grad
+            return losses, batch.gradient(raw), scores
+
+        n_rows = data.n_samples
+        with one_blas_thread(n_rows * stacked.shape[0], xp.thread_pools):
+            shares = xp.ordered_map(share, chunks(slice(0, n_rows), size))
+            losses, grad, scores = reduce(add_tuples, shares)
+        if self._varying is not None:
+            grad = grad * self._varying
+        grads = (
+            xp.copy(grad[:, j * n_outputs : (j + 1) * n_outputs])
+            for j in range(len(weights))
+        )
+        evaluations = map(Evaluation, map(float, losses), grads, scores)
+        return dict(zip(weights, evaluations, strict=True))
+
+    def _loss_gradient(self, model, rows, raw):
+        """Return the loss of a chunk, and the gradient in its raw predictions."""
+        problem = self.problems[model]
+        weight = take(problem.sample_weight, rows) / self._data.n_samples
+        return problem.loss.loss_gradient(raw, problem.y[rows], weight)
+
+    def _score(self, model, rows, raw) -> np.ndarray:
+        """Return the sums of `score_sums` over the test rows of a chunk."""
+        test = self._tests[model]
+        numbers = [] if test is None else test.within(rows)
+        if not len(numbers):
+            return np.zeros(3)
+        index = self._data.index(numbers - rows.start)
+        raw = take(raw, index)
+        return score_sums(self.problems[model], test, self._data.index(numbers), raw)
