@@ -76,7 +76,7 @@ class StackedOracle:
 
         def share(rows):
             batch = data.batch(rows, compact=False)
-            raw = batch.raw_prediction(stacked)
+            raw = xp.column_major(batch.raw_prediction(stacked))
             losses, scores = np.zeros(len(weights)), np.zeros((len(weights), 3))
             for j, model in enumerate(weights):
                 part = raw[:, j * n_outputs : (j + 1) * n_outputs]
