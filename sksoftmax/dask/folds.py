@@ -68,13 +68,18 @@ def measure_folds(numbers) -> tuple:
     return np.unique(numbers), zlib.crc32(np.ascontiguousarray(numbers))
 
 
+def has_numbers(cv) -> bool:
+    """Return whether `cv` holds fold numbers."""
+    return not (cv is None or isinstance(cv, Integral))
+
+
 def make_folds(cv, summaries, classes) -> tuple:
     """Return the number of splits, and the folds of each partition.
 
     `cv` is None, a number of folds, or fold numbers in partitions. `summaries` are the
     PartitionSummaries, which are None for empty partitions.
     """
-    if not (cv is None or isinstance(cv, Integral)):
+    if has_numbers(cv):
         numbers = [s.folds[0] for s in summaries if s is not None]
         numbers = np.unique(np.concatenate(numbers))
         numbers = numbers[numbers >= 0]

@@ -18,6 +18,7 @@ from sksoftmax._labels import are_comparable, find_positions
 from sksoftmax._moments import Moments
 from sksoftmax._problem import Problem
 from sksoftmax._solvers.curvature import FEWEST_OUTPUTS
+from sksoftmax._stacked_oracle import stack, unstack
 from sksoftmax._threads import one_blas_thread
 from sksoftmax._validation import check_weight_sum
 from sksoftmax.dask import tasks
@@ -232,6 +233,14 @@ class TrainingPartitions:
             tasks.merge_moments, tasks.moments, _send(fill_value), dtype, fit_intercept
         )
 
+    def fold_totals(self, n_splits: int, n_classes: int) -> tuple:
+        """Return weights and numbers of rows, (n_splits + 1, n_classes) each.
+
+        The last line has the rows of no fold.
+        """
+        shared = tasks.fold_totals, n_splits, n_classes
+        return self.reduce_blocks(tasks.add_tuples, *shared, reads_X=False)
+
     def reduce_blocks(self, combine, function, *shared, rows=None, reads_X=True):
         """Return the combined results of the function for all partitions, by a tree.
 
@@ -361,6 +370,33 @@ class PartitionedOracle:
         """Return the context of a step, with threads for products with the weights."""
         multiply_adds = self.problem.multiply_adds(self.problem.data.n_weights)
         return one_blas_thread(multiply_adds)
+
+
+class PartitionedStackedOracle:
+    """Sums over all rows for several models, with the methods of StackedOracle."""
+
+    affords_newton = False  # each product with the Hessian of a model is a pass
+
+    def __init__(
+        self, problem: Problem, partitions: TrainingPartitions, splits: tasks.Splits
+    ) -> None:
+        """Build from a problem without rows."""
+        self.problems, self._partitions = [problem] * len(splits.factors), partitions
+        self._shared = *dask.persist(_send(problem), _send(splits)), partitions.n_rows
+
+    @property
+    def n_passes(self) -> int:
+        """Times that X was read."""
+        return self._partitions.n_passes
+
+    def evaluate(self, weights: dict) -> dict:
+        """Return the Evaluation of each model, by its number, in one pass."""
+        models = tuple(weights)
+        shared = *self._shared, models, _send(stack(weights))
+        sums = self._partitions.reduce_blocks(
+            tasks.add_tuples, tasks.stacked_sums, *shared
+        )
+        return unstack(models, *map(tasks.align, sums))
 
 
 def _share(value):
