@@ -125,7 +125,8 @@ class SplitRows:
         self._params, self._sample_weight = make_classifier(estimator), sample_weight
         self._has_weights = bool((sample_weight != sample_weight[0]).any())
         # No class weight counts in the scales of the columns, as all models share them.
-        equal = replace(rows, weight=sample_weight).normalized()
+        indices = np.flatnonzero(sample_weight)
+        equal = replace(rows, weight=sample_weight, indices=indices).normalized()
         self._training = measure(self._params, equal)
         self.dtype = self._training.dtype  # of the attributes
         self.problem = make_problem(

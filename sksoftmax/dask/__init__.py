@@ -558,7 +558,9 @@ class DaskSoftmaxRegressionClassifierCV(DaskSoftmaxRegressionClassifier):
             attributes. `cv` is None in place of fold numbers. `partial_fit` continues
             from this model, at the strength `alpha_`.
         """
-        return super().to_local()
+        model = super().to_local()
+        model.n_passes_ = self.n_passes_
+        return model
 
     def _check_splits(self) -> None:
         """Raise ValueError unless the penalty and the splits can be served."""

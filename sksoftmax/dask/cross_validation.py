@@ -70,7 +70,8 @@ class SplitPartitions:
         preconditioner_class = choose_preconditioner(
             params, problem, n_rows=partitions.n_rows
         )
-        base = partitions.make_oracle(problem, preconditioner_class)
+        # One machine's rows in the preconditioner make one machine's steps.
+        base = partitions.make_oracle(problem, preconditioner_class, n_units=1)
         oracle = PartitionedStackedOracle(problem, partitions, splits)
         self.path = StackedPath(params, oracle, base, starts)
 

@@ -49,16 +49,22 @@ class GivenFolds(NamedTuple):
 def validate_folds(fold, n_rows: int) -> np.ndarray:
     """Return fold numbers as integers, or raise ValueError."""
     values = column_or_1d(fold)
+    if len(values) != n_rows:
+        raise ValueError(
+            f"cv must have as many rows as X, {n_rows}, got {len(values)}. Pass a fold "
+            "number for each row of X."
+        )
+    is_invalid = np.ones(n_rows, bool)
     try:
         numbers = values.astype(np.int64)
-        is_valid = bool(np.all((numbers == values) & (numbers >= -1)))
-    except (TypeError, ValueError, OverflowError):
-        is_valid = False
-    if not is_valid or len(values) != n_rows:
+        is_invalid = np.logical_not((numbers == values) & (numbers >= -1))
+    except (TypeError, ValueError, OverflowError):  # no numbers
+        pass
+    if is_invalid.any():
         raise ValueError(
-            "cv must hold a fold number for each row of X, an integer from 0 on, or -1 "
-            f"for a row that is never tested, got {values!r} for {n_rows} rows. Pass "
-            "such numbers, or a number of folds."
+            "cv must hold fold numbers, integers from 0 on, or -1 for rows that are "
+            f"never tested, got {values[is_invalid][0]!r}. Number the folds, or pass "
+            "their count."
         )
     return numbers
 

@@ -194,10 +194,13 @@ class TrainingPartitions:
         self.n_stored = n_stored
 
     def make_oracle(
-        self, problem: Problem, preconditioner_class
+        self, problem: Problem, preconditioner_class, n_units=_SAMPLED_HESSIAN_ROWS
     ) -> "PartitionedOracle":
-        """Return the oracle of all rows, for a problem without rows."""
-        return PartitionedOracle(problem, self, preconditioner_class)
+        """Return the oracle of all rows, for a problem without rows.
+
+        A sampled Hessian has `n_units` times the rows that one machine takes.
+        """
+        return PartitionedOracle(problem, self, preconditioner_class, n_units)
 
     def sample(self, rows, piece_size: int):
         """Return X, targets and weights of `rows`, sorted numbers of rows.
@@ -298,9 +301,17 @@ class PartitionedOracle:
     active = slice(None)
 
     def __init__(
-        self, problem: Problem, partitions: TrainingPartitions, preconditioner_class
+        self,
+        problem: Problem,
+        partitions: TrainingPartitions,
+        preconditioner_class,
+        n_units=_SAMPLED_HESSIAN_ROWS,
     ):
-        """Build from a problem without rows, and the class of the preconditioner."""
+        """Build from a problem without rows, and the class of the preconditioner.
+
+        `n_units` is explained in `make_oracle`.
+        """
+        self._n_units = n_units
         self.problem, self.preconditioner_class, self._partitions = (
             problem,
             preconditioner_class,
@@ -345,9 +356,8 @@ class PartitionedOracle:
         return _PRODUCTS_PER_SAMPLED_HESSIAN * 2 * self.product_work * FEWEST_OUTPUTS
 
     def _sample(self, preconditioner_class):
-        sample_size = _SAMPLED_HESSIAN_ROWS * preconditioner_class.sample_size(
-            self.problem.data.n_weights
-        )
+        n_weights = self.problem.data.n_weights
+        sample_size = self._n_units * preconditioner_class.sample_size(n_weights)
         return evenly_spaced_indices(self.n_rows, sample_size)
 
     def _sums(self, name: str, *weights) -> list:
