@@ -9,10 +9,11 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
+from sksoftmax._alphas import check_alphas
 from sksoftmax._classifier import SoftmaxRegressionClassifier
 from sksoftmax._classifier_cv import SoftmaxRegressionClassifierCV
 from sksoftmax._compat import StrOptions, fit_context
-from sksoftmax._cross_validation import CrossValidation, check_alphas
+from sksoftmax._cross_validation import CrossValidation
 from sksoftmax._parameters import make_generator
 from sksoftmax._state import all_or_nothing, from_pickle, to_pickle
 

@@ -14,10 +14,7 @@ from sksoftmax._splits import check_split
 from sksoftmax._strategy import choose_preconditioner
 from sksoftmax._validation import unit_mean_factor
 from sksoftmax.dask.folds import has_numbers, make_folds
-from sksoftmax.dask.oracle import (
-    PartitionedStackedOracle,
-    Partitions,
-)
+from sksoftmax.dask.oracle import PartitionedStackedOracle, Partitions
 from sksoftmax.dask.tasks import Splits
 from sksoftmax.dask.training import Rows, draw_rows, make_empty_problem, summarize
 
@@ -26,8 +23,6 @@ _SAMPLED_ROWS = 4096  # for the fill values and the first strength
 
 class SplitPartitions:
     """Rows in partitions: their splits, and the path of models trained on them."""
-
-    dtype = None  # the attributes have the dtype of the problem
 
     def __init__(self, estimator, cv, X, y, sample_weight) -> None:
         """Initialise with the arguments of `fit`, and `cv` as for `make_folds`.
@@ -60,8 +55,9 @@ class SplitPartitions:
         X, y, weight = draw_rows(rows, partitions, sample)
         data = make_data(X, rows.dtype, params.fit_intercept)
         fill_value = measure_moments(data, weight).fill_value
-        self._moments = partitions.moments(fill_value, rows.dtype, params.fit_intercept)
-        problem = self.problem = make_empty_problem(params, rows, self._moments)
+        self.moments = partitions.moments(fill_value, rows.dtype, params.fit_intercept)
+        problem = self.problem = make_empty_problem(params, rows, self.moments)
+        self.dtype = problem.data.dtype  # of the attributes
         starts = [constant_model(problem, totals) for totals in class_totals]
         data = make_data(X, problem.data.dtype, params.fit_intercept)
         data.copy_center(problem.data)
@@ -79,7 +75,7 @@ class SplitPartitions:
         """Return the counts, moments and rng of `_state`."""
         return {
             "counts": self.rows.counts,
-            "moments": self._moments._asdict(),
+            "moments": self.moments._asdict(),
             "rng": rng,
         }
 
