@@ -13,6 +13,7 @@ from sksoftmax._classifier import SoftmaxRegressionClassifier
 from sksoftmax._compat import Interval, StrOptions, fit_context
 from sksoftmax._cross_validation import (
     CrossValidation,
+    SplitRows,
     join_validation_rows,
     make_classifier,
 )
@@ -333,7 +334,8 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
             check_class_totals(classes, rows.class_count * rows.class_weight)
             splits = make_splits(cv, self.class_weight, classes, rows, weight, groups)
             rng = make_generator(self.random_state)
-            validation = CrossValidation(trained, rows, weight, splits, rng)
+            split_rows = SplitRows(trained, rows, weight, splits, rng)
+            validation = CrossValidation(trained, split_rows)
 
             def make_attributes():
                 return validation.make_attributes(copy.deepcopy(rng))
