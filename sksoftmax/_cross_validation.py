@@ -101,8 +101,9 @@ class SplitRows:
         # No class weight counts in the scales of the columns, as all models share them.
         indices = np.flatnonzero(sample_weight)
         equal = replace(rows, weight=sample_weight, indices=indices).normalized()
-        # At the default tolerance, the path needs no more digits than X has.
-        keeps_dtype = estimator.tol >= EXACT_TOL and not estimator.l1_ratio
+        self._is_stacked = not (sp.issparse(rows.X) or estimator.l1_ratio)
+        # At the default tolerance, L-BFGS needs no more digits than X has.
+        keeps_dtype = self._is_stacked and estimator.tol >= EXACT_TOL
         self._training = measure(self._params, equal, is_stream=keeps_dtype)
         self.dtype, self.moments = self._training.dtype, self._training.moments
         self.problem = make_problem(
@@ -117,11 +118,10 @@ class SplitRows:
     def _make_path(self, rng):
         """Return the path of the models of all splits and of all rows."""
         rows, data = self._rows, self.problem.data
-        is_stacked = data.is_dense and not self.problem.penalty.makes_zeros
 
         def weigh(weight):
             """Return the problem with weights of mean one over the rows to read."""
-            n_rows = len(weight) if is_stacked else np.count_nonzero(weight)
+            n_rows = len(weight) if self._is_stacked else np.count_nonzero(weight)
             weight = weight * unit_mean_factor(n_rows, weight.sum())
             weight = data.xp.asarray(weight, data.dtype)
             return replace(self.problem, sample_weight=weight, bounded_weight=weight)
@@ -138,7 +138,7 @@ class SplitRows:
         counts_hits = self._estimator.scoring == "accuracy"
         tests = [TestRows(s.scored, y, weight, counts_hits) for s in self._splits]
         tests.append(None)
-        if is_stacked:
+        if self._is_stacked:
             base, numbers = weigh(self._sample_weight), np.arange(data.n_samples)
             preconditioner = choose_preconditioner(
                 self._params, base, n_rows=len(numbers)
