@@ -121,7 +121,7 @@ class PenaltyPathDisplay:
     ...     model, kind="coef", classes=[0], n_top=2, ax=right
     ... )
     >>> [line.get_label() for line in display.lines_]
-    ['proline', 'alcohol']
+    ['proline', 'alcalinity_of_ash']
     >>> plt.show()
     """
 
@@ -481,7 +481,6 @@ def _write_names(ax, lines) -> None:
             textcoords="axes fraction",
             va="center",
             fontsize="small",
-            color=line.get_color(),
             arrowprops={"arrowstyle": "-", "color": line.get_color(), "linewidth": 0.5},
             annotation_clip=False,
             parse_math=False,
