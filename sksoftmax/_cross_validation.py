@@ -240,8 +240,8 @@ class CrossValidation:
         if len(scores) > 1:
             return losses, scores, standard_error(scores)
         # A single split has the error of its rows.
-        variance = max(0.0, float(variance[0])) / self._rows.n_scored
-        return losses, scores, math.sqrt(variance)
+        variance = float(np.maximum(variance[0], 0.0)) / self._rows.n_scored
+        return losses, scores, math.sqrt(variance)  # of NaN is NaN
 
     def _score_by(self, scorer) -> np.ndarray:
         """Return the scorer's results for the models of the splits."""
