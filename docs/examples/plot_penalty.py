@@ -164,7 +164,7 @@ figure, axes = plt.subplots(figsize=(7, 2.4), layout="constrained")
 bars = axes.barh(list(seconds), list(seconds.values()), color="0.4")
 axes.bar_label(bars, fmt="%.2f s", padding=3)
 axes.invert_yaxis()
-axes.margins(x=0.12)
+axes.margins(x=0.2)
 axes.set(
     xlabel="seconds to choose the penalty and to fit",
     title=f"{X_train.shape[0]} rows, {X.shape[1]} features, 10 classes",
