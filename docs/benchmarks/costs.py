@@ -1,4 +1,4 @@
-"""What single operations cost: an epoch, a stream, predictions, a search, growth."""
+"""What single operations cost: an epoch, a stream, predictions, growth."""
 
 import time
 import tracemalloc
@@ -8,7 +8,6 @@ from statistics import median
 import numpy as np
 import scipy.sparse as sp
 from sklearn.linear_model import LogisticRegression, SGDClassifier
-from sklearn.model_selection import GridSearchCV
 from tasks import Task
 from threadpoolctl import threadpool_limits
 
@@ -118,30 +117,6 @@ def prediction_memory(n_rows: int = 10**6, n_classes: int = 1000) -> dict:
     tracemalloc.stop()
     name = f"predict, {n_rows} rows x 20, {n_classes} classes"
     return {"name": name, "seconds": taken, "note": f"peak {peak / 1e6:.0f} MB"}
-
-
-def search(task: Task, n_rows: int = 10_000) -> dict:
-    """Compare GridSearchCV over 5 alphas and 5 folds with LogisticRegression's."""
-    X, y = task.X[:n_rows], task.y[:n_rows]
-    alphas = [10.0**-k for k in range(1, 6)]
-    n_train = 0.8 * n_rows
-    found = {}
-
-    def run(name, model, grid):
-        found[name] = GridSearchCV(model, grid, cv=5).fit(X, y).best_score_
-
-    ours, peer = ratio(
-        lambda: run(
-            "ours", SoftmaxRegressionClassifier(random_state=0), {"alpha": alphas}
-        ),
-        lambda: run(
-            "peer", LogisticRegression(), {"C": [1 / (a * n_train) for a in alphas]}
-        ),
-        repeats=1,
-    )
-    row = _row("GridSearchCV, 5 alphas x 5 folds / LogisticRegression", ours, peer)
-    row["note"] = f"best accuracy {found['ours']:.4f} against {found['peer']:.4f}"
-    return row
 
 
 def growth(repeats: int = 5, small: bool = False) -> dict[str, list]:

@@ -1,182 +1,332 @@
-"""Tables in Markdown and figures of what was measured."""
+"""Tables in Markdown, figures, and the parts of README.md that hold figures.
+
+python docs/benchmarks/report.py FOLDER writes them again from FOLDER/results.json.
+"""
 
 import json
-import math
+import re
+import sys
 from itertools import pairwise
 from pathlib import Path
-from statistics import median
 
-OURS = "sksoftmax"
+import analysis
+import machine
+import public_data
+from analysis import OURS, REFERENCE, fits, fixed, middle, of_kind, spread, times
+
+MODES = {"one": "one thread", "all": "all cores", "busy": "beside busy processes"}
+LONGEST = 12  # lines of "where a peer wins" that README.md has room for
 
 
-def task_table(result: dict) -> str:
-    """Return one task's comparison in Markdown."""
-    fits = {name: list(found) for name, found in result["fits"].items()}
-    for name, found in result.get("torch", {}).items():
-        fits[f"PyTorch {name}"] = [found["best"]]
-    ours = median(f["seconds"] for f in fits[OURS])
-    lines = [
-        f"### {result['title']}",
-        "",
-        "| system | seconds | times ours | test log-loss | accuracy | objective "
-        "| epochs | fits |",
-        "|---|---|---|---|---|---|---|---|",
+def table(titles: list[str], rows: list[list[str]]) -> str:
+    """Return a table in Markdown."""
+    lines = [titles, ["---"] * len(titles), *rows]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines) + "\n"
+
+
+def task_table(piece: dict) -> str:
+    """Return the default fits of one piece: a row for each system, and why not."""
+    titles = [
+        *(
+            "system",
+            "wall seconds",
+            "CPU seconds",
+            "times ours, wall",
+            "times ours, CPU",
+        ),
+        *("test log-loss", "accuracy", "objective", "epochs", "fits"),
     ]
-    for name, found in fits.items():
-        middle = {
-            key: median(f[key] for f in found)
-            for key in ("seconds", "log_loss", "accuracy", "objective", "n_iter")
-            if all(f.get(key) is not None for f in found)
-        }
-        objective = f"{middle['objective']:.4f}" if "objective" in middle else "-"
-        epochs = f"{middle['n_iter']:g}" if "n_iter" in middle else "-"
+    rows = []
+    for name, found in fits(piece).items():
         note = f" ({found[0]['note']})" if found[0]["note"] else ""
-        lines.append(
-            f"| {name}{note} "
-            f"| {middle['seconds']:.3g} | {middle['seconds'] / ours:.2g} "
-            f"| {middle['log_loss']:.4f} | {middle['accuracy']:.4f} | {objective} "
-            f"| {epochs} | {len(found)} |"
-        )
-    for name, why in result["skipped"].items():
-        lines.append(f"| {name} | skipped: {why} | | | | | | |")
-    return "\n".join(lines) + "\n"
+        ratios = [
+            "1" if name in OURS else times(analysis.ratio(piece, name, key))
+            for key in ("seconds", "cpu")
+        ]
+        walls, cpus = ([fit[key] for fit in found] for key in ("seconds", "cpu"))
+        values = [spread(walls), spread(cpus), *ratios]
+        for key in ("log_loss", "accuracy", "objective"):
+            value = middle(found, key)
+            values.append("-" if value is None else f"{value:.4f}")
+        values += [fixed(middle(found, "n_iter"), 2), str(len(found))]
+        rows.append([name + note, *values])
+    for name, why in piece["skipped"].items():
+        rows.append([name, f"not measured: {why}", *[""] * 8])
+    return table(titles, rows)
 
 
-def cost_table(rows: list[dict]) -> str:
-    """Return what single operations cost, in Markdown."""
-    lines = [
-        "### Single operations",
-        "",
-        "| ours / what it is compared with | seconds | of the other | ratio | |",
-        "|---|---|---|---|---|",
-    ]
-    for row in rows:
-        other = f"{row['other']:.3g} | {row['ratio']:.2f}" if "other" in row else " | "
-        note = row.get("note", "")
-        lines.append(f"| {row['name']} | {row['seconds']:.3g} | {other} | {note} |")
-    return "\n".join(lines) + "\n"
+def close_table(piece: dict) -> str:
+    """Return the time to within 1 % of the best test log-loss."""
+    rows = []
+    for name, curve in analysis.points(piece).items():
+        found = piece["close"].get(name)
+        if found:
+            budget = found[0]["epochs"] or "default"
+            walls, cpus = ([fit[key] for fit in found] for key in ("seconds", "cpu"))
+            loss = f"{middle(found, 'log_loss'):.4f}"
+            rows.append([name, spread(walls), spread(cpus), budget, loss, len(found)])
+        else:
+            longest, loss = curve[-1][0], min(loss for _, loss in curve)
+            words = f"not in {fixed(longest, 2)} s, its longest fit"
+            rows.append([name, words, "", "", f"{loss:.4f}", ""])
+    titles = ["system", "wall seconds", "CPU seconds", "epochs", "log-loss", "fits"]
+    return table(titles, rows)
 
 
-def growth_table(curves: dict[str, list]) -> str:
-    """Return how an epoch's time grows as one size doubles, in Markdown."""
-    lines = [
-        "### An epoch's seconds as one size doubles",
-        "",
-        "| | 1 | 2 | 4 | times for each doubling |",
-        "|---|---|---|---|---|",
-    ]
-    for name, points in curves.items():
-        times = [t for _, t in points]
-        steps = ", ".join(f"{b / a:.2f}" for a, b in pairwise(times))
-        cells = " | ".join(f"{t:.3g} ({size})" for size, t in points)
-        lines.append(f"| {name} | {cells} | {steps} |")
-    return "\n".join(lines) + "\n"
+def wins_rows(results: dict) -> list[list[str]]:
+    """Return every task and budget at which a peer has the better test log-loss."""
+    rows = []
+    for piece in of_kind(results, "task", "one", "all"):
+        for span in analysis.wins(piece) if piece["curves"] else []:
+            until = f"to {fixed(span['to'], 2)} s" if span["to"] else "on"
+            pairs = []
+            for peer, ours in (span["at_first"], span["at_last"]):
+                mine = "no model yet" if ours == float("inf") else f"{ours:.4f}"
+                pairs.append(f"{peer:.4f} against {mine}")
+            when = f"from {fixed(span['from'], 2)} s {until}"
+            place = f"{piece['name']}, {MODES[piece['mode']]}"
+            rows.append([place, span["peer"], when, *pairs])
+    return rows
 
 
-def draw_curves(name: str, lines: dict[str, list[dict]], path: Path) -> None:
-    """Draw test log-loss and objective against seconds."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11, 4.5), layout="constrained")
-    panels = figure.subplots(1, 2)
-    for panel, key in zip(panels, ("log_loss", "objective"), strict=True):
-        best = math.inf
-        for colour, (system, found) in enumerate(lines.items()):
-            points = [(f["seconds"], f[key]) for f in found if key in f]
-            if points:
-                style = {"color": f"C{colour}", "marker": "o", "ms": 3}
-                panel.plot(*zip(*points, strict=True), **style, label=system)
-                best = min(best, *(value for _, value in points))
-        panel.set(xscale="log", xlabel="seconds", ylim=(0.98 * best, 1.5 * best))
-        panel.grid(alpha=0.3, which="both")
-    panels[0].set_title(f"{name}: test log-loss")
-    panels[1].set_title(f"{name}: training objective")
-    panels[0].legend(fontsize="small", loc="upper right")
-    figure.savefig(path, dpi=110)
+def cost_tables(piece: dict) -> str:
+    """Return what single operations cost, and growth."""
+    rows = []
+    for row in piece["rows"]:
+        other = [fixed(row.get("other")), fixed(row.get("ratio"), 2)]
+        rows.append([row["name"], fixed(row["seconds"]), *other, row.get("note", "")])
+    titles = ["ours / compared with", "seconds", "of the other", "ratio", ""]
+    growth = []
+    for name, found in piece["growth"].items():
+        steps = ", ".join(f"{b / a:.2f}" for (_, a), (_, b) in pairwise(found))
+        growth.append([name, *(f"{fixed(t)} ({n})" for n, t in found), steps])
+    return (
+        f"## Single operations\n\n{table(titles, rows)}\n"
+        "## An epoch's seconds as one size doubles\n\n"
+        + table(["", "1", "2", "4", "times for each doubling"], growth)
+        + "\n![Growth](growth.png)\n"
+    )
 
 
-def draw_growth(curves: dict[str, list], path: Path) -> None:
-    """Draw an epoch's seconds against rows, features and classes."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11, 3.6), layout="constrained")
-    for panel, size in zip(figure.subplots(1, 3), "ndq", strict=True):
-        for name, points in curves.items():
-            if name.endswith(f", {size}"):
-                panel.plot(*zip(*points, strict=True), "o-", ms=3, label=name[:-3])
-        panel.set(
-            xscale="log", yscale="log", xlabel=size, title=f"epoch against {size}"
-        )
-        panel.set_ylabel("seconds")
-        panel.grid(alpha=0.3, which="both")
-        panel.legend(fontsize="small")
-    figure.savefig(path, dpi=110)
-
-
-def quality_table(rows: list[dict]) -> str:
-    """Return the comparison on ten more data sets, in Markdown."""
-    lines = [
-        "### Ten more data sets, C=1; LogisticRegression with max_iter=1000",
-        "",
-        "| | test log-loss, ours | LogisticRegression's | difference | accuracy | |",
-        "|---|---|---|---|---|---|",
-    ]
-    for row in rows:
+def quality_table(piece: dict) -> str:
+    """Return the comparison on ten more data sets."""
+    titles = ["", "log-loss, ours", "LogisticRegression's", "difference"]
+    rows = []
+    for row in piece["rows"]:
         ours, peer = row["log_loss"]
-        lines.append(
-            f"| {row['name']} | {ours:.4f} | {peer:.4f} | {ours - peer:+.4f} "
-            f"| {row['accuracy'][0]:.4f} | {row['accuracy'][1]:.4f} |"
-        )
-    return "\n".join(lines) + "\n"
+        losses = [f"{ours:.4f}", f"{peer:.4f}", f"{ours - peer:+.4f}"]
+        rows.append([row["name"], *losses, *(f"{a:.4f}" for a in row["accuracy"])])
+    return table([*titles, "accuracy, ours", "LogisticRegression's"], rows)
 
 
-def gap_table(rows: list[dict]) -> str:
-    """Return the seconds to come near the optimum, in Markdown."""
-    lines = [
-        "### Seconds to a relative gap to the optimum",
-        "",
-        '| task | gap | solver="svrg" | quickest of LogisticRegression | times '
-        "| all of them | ours with tol=gap | its true gap |",
-        "|---|---|---|---|---|---|---|---|",
+def gap_table(results: dict) -> str:
+    """Return the seconds to come near the optimum, one thread."""
+    titles = [
+        *("task", "gap", 'solver="svrg"', "quickest of LogisticRegression", "times"),
+        *("all of them", "ours with tol=gap", "its true gap"),
     ]
-    for row in rows:
-        peers = ", ".join(f"{name} {s:.3g}" for name, s in row["peers"].items())
-        lines.append(
-            f"| {row['task']} | {row['gap']:g} | {row['seconds']:.3g} "
-            f"| {row['other']:.3g} ({row['peer']}) "
-            f"| {row['other'] / row['seconds']:.1f} | {peers} "
-            f"| {row['by_tol']:.3g} | {row['found']:.1e} |"
+    rows = []
+    for row in (row for piece in of_kind(results, "gaps") for row in piece["rows"]):
+        peers = ", ".join(f"{name} {fixed(s)}" for name, s in row["peers"].items())
+        rows.append(
+            [
+                *(row["task"], f"{row['gap']:g}", fixed(row["seconds"])),
+                f"{fixed(row['other'])} ({row['peer']})",
+                fixed(row["other"] / row["seconds"], 2),
+                *(peers, fixed(row["by_tol"]), fixed(row["found"], 2)),
+            ]
         )
-    return "\n".join(lines) + "\n"
+    return table(titles, rows)
+
+
+def machine_words(results: dict) -> str:
+    """Return where the figures come from, and whether they may be published."""
+    pieces = list(results["pieces"].values())
+    if not pieces:
+        return "Nothing has been measured yet.\n"
+    system = pieces[-1]["machine"]
+    versions = ", ".join(f"{k} {v}" for k, v in system["versions"].items() if v)
+    dates = sorted(piece["finished"] for piece in pieces)
+    words = (
+        f"{system['processor']}, {system['architecture']}, {system['cores']} cores; "
+        f"Python {system['python']}, {versions}; BLAS: {', '.join(system['blas'])}.\n"
+        f"Measured from {dates[0]} to {dates[-1]}.\n"
+    )
+    doubts = {
+        key: reasons
+        for key, piece in results["pieces"].items()
+        if (reasons := machine.objections(piece["conditions"]))
+    }
+    if not doubts:
+        return (
+            f"{words}Nothing else ran on the machine: the figures may be published.\n"
+        )
+    examples = "; ".join(f"{k}: {', '.join(v)}" for k, v in list(doubts.items())[:3])
+    return (
+        f"{words}\n**{len(doubts)} of {len(pieces)} pieces are not to be published, "
+        f"because the machine was busy** ({examples}).\n"
+    )
+
+
+def headline(results: dict) -> str:
+    """Return the seconds to within 1 % of the best test log-loss, for README.md."""
+    titles = ["task", "threads", "ours", "LogisticRegression", "quickest other peer"]
+    rows = []
+    for piece in of_kind(results, "task", "one", "all"):
+        if piece["name"] in public_data.TASKS or not piece["curves"]:
+            continue
+        cells = []
+        other = analysis.quickest_peer(piece)
+        for name in (OURS[0], REFERENCE[0], other):
+            found = piece["close"].get(name)
+            if found:
+                cell = spread([fit["seconds"] for fit in found])
+                cells.append(f"{cell}, {name}" if name == other else cell)
+            elif name is None:
+                cells.append("none")
+            else:
+                loss = min(loss for _, loss in analysis.points(piece)[name])
+                best = piece["target"] / 1.01
+                cells.append(f"never: {loss:.4f}, best {best:.4f}")
+        rows.append([piece["name"], MODES[piece["mode"]], *cells])
+    return table(titles, rows)
+
+
+def default_words(results: dict) -> str:
+    """Return default fits beside LogisticRegression's, for README.md."""
+    titles = ["task", "", "ours, wall (CPU) s", "LogisticRegression", "times, wall"]
+    titles += ["times, CPU", "test log-loss, ours and its"]
+    rows = []
+    for piece in of_kind(results, "task"):
+        found = fits(piece)
+        if piece["name"] in public_data.TASKS or REFERENCE[0] not in found:
+            continue
+        both = [found[OURS[0]], found[REFERENCE[0]]]
+        walls, cpus, losses = (
+            [middle(entries, key) for entries in both]
+            for key in ("seconds", "cpu", "log_loss")
+        )
+        cells = [f"{fixed(w)} ({fixed(c)})" for w, c in zip(walls, cpus, strict=True)]
+        for key in ("seconds", "cpu"):
+            cells.append(times(analysis.ratio(piece, REFERENCE[0], key)))
+        cells.append(", ".join(f"{loss:.4f}" for loss in losses))
+        rows.append([piece["name"], MODES[piece["mode"]], *cells])
+    return table(titles, rows)
+
+
+def choice_words(results: dict) -> str:
+    """Return the seconds until the penalty is chosen, for README.md."""
+    titles = ["task", "threads", "way", "wall s", "CPU s", "times ours, CPU"]
+    rows = []
+    for piece in of_kind(results, "choose"):
+        for name, found in fits(piece).items():
+            walls, cpus = ([fit[key] for fit in found] for key in ("seconds", "cpu"))
+            is_ours = name in OURS
+            factor = "1" if is_ours else times(analysis.ratio(piece, name, "cpu"))
+            if not is_ours and name not in (*REFERENCE, "LogisticRegressionCV"):
+                continue
+            place = [piece["name"], MODES[piece["mode"]], name]
+            loss = f"{middle(found, 'log_loss'):.4f}"
+            rows.append([*place, spread(walls), spread(cpus), factor, loss])
+    return table([*titles, "test log-loss"], rows)
+
+
+def public_words(results: dict) -> str:
+    """Return public data with one thread, beside published baselines."""
+    rows = []
+    for piece in of_kind(results, "task", "one"):
+        found = fits(piece)
+        if piece["name"] not in public_data.TASKS or REFERENCE[0] not in found:
+            continue
+        both = [found[OURS[0]], found[REFERENCE[0]]]
+        cpus = [fixed(middle(entries, "cpu")) for entries in both]
+        rows.append(
+            [
+                *(piece["title"], *cpus),
+                times(analysis.ratio(piece, REFERENCE[0], "cpu")),
+                ", ".join(f"{middle(e, 'log_loss'):.4f}" for e in both),
+                ", ".join(f"{middle(e, 'accuracy'):.4f}" for e in both),
+                public_data.PUBLISHED.get(piece["name"], ""),
+            ]
+        )
+    titles = ["task", "ours, CPU s", "LogisticRegression, CPU s", "times, CPU"]
+    titles += ["log-loss, ours and its", "accuracy, ours and its", "published accuracy"]
+    return table(titles, rows)
+
+
+def wins_words(results: dict) -> str:
+    """Return where a peer wins once ours has a model, as README.md has room."""
+    rows = [row for row in wins_rows(results) if "no model" not in row[-1]]
+    lines = [
+        f"- {place}: {peer}, {when} ({last})."
+        for place, peer, when, _, last in rows[:LONGEST]
+    ]
+    if len(rows) > LONGEST:
+        lines.append(f"- {len(rows) - LONGEST} more are [listed](results/results.md).")
+    return "\n".join(lines or ["- Nothing has been measured."]) + "\n"
+
+
+BLOCKS = {
+    "machine": machine_words,
+    "headline": headline,
+    "default": default_words,
+    "choice": choice_words,
+    "public": public_words,
+    "wins": wins_words,
+}
+
+
+def fill(page: Path, results: dict) -> None:
+    """Write the blocks of the page that hold figures, between their marks."""
+    text = page.read_text()
+    for name, words in BLOCKS.items():
+        marks = f"<!-- begin {name} -->", f"<!-- end {name} -->"
+        block = "\n".join([marks[0], "", words(results), marks[1]])
+        pattern = re.compile(f"{re.escape(marks[0])}.*?{re.escape(marks[1])}", re.S)
+        text, count = pattern.subn(lambda _, block=block: block, text)
+        if count != 1:
+            raise ValueError(f"{page} must have the marks of {name} once, has {count}.")
+    page.write_text(text)
 
 
 def load(folder: Path) -> dict:
     """Return what earlier runs have left in that folder."""
     file = folder / "results.json"
-    return json.loads(file.read_text()) if file.exists() else {}
+    return json.loads(file.read_text()) if file.exists() else {"pieces": {}}
 
 
 def write(folder: Path, results: dict) -> None:
     """Write all results as JSON, as tables and as figures."""
+    import figures  # needs Matplotlib
+
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n")
-    system = results["machine"]
-    versions = ", ".join(f"{k} {v}" for k, v in system["versions"].items() if v)
-    texts = [
-        f"{system['cores']} cores, {system['architecture']}, Python "
-        f"{system['python']}; {versions}; BLAS threads {system['blas threads']}\n"
-    ]
-    for name, result in results["tasks"].items():
-        texts.append(task_table(result))
-        if "curves" in result:
-            draw_curves(name, result["curves"], folder / f"curve_{name}.png")
-    if "costs" in results:
-        texts.append(cost_table(results["costs"]))
-    if "growth" in results:
-        texts.append(growth_table(results["growth"]))
-        draw_growth(results["growth"], folder / "growth.png")
-    if "quality" in results:
-        texts.append(quality_table(results["quality"]))
-    if "gaps" in results:
-        texts.append(gap_table(results["gaps"]))
+    texts = ["# All tables", machine_words(results)]
+    texts += ["Seconds are medians, with ranges in parentheses.\n"]
+    texts += ["## Where a peer wins", "", "Every budget with which a peer has the"]
+    texts[-1] += " better test log-loss, from the curves.\n"
+    titles = ["task", "peer", "budget", "at its beginning", "at its end"]
+    texts += [table(titles, wins_rows(results))]
+    texts += ["## Public data, one thread\n", public_words(results)]
+    for piece in of_kind(results, "choose"):
+        texts += [f"## The penalty of {piece['title']}; {MODES[piece['mode']]}\n"]
+        texts += [task_table(piece)]
+    for piece in of_kind(results, "task"):
+        texts += [f"## {piece['title']}; {MODES[piece['mode']]}\n", task_table(piece)]
+        if piece["curves"]:
+            texts += ["To within 1 % of the best test log-loss:\n", close_table(piece)]
+    texts += ["## To the optimum, one thread\n", gap_table(results)]
+    texts += [cost_tables(piece) for piece in of_kind(results, "costs")]
+    for piece in of_kind(results, "quality"):
+        texts += ["## Ten more data sets, C=1; LogisticRegression with max_iter=1000\n"]
+        texts += [quality_table(piece)]
     (folder / "results.md").write_text("\n".join(texts))
+    figures.draw_all(results, folder)
+
+
+if __name__ == "__main__":
+    target = Path(sys.argv[1])
+    everything = load(target)
+    write(target, everything)
+    if (target.parent / "README.md").exists():
+        fill(target.parent / "README.md", everything)

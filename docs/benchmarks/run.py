@@ -1,269 +1,181 @@
-"""Run ours and the peers side by side and write a table and figures.
+"""Run ours and the peers side by side and write tables and figures.
 
-python docs/benchmarks/run.py [--data DIR] [--task NAME] [--peers NAME] [--quick]
+python docs/benchmarks/run.py --data DIR [DIR ...] [--publish] [--resume]
+python docs/benchmarks/run.py --quick
 
-Ours is fitted before and after each fit of a peer, so that all see the same machine.
-The quality that a fit has to reach is LogisticRegression's of the same run.
+Each task is a piece for itself, with one thread and with all cores, in a process of its
+own. Results are written after each piece; --resume leaves out what is there already.
 """
 
 import argparse
+import json
 import os
-import platform
-from importlib.metadata import PackageNotFoundError, version
-from itertools import islice
+import signal
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
 from pathlib import Path
-from statistics import median
+from typing import NamedTuple
 
-import costs
-import gaps
-import numpy as np
-import quality
+import choose
+import guard
+import machine
+import public_data
 import report
-from systems import OURS, PEERS, REFERENCE, TORCH_RATES, Fit, System, torch_epochs
-from tasks import FROM_FILES, TASKS, Task
-from threadpoolctl import threadpool_info
+import systems
+import tasks
+from busy import busy_processes
 
-SLOW = 20.0  # seconds; a peer's fits that take longer are not repeated
-LIBRARIES = (
-    *("sksoftmax", "numpy", "scipy", "scikit-learn", "scikit-learn-intelex"),
-    *("snapml", "torch", "river", "mlxtend"),
-)
-
-
-def machine() -> dict:
-    """Return what the figures were made on, in general terms."""
-    versions = {}
-    for name in LIBRARIES:
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            versions[name] = None
-    blas = {
-        f"{i['internal_api']} {i['version']}": i["num_threads"]
-        for i in threadpool_info()
-        if i["user_api"] == "blas"
-    }
-    return {
-        "cores": os.cpu_count(),
-        "architecture": platform.machine(),
-        "python": platform.python_version(),
-        "versions": versions,
-        "blas threads": blas,
-    }
+HERE = Path(__file__).parent
+FILES = {**tasks.FROM_FILES, **public_data.FROM_FILES}
+OTHERS = ("choose", "costs", "quality", "gaps", "public")
+BUSY = ("mnist", "news20", "digits", "embeddings")
+PUBLIC_PEERS = ["LogisticRegression", "SGDClassifier", "fastText"]
+SILENCE = 400.0  # seconds without a result after which a fit is given up
 
 
-def judge(task: Task, fit: Fit) -> dict:
-    """Return what a model is worth: on test rows, and as a minimiser."""
-    proba = np.concatenate(
-        [np.asarray(fit.predict_proba(part)) for part in _parts(task.X_test)]
-    )
-    place = np.searchsorted(np.unique(task.y), task.y_test)
-    found = {
-        "seconds": fit.seconds,
-        "log_loss": _log_loss(proba, place),
-        "accuracy": float(np.mean(proba.argmax(axis=1) == place)),
-        "n_iter": fit.n_iter,
-        "note": fit.note,
-    }
-    if fit.weights is not None:
-        losses, n_rows = 0.0, task.X.shape[0]
-        place = np.searchsorted(np.unique(task.y), task.y)
-        for start, part in zip(range(0, n_rows, 20_000), _parts(task.X), strict=True):
-            proba = np.asarray(fit.predict_proba(part))
-            losses += _log_loss(proba, place[start : start + 20_000]) * len(proba)
-        squares = float(np.sum(np.asarray(fit.weights, np.float64) ** 2))
-        found["objective"] = losses / n_rows + task.alpha / 2 * squares
-    return found
+class Piece(NamedTuple):
+    """A part of the benchmark that is measured, and measured again, as a whole."""
+
+    kind: str
+    name: str
+    mode: str  # one (thread), all (cores), busy (all, beside busy processes)
+    peers: list[str] | None = None
+
+    @property
+    def key(self) -> str:
+        """The name among the results."""
+        return f"{self.kind} {self.name} {self.mode}"
 
 
-def _parts(X):
-    return (X[start : start + 20_000] for start in range(0, X.shape[0], 20_000))
+def pieces(options) -> list[Piece]:
+    """Return what the command line asks for, the most important first."""
+    if options.quick:
+        few = ["LogisticRegression", "SGDClassifier"]
+        found = [Piece("task", name, "one", few) for name in ("digits", "tiny")]
+        found += [Piece("costs", "quick", "one"), Piece("gaps", "digits", "one")]
+        return [*found, Piece("guard", "quick", "one")]
+    found = [
+        Piece("task", name, mode, options.peers)
+        for name in tasks.TASKS
+        for mode in ("one", "all")
+    ]
+    found += [
+        Piece("choose", name, mode) for name in choose.TASKS for mode in ("one", "all")
+    ]
+    found += [Piece("task", name, "busy", ["LogisticRegression"]) for name in BUSY]
+    found += [Piece("gaps", name, "one") for name in ("mnist", "news20", "digits")]
+    found += [Piece("costs", "mnist", "one"), Piece("quality", "all", "one")]
+    found += [Piece("task", n, "one", PUBLIC_PEERS) for n in public_data.TASKS]
+    asked = options.task or [*tasks.TASKS, *OTHERS]
+    public = public_data.TASKS if "public" in asked else ()
+    return [p for p in found if {p.name, p.kind} & {*asked, *public}]
 
 
-def _log_loss(proba, place):
-    proba = proba[np.arange(len(place)), place].astype(np.float64)
-    return float(-np.log(np.maximum(proba, np.finfo(np.float64).tiny)).mean())
-
-
-def compare(task: Task, peers: list[System], repeats: int, named: bool) -> dict:
-    """Fit ours and the peers in turns; return a summary a system."""
-    fits: dict[str, list[dict]] = {OURS.name: []}
-    skipped = {}
-
-    def run(system, seed):
-        found = judge(task, system.fit(task, seed, None))
-        fits.setdefault(system.name, []).append(found)
-        print(f"  {system.name}: {_words(found)}", flush=True)
-        return found
-
-    for seed in range(repeats):
-        for peer in peers:
-            why = peer.why_not(task)
-            if why and not (named and "--peers" in why):
-                if peer.name not in skipped:
-                    print(f"  {peer.name}: skipped, {why}", flush=True)
-                skipped[peer.name] = why
-                continue
-            known = fits.get(peer.name, [])
-            if peer.name in skipped:
-                continue
-            if known and known[0]["seconds"] > SLOW and peer is not REFERENCE:
-                continue
-            run(OURS, len(fits[OURS.name]))
-            try:
-                run(peer, seed)
-            except Exception as error:  # a peer's failure is a result, too
-                skipped[peer.name] = f"failed: {error}"[:200]
-                print(f"  {peer.name}: {skipped[peer.name]}", flush=True)
-        run(OURS, len(fits[OURS.name]))
-    return {"title": task.title, "fits": fits, "skipped": skipped}
-
-
-def best_torch(task: Task, optimizer: str, target: float, patience: float) -> dict:
-    """Return the fit of the best rate: first at the target, or nearest to it.
-
-    The search over the rates is not charged.
-    """
-    curves = []
-    for rate in TORCH_RATES[optimizer]:
-        curve = []
-        for fit in islice(torch_epochs(task, 0, optimizer, rate), 20):
-            curve.append(judge(task, fit))
-            if curve[-1]["log_loss"] <= target or fit.seconds > patience:
+def measure(piece: Piece, folder: Path | None, output: Path) -> dict:
+    """Measure one piece in a process of its own; start that again if it dies."""
+    record = output / "unfinished" / f"{piece.key.replace(' ', '-')}.json"
+    record.parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, str(HERE / "measure.py"), *piece[:3], str(record)]
+    command += ["--folder", str(folder)] if folder else []
+    command += ["--peers", *piece.peers] if piece.peers else []
+    watch, n_busy = machine.Watch(), os.cpu_count() if piece.mode == "busy" else 0
+    with ExitStack() as stack:
+        stack.enter_context(busy_processes(n_busy or 0))
+        while True:
+            end = _wait(command, machine.environment(piece.mode), record)
+            found = json.loads(record.read_text()) if record.exists() else {}
+            if end is None:
                 break
-        curves.append(curve)
-    best = min(curves, key=lambda c: (max(c[-1]["log_loss"], target), c[-1]["seconds"]))
-    reached = best[-1]["log_loss"] <= target
-    best[-1]["note"] += "" if reached else ", the target was not reached"
-    print(f"  PyTorch {optimizer}: {_words(best[-1])}", flush=True)
-    return {"best": best[-1], "curve": best}
+            culprit = found.get("running")
+            if culprit in (None, *found.get("skipped", ())):
+                raise RuntimeError(f"{piece.key}: {end}")
+            print(f"  {culprit}: {end}", flush=True)
+            found["skipped"][culprit] = f"failed: {end}"
+            record.write_text(json.dumps(found))
+    record.unlink()
+    if piece.mode != "busy":
+        found["conditions"] = watch.stop()
+    return found | {"finished": time.strftime("%Y-%m-%d %H:%M")}
 
 
-def curves(task: Task, systems: list[System]) -> dict[str, list[dict]]:
-    """Return what each system has after each number of epochs, one fit a point."""
-    lines = {}
-    for system in systems:
-        if system.epochs and not system.why_not(task):
-            lines[system.name] = []
-            for n_epochs in system.epochs:
-                found = judge(task, system.fit(task, 0, n_epochs))
-                lines[system.name].append(found)
-                if found["seconds"] > SLOW:
-                    break
-            print(f"  curve of {system.name}: done", flush=True)
-    return lines
+def _wait(command, environment, record):
+    """Run a process to its end; return None, or how it failed."""
+    process = subprocess.Popen(command, env=environment)
+    try:
+        seen, since = None, time.monotonic()
+        while process.poll() is None:
+            time.sleep(0.2)
+            changed = record.stat().st_mtime if record.exists() else None
+            if changed != seen:
+                seen, since = changed, time.monotonic()
+            if time.monotonic() - since > SILENCE:
+                return f"no result after {SILENCE:.0f} s"
+    finally:
+        process.kill()
+        process.wait()
+    if process.returncode < 0:
+        return f"the process died, {signal.Signals(-process.returncode).name}"
+    return (
+        f"the process ended with {process.returncode}" if process.returncode else None
+    )
 
 
-def _words(found):
-    words = f"{found['seconds']:.3g} s, log-loss {found['log_loss']:.4f}, "
-    words += f"accuracy {found['accuracy']:.4f}"
-    if "objective" in found:
-        words += f", objective {found['objective']:.4f}"
-    return words + (f" ({found['note']})" if found["note"] else "")
+def find_folder(piece: Piece, folders: list[Path]) -> tuple[Path | None, str | None]:
+    """Return the folder of the piece's files, or None and which files are missing."""
+    needed = FILES.get(piece.name, [])
+    for folder in folders:
+        if all((folder / file).exists() for file in needed):
+            return folder, None
+    return None, f"needs {', '.join(needed)} in a folder of --data" if needed else None
 
 
 def main() -> None:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--data", type=Path, help="folder of mnist.npz, news20_tfidf.npz"
-    )
-    others = ["costs", "quality", "gaps"]
-    parser.add_argument("--task", nargs="+", choices=[*TASKS, *others])
-    parser.add_argument(
-        "--peers", nargs="+", help="names as in the table; default: all"
-    )
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--curves", action="store_true", help="also draw them")
-    parser.add_argument("--quick", action="store_true", help="digits, tiny and costs")
+    parser.add_argument("--data", type=Path, nargs="+", default=[], help="see DATA.md")
+    names = [*tasks.TASKS, *public_data.TASKS, *OTHERS]
+    parser.add_argument("--task", nargs="+", choices=names)
+    known = [peer.name for peer in systems.PEERS]
+    parser.add_argument("--peers", nargs="+", choices=known, help="default: all")
+    parser.add_argument("--quick", action="store_true", help="a minute, without files")
+    parser.add_argument("--store", action="store_true", help="with --quick: the ratios")
+    parser.add_argument("--resume", action="store_true", help="keep what is measured")
     parser.add_argument("--output", type=Path, default=Path("benchmark"))
-    options = parser.parse_args()
-
-    known = {peer.name: peer for peer in PEERS} | {
-        f"PyTorch {n}": n for n in TORCH_RATES
-    }
-    unknown = set(options.peers or []) - set(known)
-    if unknown:
-        parser.error(f"unknown peers {sorted(unknown)}; known: {', '.join(known)}")
-    selected = options.peers or list(known)
-    peers = [p for p in PEERS if p.name in selected or p is REFERENCE]
-    if options.quick:
-        peers = [p for p in peers if p.name in ("LogisticRegression", "SGDClassifier")]
-    names = options.task or (
-        ["digits", "tiny", "costs", "gaps"] if options.quick else None
+    parser.add_argument(
+        "--publish", action="store_true", help="into results/ and README.md beside it"
     )
-    names = names or [*TASKS, *others]
+    options = parser.parse_args()
+    output = HERE / "results" if options.publish else options.output
 
-    results = report.load(options.output) | {"machine": machine()}
-    results.setdefault("tasks", {})
-    for name in [name for name in names if name in TASKS]:
-        if not _has_data(name, options.data):
-            print(f"{name}: skipped, needs {FROM_FILES[name]} in --data")
+    results = report.load(output)
+    before = machine.check()
+    print("Before:", *(machine.objections(before) or ["nothing else runs"]), flush=True)
+    for piece in pieces(options):
+        if options.resume and piece.key in results["pieces"]:
             continue
-        task = TASKS[name](options.data)
-        print(task.title, flush=True)
-        result = compare(task, peers, options.repeats, options.peers is not None)
-        if not options.quick:
-            _add_torch(task, result, selected)
-        if options.curves:
-            result["curves"] = curves(task, [OURS, *peers])
-            for key, found in result.get("torch", {}).items():
-                result["curves"][f"PyTorch {key}"] = found["curve"]
-        results["tasks"][name] = result
-        report.write(options.output, results)
-    if "costs" in names:
-        print("costs", flush=True)
-        results |= _costs(options)
-        report.write(options.output, results)
-    if "quality" in names:
-        print("quality", flush=True)
-        results["quality"] = quality.compare()
-        report.write(options.output, results)
-    if "gaps" in names:
-        results["gaps"] = []
-        for name in ("digits",) if options.quick else ("mnist", "news20", "digits"):
-            if _has_data(name, options.data):
-                print(f"gaps on {name}", flush=True)
-                results["gaps"] += gaps.compare(TASKS[name](options.data))
-                report.write(options.output, results)
-    print((options.output / "results.md").read_text())
-
-
-def _has_data(name, folder):
-    file = FROM_FILES.get(name)
-    return file is None or (folder is not None and (folder / file).exists())
-
-
-def _add_torch(task, result, selected):
-    import importlib.util
-
-    reference = result["fits"].get(REFERENCE.name)
-    for optimizer in TORCH_RATES:
-        name = f"PyTorch {optimizer}"
-        if name not in selected or reference is None:
+        folder, missing = find_folder(piece, options.data)
+        if missing:
+            print(f"{piece.key}: skipped, {missing}")
             continue
-        if importlib.util.find_spec("torch") is None:
-            result["skipped"][name] = "torch is not installed"
-        elif not isinstance(task.X, np.ndarray):
-            result["skipped"][name] = "nn.Linear takes no sparse rows"
-        else:
-            target = median(f["log_loss"] for f in reference) + 0.003
-            patience = 2 * median(f["seconds"] for f in reference)
-            found = best_torch(task, optimizer, target, min(patience, 30.0))
-            result.setdefault("torch", {})[optimizer] = found
+        print(f"{piece.key}, {time.strftime('%H:%M:%S')}", flush=True)
+        found = measure(piece, folder, output)
+        found["conditions"] = before | found.get("conditions", {})
+        results["pieces"][piece.key] = {**piece._asdict(), **found}
+        report.write(output, results)
+        if piece.kind == "guard":
+            _check_ratios(found["ratios"], options.store)
+    if options.publish:
+        report.fill(HERE / "README.md", results)
+    print((output / "results.md").read_text())
 
 
-def _costs(options):
-    small, rows = options.quick, []
-    if _has_data("mnist", options.data):
-        mnist = TASKS["mnist"](options.data)
-        rows += [costs.epoch(mnist), costs.stream(mnist)]
-        rows += [] if small else [costs.search(mnist)]
-    else:
-        print("  epoch, stream and search need mnist.npz in --data: skipped")
-    rows += costs.predictions(10**5 if small else 10**6)
-    rows.append(costs.prediction_memory(10**5 if small else 10**6))
-    return {"costs": rows, "growth": costs.growth(1 if small else 5, small)}
+def _check_ratios(ratios, store):
+    if store:
+        guard.STORED.write_text(json.dumps(ratios, indent=1) + "\n")
+    if failures := guard.failures(ratios):
+        sys.exit("\n".join(["Slower than before:", *failures]))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""The data sets of the benchmark: two from files, two from scikit-learn, three drawn.
+"""The data sets of the benchmark: two from files, two from scikit-learn, four drawn.
 
 A task is one problem for all systems: the same rows in the same order, the same penalty
-`C` in LogisticRegression's meaning, the same test rows.
+`C` in LogisticRegression's meaning, the same test rows. `public_data` has more of them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,18 @@ class Task:
     X_test: Any
     y_test: np.ndarray
     C: float
+    texts: list[str] | None = None  # what X was made of, if it was text
+    texts_test: list[str] | None = None
+
+    @property
+    def n_stored(self) -> int:
+        """The stored values of X."""
+        return self.X.nnz if sp.issparse(self.X) else self.X.size
+
+    @property
+    def n_classes(self) -> int:
+        """The number of classes."""
+        return len(np.unique(self.y))
 
     @property
     def alpha(self) -> float:
@@ -34,21 +46,19 @@ class Task:
     def title(self) -> str:
         """Name and sizes for people."""
         kind = "sparse" if sp.issparse(self.X) else str(self.X.dtype)
-        n_classes = len(np.unique(self.y))
         rows, columns = self.X.shape
-        return (
-            f"{self.name}: {rows} x {columns} {kind}, {n_classes} classes, C={self.C:g}"
-        )
+        sizes = f"{rows} x {columns} {kind}, {self.n_classes} classes"
+        return f"{self.name}: {sizes}, C={self.C:g}"
 
     def first(self, n_rows: int) -> "Task":
-        """Return the task with its first rows only."""
-        return Task(
-            f"{self.name}[:{n_rows}]",
-            self.X[:n_rows],
-            self.y[:n_rows],
-            self.X_test,
-            self.y_test,
-            self.C,
+        """Return the task with its first rows only, and with the same `alpha`."""
+        return replace(
+            self,
+            name=f"{self.name}[:{n_rows}]",
+            X=self.X[:n_rows],
+            y=self.y[:n_rows],
+            C=self.C * self.X.shape[0] / n_rows,
+            texts=self.texts and self.texts[:n_rows],
         )
 
 
@@ -107,22 +117,30 @@ def probe(folder=None, n_train: int = 50_000, n_features: int = 512) -> Task:
     return _split("probe", X, y, n_train, C=1.0)
 
 
-def tall(folder: Path | None = None) -> Task:
+def embeddings(folder: Path | None = None) -> Task:
+    """Return embeddings of 50 classes with noise in all directions alike."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(50, size=20_000)
+    X = rng.normal(size=(50, 300))[y] + rng.normal(scale=4, size=(20_000, 300))
+    return _split("embeddings", X.astype(np.float32), y, 16_000, C=1.0)
+
+
+def tall(folder: Path | None = None, n_train: int = 2_000_000) -> Task:
     """Return many rows of few, correlated features."""
     rng = np.random.default_rng(0)
-    n_samples, n_features, n_classes = 2_100_000, 50, 10
+    n_samples, n_features, n_classes = n_train + 100_000, 50, 10
     X = rng.standard_normal((n_samples, n_features), dtype=np.float32)
     raw = X @ rng.standard_normal((n_features, n_classes), dtype=np.float32)
     raw *= np.float32(0.5)
     raw += rng.gumbel(size=raw.shape).astype(np.float32)  # argmax: softmax labels
     X = X @ _mixing(rng, n_features)
-    return _split("tall", X, raw.argmax(axis=1), 2_000_000, C=1.0)
+    return _split("tall", X, raw.argmax(axis=1), n_train, C=1.0)
 
 
-def wide(folder: Path | None = None) -> Task:
+def wide(folder=None, n_train: int = 100_000, n_features: int = 200_000) -> Task:
     """Return rows like short texts: words by Zipf's law, an eighth of them topical."""
     rng = np.random.default_rng(0)
-    n_samples, n_features, n_classes, n_words = 120_000, 200_000, 20, 50
+    n_samples, n_classes, n_words = n_train + 20_000, 20, 50
     y = rng.integers(n_classes, size=n_samples)
     uniform = rng.random((n_samples, n_words))
     words = (np.exp(uniform * np.log(n_features)) - 1).astype(np.int64)
@@ -137,7 +155,7 @@ def wide(folder: Path | None = None) -> Task:
     X.sum_duplicates()
     norm = np.sqrt(X.multiply(X).sum(axis=1))
     X.data /= np.repeat(norm, np.diff(X.indptr)).astype(np.float32)
-    return _split("wide", X, y, 100_000, C=1.0)
+    return _split("wide", X, y, n_train, C=1.0)
 
 
 def _mixing(rng, n_features):
@@ -153,6 +171,7 @@ def _split(name, X, y, n_train: int, C: float) -> Task:
 
 
 TASKS = {
-    make.__name__: make for make in (mnist, news20, digits, probe, wide, tall, tiny)
+    make.__name__: make
+    for make in (mnist, news20, digits, embeddings, tall, wide, probe, tiny)
 }
-FROM_FILES = {"mnist": "mnist.npz", "news20": "news20_tfidf.npz"}
+FROM_FILES = {"mnist": ["mnist.npz"], "news20": ["news20_tfidf.npz"]}

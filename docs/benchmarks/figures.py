@@ -1,0 +1,138 @@
+"""Figures of what was measured: one panel each, lines with labels, in grey."""
+
+import math
+from pathlib import Path
+
+from analysis import OURS, REFERENCE, middle, of_kind, points, quickest_peer
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
+
+DPI = 200
+STYLES = (("-", "o"), ("--", "s"), (":", "^"), ("-.", "D"), ("--", "v"), (":", "P"))
+GREYS = ("0.25", "0.45", "0.6")
+
+
+def draw_all(results: dict, folder: Path) -> None:
+    """Draw a curve for each task with one thread, the times to quality, and growth."""
+    pieces = of_kind(results, "task", "one")
+    for piece in pieces:
+        if piece["curves"]:
+            path = folder / f"curve_{piece['name']}.png"
+            draw_curves(piece["name"], points(piece), path)
+    close = of_kind(results, "task", "one", "all")
+    if any(piece["close"] for piece in close):
+        draw_times(close, folder / "time_to_quality.png")
+    for piece in of_kind(results, "costs"):
+        draw_growth(piece["growth"], folder / "growth.png")
+
+
+def draw_curves(name: str, curves: dict[str, list], path: Path) -> None:
+    """Draw test log-loss against seconds, one thread."""
+    figure = Figure(figsize=(7.5, 4.8), layout="constrained")
+    axes = figure.subplots()
+    best = min(loss for curve in curves.values() for _, loss in curve)
+    top, ends = 1.5 * best, []
+    shown = {n: [p for p in c if p[1] < top] for n, c in curves.items()}
+    for k, (system, curve) in enumerate((n, c) for n, c in shown.items() if c):
+        ours = system in OURS
+        line, marker = STYLES[k % len(STYLES)]
+        style = {"color": "black" if ours else GREYS[k % 3], "lw": 2.4 if ours else 1.1}
+        axes.plot(*zip(*curve, strict=True), line, marker=marker, ms=4, **style)
+        ends.append((curve[-1], system, style["color"], ours))
+    _scale_seconds(axes)
+    axes.set_ylim(0.97 * best, top)
+    axes.axhline(1.01 * best, color="0.7", lw=0.8, zorder=0)
+    axes.set(xlabel="seconds, one thread", ylabel="test log-loss")
+    axes.set_title(f"{name}: the line is 1 % above the best", loc="left", fontsize=10)
+    _label_ends(axes, ends, gap=0.034 * (top - 0.97 * best))
+    axes.grid(alpha=0.25)
+    figure.savefig(path, dpi=DPI)
+
+
+def _scale_seconds(axes):
+    """Use a log scale, with numbers that need no exponent."""
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _label_ends(axes, ends, gap):
+    """Write the names to the right of all lines, at different heights."""
+    right = max(x for (x, _), *_ in ends)
+    axes.set_xlim(right=right * 30)
+    height = -math.inf
+    for (x, y), name, color, ours in sorted(
+        ends, key=lambda end: (round(end[0][1] / gap), -end[0][0])
+    ):
+        height = max(y, height + gap)
+        axes.annotate(
+            name,
+            (x, y),
+            (right * 1.6, height),
+            color=color,
+            fontsize=8,
+            fontweight="bold" if ours else "normal",
+            va="center",
+            arrowprops={"arrowstyle": "-", "color": "0.8", "lw": 0.6},
+        )
+
+
+def draw_times(pieces: list[dict], path: Path) -> None:
+    """Draw the seconds to within 1 % of the best, with ranges; a row for each mode."""
+    figure = Figure(figsize=(7.5, 1 + 0.33 * len(pieces)), layout="constrained")
+    axes = figure.subplots()
+    labels = []
+    for row, piece in enumerate(pieces):
+        mode = {"one": "one thread", "all": "all cores"}[piece["mode"]]
+        labels.append(f"{piece['name']}, {mode}")
+        other = quickest_peer(piece)
+        for system, marker, face in (
+            (OURS[0], "o", "black"),
+            (REFERENCE[0], "s", "white"),
+            (other, "^", "0.6"),
+        ):
+            found = piece["close"].get(system)
+            if not found:
+                continue
+            seconds = [fit["seconds"] for fit in found]
+            axes.plot([min(seconds), max(seconds)], [row, row], "-", color="0.4")
+            at = middle(found, "seconds")
+            style = {"mfc": face, "mec": "black", "ms": 7, "zorder": 3}
+            axes.plot([at], [row], marker, **style)
+            if system == other:
+                place = {"xytext": (0, 6), "textcoords": "offset points"}
+                axes.annotate(other, (at, row), fontsize=6, ha="center", **place)
+    axes.set_yticks(range(len(labels)), labels, fontsize=8)
+    _scale_seconds(axes)
+    axes.set_ylim(len(labels) - 0.4, -0.8)
+    axes.set_xlabel("seconds to within 1 % of the best test log-loss, and their range")
+    axes.set_ylabel("task")
+    axes.set_title(
+        "● sksoftmax   □ LogisticRegression   ▲ quickest other, named;"
+        " no mark: never close",
+        loc="left",
+        fontsize=8,
+    )
+    axes.grid(axis="x", alpha=0.25)
+    figure.savefig(path, dpi=DPI)
+
+
+def draw_growth(curves: dict[str, list], path: Path) -> None:
+    """Draw how an epoch's seconds grow with rows (n), features (d) and classes (q)."""
+    figure = Figure(figsize=(6.5, 4.2), layout="constrained")
+    axes, ends = figure.subplots(), []
+    for k, (name, found) in enumerate(curves.items()):
+        sizes, seconds = zip(*found, strict=True)
+        curve = [
+            (size / sizes[0], second / seconds[0])
+            for size, second in zip(sizes, seconds, strict=True)
+        ]
+        line, marker = STYLES[k % len(STYLES)]
+        axes.plot(*zip(*curve, strict=True), line, marker=marker, color=GREYS[k % 3])
+        ends.append((curve[-1], name, GREYS[k % 3], False))
+    axes.set(xlabel="size, times the smallest", ylabel="seconds, times the first")
+    axes.set_title("an epoch as one size grows", loc="left", fontsize=10)
+    axes.set_xticks([1, 2, 4])
+    _label_ends(axes, ends, gap=0.16)
+    axes.set_xlim(0.9, 7)
+    figure.savefig(path, dpi=DPI)
