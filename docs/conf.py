@@ -18,7 +18,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "benchmarks/results/*.md", "examples", "learn"]
+exclude_patterns = ["_build", "examples", "learn"]
 templates_path = ["_templates"]
 
 myst_enable_extensions = ["colon_fence", "deflist"]

@@ -1,6 +1,7 @@
 """Tables in Markdown, figures, and the parts of README.md that hold figures.
 
-python docs/benchmarks/report.py FOLDER writes them again from FOLDER/results.json.
+python docs/benchmarks/report.py [FOLDER] writes them again from results.json, without
+FOLDER those of the documentation.
 """
 
 import json
@@ -14,6 +15,8 @@ import machine
 import public_data
 from analysis import OURS, REFERENCE, fits, fixed, middle, of_kind, spread, times
 
+PUBLISHED = Path(__file__).parent / "results"
+PAGES = (PUBLISHED.parent / "README.md", PUBLISHED.parents[2] / "README.md")
 MODES = {"one": "one thread", "all": "all cores", "busy": "beside busy processes"}
 LONGEST = 12  # lines of "where a peer wins" that README.md has room for
 
@@ -172,6 +175,7 @@ def headline(results: dict) -> str:
     """Return the seconds to within 1 % of the best test log-loss, for README.md."""
     titles = ["task", "threads", "ours", "LogisticRegression", "quickest other peer"]
     rows = []
+    figure = "\n![Time to within 1 % of the best](results/time_to_quality.png)\n"
     for piece in of_kind(results, "task", "one", "all"):
         if piece["name"] in public_data.TASKS or not piece["curves"]:
             continue
@@ -189,7 +193,7 @@ def headline(results: dict) -> str:
                 best = piece["target"] / 1.01
                 cells.append(f"never: {loss:.4f}, best {best:.4f}")
         rows.append([piece["name"], MODES[piece["mode"]], *cells])
-    return table(titles, rows)
+    return table(titles, rows) + figure * bool(rows)
 
 
 def default_words(results: dict) -> str:
@@ -266,7 +270,36 @@ def wins_words(results: dict) -> str:
     return "\n".join(lines or ["- Nothing has been measured."]) + "\n"
 
 
+def summary(results: dict) -> str:
+    """Return seconds and quality of a few systems with one thread, for the README."""
+    systems = {
+        OURS[0]: "`SoftmaxRegressionClassifier`",
+        REFERENCE[0]: "`LogisticRegression`",
+        "LogisticRegression newton-cg": '`LogisticRegression(solver="newton-cg")`',
+        "SGDClassifier": '`SGDClassifier(loss="log_loss")`',
+        "MLPClassifier(())": "`MLPClassifier(hidden_layer_sizes=())`",
+    }
+    shown = [
+        piece
+        for name in ("mnist", "news20", "embeddings", "digits")
+        for piece in of_kind(results, "task", "one")
+        if piece["name"] == name
+    ]
+    rows = []
+    for name, words in systems.items():
+        cells = []
+        for found in (fits(piece).get(name) for piece in shown):
+            values = [middle(found or [], k) for k in ("log_loss", "accuracy")]
+            quality = ", ".join(f"{v:.3f}" for v in values if v is not None)
+            seconds = fixed(middle(found or [], "seconds"), 2)
+            cells.append(f"{seconds} s, {quality}" if found else "not measured")
+        rows.append([words, *cells])
+    titles = [piece["title"].replace(": ", ", ", 1) for piece in shown]
+    return table(["seconds, log-loss, accuracy", *titles], rows)
+
+
 BLOCKS = {
+    "summary": summary,
     "machine": machine_words,
     "headline": headline,
     "default": default_words,
@@ -278,14 +311,15 @@ BLOCKS = {
 
 def fill(page: Path, results: dict) -> None:
     """Write the blocks of the page that hold figures, between their marks."""
-    text = page.read_text()
+    text, total = page.read_text(), 0
     for name, words in BLOCKS.items():
-        marks = f"<!-- begin {name} -->", f"<!-- end {name} -->"
-        block = "\n".join([marks[0], "", words(results), marks[1]])
-        pattern = re.compile(f"{re.escape(marks[0])}.*?{re.escape(marks[1])}", re.S)
+        begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
+        block = f"{begin}\n\n{words(results)}\n{end}"
+        pattern = re.compile(f"{begin}.*?{end}", re.DOTALL)
         text, count = pattern.subn(lambda _, block=block: block, text)
-        if count != 1:
-            raise ValueError(f"{page} must have the marks of {name} once, has {count}.")
+        total += count
+    if not total:
+        raise ValueError(f"{page} must have marks like <!-- begin machine -->.")
     page.write_text(text)
 
 
@@ -324,9 +358,15 @@ def write(folder: Path, results: dict) -> None:
     figures.draw_all(results, folder)
 
 
+def publish(results: dict) -> None:
+    """Write the documentation's results and the figures of the pages."""
+    write(PUBLISHED, results)
+    for page in PAGES:
+        fill(page, results)
+
+
 if __name__ == "__main__":
-    target = Path(sys.argv[1])
-    everything = load(target)
-    write(target, everything)
-    if (target.parent / "README.md").exists():
-        fill(target.parent / "README.md", everything)
+    if sys.argv[1:]:
+        write(Path(sys.argv[1]), load(Path(sys.argv[1])))
+    else:
+        publish(load(PUBLISHED))

@@ -144,10 +144,10 @@ def main() -> None:
     parser.add_argument("--resume", action="store_true", help="keep what is measured")
     parser.add_argument("--output", type=Path, default=Path("benchmark"))
     parser.add_argument(
-        "--publish", action="store_true", help="into results/ and README.md beside it"
+        "--publish", action="store_true", help="into results/ and the pages"
     )
     options = parser.parse_args()
-    output = HERE / "results" if options.publish else options.output
+    output = report.PUBLISHED if options.publish else options.output
 
     results = report.load(output)
     before = machine.check()
@@ -167,7 +167,7 @@ def main() -> None:
         if piece.kind == "guard":
             _check_ratios(found["ratios"], options.store)
     if options.publish:
-        report.fill(HERE / "README.md", results)
+        report.publish(results)
     print((output / "results.md").read_text())
 
 
