@@ -100,7 +100,7 @@ def quickest_peer(piece: dict) -> str | None:
 
 
 def fixed(value: float | None, digits: int = 3) -> str:
-    """Return a number with so many significant digits, and never an exponent."""
+    """Return a number with that number of significant digits, and never an exponent."""
     if value is None or not math.isfinite(value):
         return "-"
     size = math.floor(math.log10(abs(value))) if value else 0

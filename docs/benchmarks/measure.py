@@ -24,7 +24,7 @@ import tasks
 from systems import Fit, System
 from tasks import Task
 
-ROUNDS = ((5.0, 5), (20.0, 3), (np.inf, 1))  # fits of up to so many seconds: so often
+ROUNDS = ((5.0, 5), (20.0, 3), (np.inf, 1))  # seconds of a fit, and how often
 REFERENCE_ROUNDS = 2  # at least
 CURVE_PATIENCE = 12.0  # seconds; a curve ends with the fit that takes longer
 CLOSE = 1.01  # times the best test log-loss
@@ -110,7 +110,7 @@ def _words(found):
 
 
 def n_rounds(waited: float) -> int:
-    """Return how often a fit of so many seconds is repeated."""
+    """Return how often a fit that takes this long is repeated."""
     return next(times for limit, times in ROUNDS if waited <= limit)
 
 
@@ -174,7 +174,9 @@ def budgets(record: Record) -> list[dict]:
 def time_to_close(task: Task, candidates: list[System], record: Record) -> None:
     """Time the first fit of each system whose test log-loss is close to the best."""
     found, points = record.found, budgets(record)
-    target = found["target"] = CLOSE * min(p["log_loss"] for p in points)
+    others = {system.name for system in candidates if not system.penalised}
+    rivals = [p["log_loss"] for p in points if p["system"] not in others]
+    target = found["target"] = CLOSE * min(rivals)
     first = {}
     for point in sorted(points, key=lambda p: p["seconds"]):
         if point["log_loss"] <= target:

@@ -22,7 +22,9 @@ LONGEST = 12  # lines of "where a peer wins" that README.md has room for
 
 
 def table(titles: list[str], rows: list[list[str]]) -> str:
-    """Return a table in Markdown."""
+    """Return a table in Markdown, or that there are no rows."""
+    if not rows:
+        return "Nothing has been measured yet.\n"
     lines = [titles, ["---"] * len(titles), *rows]
     return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines) + "\n"
 

@@ -70,7 +70,8 @@ def pieces(options) -> list[Piece]:
     found += [Piece("task", n, "one", PUBLIC_PEERS) for n in public_data.TASKS]
     asked = options.task or [*tasks.TASKS, *OTHERS]
     public = public_data.TASKS if "public" in asked else ()
-    return [p for p in found if {p.name, p.kind} & {*asked, *public}]
+    asked = {*asked, *public}
+    return [p for p in found if {p.name, p.kind} & asked and p.mode in options.mode]
 
 
 def measure(piece: Piece, folder: Path | None, output: Path) -> dict:
@@ -139,6 +140,7 @@ def main() -> None:
     parser.add_argument("--task", nargs="+", choices=names)
     known = [peer.name for peer in systems.PEERS]
     parser.add_argument("--peers", nargs="+", choices=known, help="default: all")
+    parser.add_argument("--mode", nargs="+", default=["one", "all", "busy"])
     parser.add_argument("--quick", action="store_true", help="a minute, without files")
     parser.add_argument("--store", action="store_true", help="with --quick: the ratios")
     parser.add_argument("--resume", action="store_true", help="keep what is measured")
