@@ -21,11 +21,13 @@ import public_data
 import quality
 import systems
 import tasks
+from analysis import OURS
 from systems import Fit, System
 from tasks import Task
 
 ROUNDS = ((5.0, 5), (20.0, 3), (np.inf, 1))  # seconds of a fit, and how often
 REFERENCE_ROUNDS = 2  # at least
+SLOW = 30.0  # seconds of ours, after which it is not fitted beside every fit of a peer
 CURVE_PATIENCE = 12.0  # seconds; a curve ends with the fit that takes longer
 CLOSE = 1.01  # times the best test log-loss
 MAKERS = {**tasks.TASKS, **public_data.TASKS}
@@ -52,6 +54,8 @@ class Record:
         try:
             found = judge(task, system.fit(task, seed, epochs))
         except Exception as error:  # a peer's failure is a result, too
+            if system.name in OURS:
+                raise
             traceback.print_exc()
             self.found["skipped"][system.name] = f"failed: {error}"[:200]
             return None
@@ -117,7 +121,10 @@ def n_rounds(waited: float) -> int:
 def compare(
     task: Task, ours: System, reference: System, peers: list[System], record: Record
 ) -> None:
-    """Fit ours and the peers in turns: ours before and after each fit of a peer."""
+    """Fit ours and the peers in turns: ours before and after each fit of a peer.
+
+    If a fit of ours is slow, ours is fitted before all peers and after them.
+    """
     log = record.found["log"]
     for turn in range(ROUNDS[0][1]):
         for peer in peers:
@@ -133,7 +140,8 @@ def compare(
                 enough = max(enough, REFERENCE_ROUNDS)
             if len(known) > turn or len(known) >= enough:
                 continue
-            for system in (ours, peer):
+            slow = [e for e in log if e["system"] == ours.name and e["waited"] > SLOW]
+            for system in (peer,) if slow else (ours, peer):
                 found = record.fit(system, task, len(log), None)
                 log += [found] if found else []
     if log and log[-1]["system"] != ours.name:
@@ -173,20 +181,21 @@ def budgets(record: Record) -> list[dict]:
 
 def time_to_close(task: Task, candidates: list[System], record: Record) -> None:
     """Time the first fit of each system whose test log-loss is close to the best."""
-    found, points = record.found, budgets(record)
+    points = budgets(record)
     others = {system.name for system in candidates if not system.penalised}
     rivals = [p["log_loss"] for p in points if p["system"] not in others]
-    target = found["target"] = CLOSE * min(rivals)
-    first = {}
+    target = record.found["target"] = CLOSE * min(rivals)
+    first, close = {}, record.found["close"]
     for point in sorted(points, key=lambda p: p["seconds"]):
         if point["log_loss"] <= target:
             first.setdefault(point["system"], point)
     for turn in range(ROUNDS[0][1]):
         for system in candidates:
             point = first.get(system.name)
-            fits = found["close"].setdefault(system.name, []) if point else []
+            fits = close.setdefault(system.name, []) if point else []
             if point and len(fits) == turn < n_rounds(point["waited"]):
-                fits.append(record.fit(system, task, turn, point["epochs"]))
+                found = record.fit(system, task, turn, point["epochs"])
+                fits += [found] if found else []
     record.save()
 
 

@@ -127,7 +127,7 @@ def _chunks(path):
 TASKS = {
     make.__name__: make
     for make in (
-        *(fashion_mnist, clinc150, letter, shuttle, satellite, kddcup, conll2000),
+        *(fashion_mnist, clinc150, letter, shuttle, satellite, conll2000, kddcup),
     )
 }
 FROM_FILES = {

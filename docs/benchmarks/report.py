@@ -336,7 +336,7 @@ def write(folder: Path, results: dict) -> None:
     import figures  # needs Matplotlib
 
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+    (folder / "results.json").write_text(json.dumps(results) + "\n")
     texts = ["# All tables", machine_words(results)]
     texts += ["Seconds are medians, with ranges in parentheses.\n"]
     texts += ["## Where a peer wins", "", "Every budget with which a peer has the"]

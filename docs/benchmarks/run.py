@@ -25,6 +25,7 @@ import public_data
 import report
 import systems
 import tasks
+from analysis import OURS
 from busy import busy_processes
 
 HERE = Path(__file__).parent
@@ -74,34 +75,40 @@ def pieces(options) -> list[Piece]:
     return [p for p in found if {p.name, p.kind} & asked and p.mode in options.mode]
 
 
-def measure(piece: Piece, folder: Path | None, output: Path) -> dict:
+def measure(piece: Piece, folder: Path | None, output: Path, resume: bool) -> dict:
     """Measure one piece in a process of its own; start that again if it dies."""
     record = output / "unfinished" / f"{piece.key.replace(' ', '-')}.json"
     record.parent.mkdir(parents=True, exist_ok=True)
+    if not resume:
+        record.unlink(missing_ok=True)
     command = [sys.executable, str(HERE / "measure.py"), *piece[:3], str(record)]
     command += ["--folder", str(folder)] if folder else []
     command += ["--peers", *piece.peers] if piece.peers else []
+    limit = SILENCE if piece.kind in ("task", "choose") else 4 * SILENCE
     watch, n_busy = machine.Watch(), os.cpu_count() if piece.mode == "busy" else 0
     with ExitStack() as stack:
         stack.enter_context(busy_processes(n_busy or 0))
         while True:
-            end = _wait(command, machine.environment(piece.mode), record)
+            end = _wait(command, machine.environment(piece.mode), record, limit)
             found = json.loads(record.read_text()) if record.exists() else {}
             if end is None:
                 break
             culprit = found.get("running")
-            if culprit in (None, *found.get("skipped", ())):
+            known = found.get("skipped", {}).get(culprit, "")
+            if culprit in (None, *OURS) or known.startswith("failed"):
                 raise RuntimeError(f"{piece.key}: {end}")
             print(f"  {culprit}: {end}", flush=True)
             found["skipped"][culprit] = f"failed: {end}"
             record.write_text(json.dumps(found))
     record.unlink()
+    if not any(record.parent.iterdir()):
+        record.parent.rmdir()
     if piece.mode != "busy":
         found["conditions"] = watch.stop()
     return found | {"finished": time.strftime("%Y-%m-%d %H:%M")}
 
 
-def _wait(command, environment, record):
+def _wait(command, environment, record, limit):
     """Run a process to its end; return None, or how it failed."""
     process = subprocess.Popen(command, env=environment)
     try:
@@ -111,16 +118,15 @@ def _wait(command, environment, record):
             changed = record.stat().st_mtime if record.exists() else None
             if changed != seen:
                 seen, since = changed, time.monotonic()
-            if time.monotonic() - since > SILENCE:
-                return f"no result after {SILENCE:.0f} s"
+            if time.monotonic() - since > limit:
+                return f"no result after {limit:.0f} s"
     finally:
         process.kill()
         process.wait()
-    if process.returncode < 0:
-        return f"the process died, {signal.Signals(-process.returncode).name}"
-    return (
-        f"the process ended with {process.returncode}" if process.returncode else None
-    )
+    code = process.returncode
+    if code < 0:
+        return f"the process died, {signal.Signals(-code).name}"
+    return f"the process ended with {code}" if code else None
 
 
 def find_folder(piece: Piece, folders: list[Path]) -> tuple[Path | None, str | None]:
@@ -151,7 +157,7 @@ def main() -> None:
     options = parser.parse_args()
     output = report.PUBLISHED if options.publish else options.output
 
-    results = report.load(output)
+    results, failed = report.load(output), []
     before = machine.check()
     print("Before:", *(machine.objections(before) or ["nothing else runs"]), flush=True)
     for piece in pieces(options):
@@ -162,7 +168,12 @@ def main() -> None:
             print(f"{piece.key}: skipped, {missing}")
             continue
         print(f"{piece.key}, {time.strftime('%H:%M:%S')}", flush=True)
-        found = measure(piece, folder, output)
+        try:
+            found = measure(piece, folder, output, options.resume)
+        except RuntimeError as error:
+            failed.append(str(error))
+            print(f"FAILED {error}", flush=True)
+            continue
         found["conditions"] = before | found.get("conditions", {})
         results["pieces"][piece.key] = {**piece._asdict(), **found}
         report.write(output, results)
@@ -171,6 +182,8 @@ def main() -> None:
     if options.publish:
         report.publish(results)
     print((output / "results.md").read_text())
+    if failed:
+        sys.exit("\n".join(["Failed, --resume tries them again:", *failed]))
 
 
 def _check_ratios(ratios, store):
