@@ -173,68 +173,88 @@ def machine_words(results: dict) -> str:
     )
 
 
+def by_mode(results: dict, kind: str) -> dict[str, dict[str, dict]]:
+    """Return the pieces of each task by mode, without those of public data."""
+    found: dict[str, dict[str, dict]] = {}
+    for piece in of_kind(results, kind):
+        if piece["name"] not in public_data.TASKS:
+            found.setdefault(piece["name"], {})[piece["mode"]] = piece
+    return found
+
+
 def headline(results: dict) -> str:
     """Return the seconds to within 1 % of the best test log-loss, for README.md."""
-    titles = ["task", "threads", "ours", "LogisticRegression", "quickest other peer"]
+    names = ["ours", "LogisticRegression", "quickest other peer"]
+    titles = ["task", *(f"{name}, one thread" for name in names)]
+    titles += [f"{name}, all cores" for name in names]
     rows = []
-    figure = "\n![Time to within 1 % of the best](results/time_to_quality.png)\n"
-    for piece in of_kind(results, "task", "one", "all"):
-        if piece["name"] in public_data.TASKS or not piece["curves"]:
-            continue
-        cells = []
-        other = analysis.quickest_peer(piece)
-        for name in (OURS[0], REFERENCE[0], other):
-            found = piece["close"].get(name)
-            if found:
-                cell = spread([fit["seconds"] for fit in found])
-                cells.append(f"{cell}, {name}" if name == other else cell)
-            elif name is None:
-                cells.append("none")
+    for task, modes in by_mode(results, "task").items():
+        row = [task]
+        for mode in ("one", "all"):
+            if mode in modes:
+                other = analysis.quickest_peer(modes[mode])
+                names = (OURS[0], REFERENCE[0], other)
+                row += [_close_cell(modes[mode], name) for name in names]
             else:
-                loss = min(loss for _, loss in analysis.points(piece)[name])
-                best = piece["target"] / 1.01
-                cells.append(f"never: {loss:.4f}, best {best:.4f}")
-        rows.append([piece["name"], MODES[piece["mode"]], *cells])
+                row += ["not measured"] * 3
+        rows.append(row)
+    figure = "\n![Time to within 1 % of the best](results/time_to_quality.png)\n"
     return table(titles, rows) + figure * bool(rows)
+
+
+def _close_cell(piece, name):
+    found = piece["close"].get(name)
+    if found:
+        cell = spread([fit["seconds"] for fit in found])
+        return cell if name in (*OURS, *REFERENCE) else f"{name}: {cell}"
+    if name is None:
+        return "none"
+    loss = min(loss for _, loss in analysis.points(piece)[name])
+    return f"never ({loss:.4f}, best {piece['target'] / 1.01:.4f})"
 
 
 def default_words(results: dict) -> str:
     """Return default fits beside LogisticRegression's, for README.md."""
-    titles = ["task", "", "ours, wall (CPU) s", "LogisticRegression", "times, wall"]
-    titles += ["times, CPU", "test log-loss, ours and its"]
+    titles = ["task", "ours, one thread, CPU s", "times ours: one thread, CPU"]
+    titles += ["all cores, wall", "all cores, CPU", "beside busy processes, wall"]
     rows = []
-    for piece in of_kind(results, "task"):
-        found = fits(piece)
-        if piece["name"] in public_data.TASKS or REFERENCE[0] not in found:
-            continue
-        both = [found[OURS[0]], found[REFERENCE[0]]]
-        walls, cpus, losses = (
-            [middle(entries, key) for entries in both]
-            for key in ("seconds", "cpu", "log_loss")
-        )
-        cells = [f"{fixed(w)} ({fixed(c)})" for w, c in zip(walls, cpus, strict=True)]
-        for key in ("seconds", "cpu"):
-            cells.append(times(analysis.ratio(piece, REFERENCE[0], key)))
-        cells.append(", ".join(f"{loss:.4f}" for loss in losses))
-        rows.append([piece["name"], MODES[piece["mode"]], *cells])
-    return table(titles, rows)
+    for modes in by_mode(results, "task").values():
+        first = next(iter(modes.values()))
+        columns = [("one", "cpu"), ("all", "seconds"), ("all", "cpu")]
+        ratios = [
+            times(analysis.ratio(modes[mode], REFERENCE[0], key))
+            if REFERENCE[0] in fits(modes.get(mode, {"log": []}))
+            else "not measured"
+            for mode, key in [*columns, ("busy", "seconds")]
+        ]
+        both = [fits(first).get(name, []) for name in (OURS[0], REFERENCE[0])]
+        losses = ", ".join(f"{middle(e, 'log_loss') or 0:.4f}" for e in both)
+        cpus = spread([fit["cpu"] for fit in both[0]])
+        rows.append([first["title"], cpus, *ratios, losses])
+    return table([*titles, "test log-loss, ours and its"], rows)
 
 
 def choice_words(results: dict) -> str:
     """Return the seconds until the penalty is chosen, for README.md."""
-    titles = ["task", "threads", "way", "wall s", "CPU s", "times ours, CPU"]
+    ways = [REFERENCE[1], "LogisticRegressionCV"]
+    titles = ["task", "ours, one thread, CPU s"]
+    titles += [f"{way}, times ours, {m}" for way in ways for m in ("one", "all")]
     rows = []
-    for piece in of_kind(results, "choose"):
-        for name, found in fits(piece).items():
-            walls, cpus = ([fit[key] for fit in found] for key in ("seconds", "cpu"))
-            is_ours = name in OURS
-            factor = "1" if is_ours else times(analysis.ratio(piece, name, "cpu"))
-            if not is_ours and name not in (*REFERENCE, "LogisticRegressionCV"):
-                continue
-            place = [piece["name"], MODES[piece["mode"]], name]
-            loss = f"{middle(found, 'log_loss'):.4f}"
-            rows.append([*place, spread(walls), spread(cpus), factor, loss])
-    return table([*titles, "test log-loss"], rows)
+    for modes in by_mode(results, "choose").values():
+        first = next(iter(modes.values()))
+        found = fits(first)
+        ratios = [
+            times(analysis.ratio(modes[mode], way, key))
+            if mode in modes and way in fits(modes[mode])
+            else "not measured"
+            for way in ways
+            for mode, key in (("one", "cpu"), ("all", "seconds"))
+        ]
+        losses = [middle(found.get(way, []), "log_loss") for way in (OURS[1], *ways)]
+        words = ", ".join("-" if loss is None else f"{loss:.4f}" for loss in losses)
+        cpus = spread([fit["cpu"] for fit in found[OURS[1]]])
+        rows.append([first["title"], cpus, *ratios, words])
+    return table([*titles, "test log-losses"], rows)
 
 
 def public_words(results: dict) -> str:
