@@ -292,7 +292,7 @@ def test_blocks_that_change_end_the_fit(data, name, first):
         ({"cv": 1}, "cv must be None, a number of folds of at least 2.* got 1"),
         ({"cv": np.zeros(N_ROWS, int)}, "cv must be None, .* got array"),
         ({"cv": 1000}, "n_splits=1000 greater than the number of samples"),
-        ({"scoring": "roc_auc"}, "'scoring' parameter of Dask.* 'accuracy'.* or None"),
+        ({"scoring": "roc_auc"}, "'scoring' parameter of Dask.*'accuracy'.* or None"),
         ({"alphas": [-1]}, "alphas must be finite numbers of at least 0"),
         ({"cv": cut(np.full(N_ROWS, -1))}, "cv must give at least one split, got"),
         (
