@@ -13,6 +13,7 @@ from sksoftmax._compat import Interval, StrOptions, fit_context
 from sksoftmax._cross_validation import (
     CrossValidation,
     check_alphas,
+    check_only_split,
     join_validation_rows,
     make_classifier,
 )
@@ -22,6 +23,9 @@ from sksoftmax._penalty_path import MOST_ALPHAS
 from sksoftmax._splits import make_splits
 from sksoftmax._state import add_classes, all_or_nothing
 from sksoftmax._validation import validate_rows, validate_sample_weight, weigh_rows
+
+# Attributes that not every fit sets.
+_OPTIONAL_ATTRIBUTES = "coef_path_", "progressive_loss_curve_"
 
 
 class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
@@ -327,6 +331,7 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
             rows = weigh_rows(classes, self.class_weight, X, y, sample_weight)
             weight, cv = validate_sample_weight(sample_weight, X), self.cv
             if not (X_val is None and y_val is None and sample_weight_val is None):
+                check_only_split(self.cv, groups)
                 rows, weight, cv = join_validation_rows(
                     trained, rows, weight, X_val, y_val, sample_weight_val
                 )
@@ -338,6 +343,8 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
             def make_attributes():
                 return validation.make_attributes(copy.deepcopy(rng))
 
+            for name in _OPTIONAL_ATTRIBUTES:
+                vars(trained).pop(name, None)
             path = validation.choose_alphas(alphas)
             for alpha in callbacks.announce(path, n_alphas):
                 validation.train(alpha)

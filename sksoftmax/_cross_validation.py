@@ -4,7 +4,7 @@ import math
 import warnings
 from dataclasses import replace
 from inspect import signature
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,9 +52,10 @@ def check_alphas(alphas):
         logs = math.log10(LARGEST_ALPHA), math.log10(SMALLEST_ALPHA)
         return np.logspace(*logs, int(alphas)) if alphas > 1 else np.array([1e-3])
     try:
-        values = np.asarray(alphas, float)
+        values = np.asarray(alphas)
+        values = values.astype(float) if values.dtype.kind in "biufO" else np.empty(0)
     except (TypeError, ValueError):
-        values = np.array([np.nan])
+        values = np.empty(0)
     if values.ndim != 1 or not len(values) or not (values >= 0).all():
         raise ValueError(
             "alphas must be finite numbers of at least 0, in one dimension, got "
@@ -65,17 +66,22 @@ def check_alphas(alphas):
     return np.unique(values)[::-1]
 
 
+def check_only_split(cv, groups) -> None:
+    """Raise ValueError if there are splits or groups besides the validation rows."""
+    for name, value in (("cv", cv), ("groups", groups)):
+        if value is not None:
+            raise ValueError(
+                f"{name} must be None if X_val is passed, got an object of type "
+                f"{type(value).__name__}. X_val is the only split."
+            )
+
+
 def join_validation_rows(estimator, rows, weight, X_val, y_val, sample_weight_val):
     """Return all rows, their sample weights, and the split of X and X_val.
 
     Both X and X_val are copied. `rows` are the TrainingRows of X, and `weight` are
     their sample weights.
     """
-    if estimator.cv is not None:
-        raise ValueError(
-            f"cv must be None if X_val is passed, got {estimator.cv!r}. X_val is the "
-            "only split."
-        )
     classes, xp = estimator.classes_, namespace(rows.X)
     ones = np.ones(len(classes))
     X_val, y_val, weight_val = validate_held_out_rows(
@@ -86,10 +92,16 @@ def join_validation_rows(estimator, rows, weight, X_val, y_val, sample_weight_va
     if sp.issparse(rows.X) or sp.issparse(X_val):
         X = sp.vstack([rows.X, X_val], format="csr")
     else:
-        X = xp.concat([rows.X, X_val], axis=0)
+        X = rows.X
+        if X.dtype != X_val.dtype:  # the standard does not promote integers to floats
+            dtypes = xp.training_dtype(X), xp.training_dtype(X_val)
+            dtype = xp.float64 if xp.float64 in dtypes else dtypes[0]
+            X, X_val = xp.astype(X, dtype), xp.astype(X_val, dtype)
+        X = xp.concat([X, X_val], axis=0)
     weight = np.concatenate([weight, weight_val])
-    class_count = class_totals(y, weight, len(classes))
-    factors = class_weights(estimator.class_weight, classes, class_count)
+    class_count, factors = class_totals(y, weight, len(classes)), rows.class_weight
+    if isinstance(estimator.class_weight, str):  # "balanced" counts all rows
+        factors = class_weights(estimator.class_weight, classes, class_count)
     weighted = weight * weights_by_class(factors, y)
     joined = replace(
         rows,
@@ -242,7 +254,7 @@ class CrossValidation:
             if self._has_weights and _takes_weights(scorer):
                 weight["sample_weight"] = self._sample_weight[split.test]
             labels = model.classes_[y] if y.ndim == 1 else y
-            scores.append(float(scorer(model, X, labels, **weight)))
+            scores.append(_check_score(scorer(model, X, labels, **weight), scorer))
         return np.array(scores)
 
     def make_attributes(self, rng) -> dict:
@@ -279,7 +291,7 @@ class CrossValidation:
             **choice,
             **self._model_attributes(alpha, weights, n_steps, rng),
             "alpha_": alpha,
-            "C_": 1 / (alpha * total) if alpha else math.inf,
+            "C_": 1 / (alpha * total) if alpha * total else math.inf,
             "best_score_": float(path["mean_score_"][index]),
             "n_iter_": n_steps,
         }
@@ -355,6 +367,18 @@ def _find_scorer(scoring):
     if scoring in (None, "neg_log_loss", "accuracy"):
         return None
     return get_scorer(scoring) if isinstance(scoring, str) else scoring
+
+
+def _check_score(score, scorer) -> float:
+    """Return a score as a float, or raise ValueError."""
+    if getattr(score, "shape", None) == ():  # a number of an array library
+        score = float(score)
+    if not isinstance(score, Real):
+        raise ValueError(
+            f"scoring must return a number, got {score!r} from {scorer!r}. Return a "
+            "single score, larger for better models."
+        )
+    return float(score)
 
 
 def _takes_weights(scorer) -> bool:
