@@ -13,6 +13,7 @@ from sksoftmax._compat import Interval, StrOptions, fit_context
 from sksoftmax._cross_validation import (
     CrossValidation,
     check_alphas,
+    check_no_model,
     check_only_split,
     join_validation_rows,
     make_classifier,
@@ -388,14 +389,16 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
             is then unchanged.
         """
         with all_or_nothing(self) as trained:
+            trained._validate_changed_params()
             if not hasattr(trained, "alpha_"):
+                check_no_model(trained)
                 labels = validate_rows(trained, X, y, reset=True)[1]
                 all_classes = validate_classes(classes, labels)
                 trained.fit(X, y, sample_weight)
                 vars(trained).update(add_classes(trained, all_classes))
                 return self
             model = make_classifier(trained, trained.alpha_)
-            parameters = model.get_params().keys()
+            parameters = {*model.get_params(), "_validated_parameters"}
             vars(model).update(
                 (k, v) for k, v in vars(trained).items() if k not in parameters
             )

@@ -66,6 +66,15 @@ def check_alphas(alphas):
     return np.unique(values)[::-1]
 
 
+def check_no_model(estimator) -> None:
+    """Raise ValueError if the estimator has weights, set by hand, but no strength."""
+    if hasattr(estimator, "coef_"):
+        raise ValueError(
+            "alpha_ must be set for partial_fit to continue from coef_, got none. Set "
+            "alpha_ to a strength of the penalty, or use a clone."
+        )
+
+
 def check_only_split(cv, groups) -> None:
     """Raise ValueError if there are splits or groups besides the validation rows."""
     for name, value in (("cv", cv), ("groups", groups)):

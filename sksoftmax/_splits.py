@@ -1,5 +1,7 @@
 """Splits of the rows into training and test rows, for cross-validation."""
 
+from collections.abc import Sized
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -36,17 +38,14 @@ def make_splits(cv, class_weight, classes, rows: TrainingRows, sample_weight, gr
                 "got one row of each class. Pass X_val and y_val, or use "
                 "SoftmaxRegressionClassifier."
             )
+    elif not (isinstance(cv, Integral) or hasattr(cv, "split")):
+        cv = _check_pairs(cv)
     splitter = check_cv(cv, classes[y], classifier=True)
     splits = []
-    for k, pair in enumerate(splitter.split(rows.X, classes[y], groups)):
-        if len(pair) != 2:
-            raise ValueError(
-                f"Split {k} of cv must be a pair of training and test rows, got "
-                f"{len(pair)} parts. Use a splitter of sklearn.model_selection."
-            )
+    for k, (train, test) in enumerate(splitter.split(rows.X, classes[y], groups)):
         train, test = (
             _check_rows(part, name, k, len(y))
-            for part, name in zip(pair, ("training", "test"), strict=True)
+            for part, name in ((train, "training"), (test, "test"))
         )
         count = np.bincount(train, minlength=len(y))
         splits.append(
@@ -86,6 +85,19 @@ def _make_split(k, count, test, class_weight, classes, rows, sample_weight) -> S
         )
     totals = [sample_weight[part].sum() for part in (scored, test)]
     return Split(weight, test, scored, np.array(totals))
+
+
+def _check_pairs(cv) -> list:
+    """Return the splits of an iterable, or raise ValueError unless they are pairs."""
+    pairs = list(cv)
+    for k, pair in enumerate(pairs):
+        if not (isinstance(pair, Sized) and len(pair) == 2):
+            raise ValueError(
+                f"Split {k} of cv must be a pair of training and test rows, got an "
+                f"object of type {type(pair).__name__}. Use a splitter of "
+                "sklearn.model_selection."
+            )
+    return pairs
 
 
 def _check_rows(rows, name: str, k: int, n_rows: int) -> np.ndarray:
