@@ -7,12 +7,12 @@ from typing import Any, Literal, Self
 import numpy as np
 from sklearn.metrics import get_scorer_names
 
+from sksoftmax._alphas import MOST_ALPHAS, check_alphas
 from sksoftmax._classes import check_class_totals, find_classes, validate_classes
 from sksoftmax._classifier import SoftmaxRegressionClassifier
 from sksoftmax._compat import Interval, StrOptions, fit_context
 from sksoftmax._cross_validation import (
     CrossValidation,
-    check_alphas,
     check_no_model,
     check_only_split,
     join_validation_rows,
@@ -20,7 +20,6 @@ from sksoftmax._cross_validation import (
 )
 from sksoftmax._monitoring import Callbacks
 from sksoftmax._parameters import make_generator
-from sksoftmax._penalty_path import MOST_ALPHAS
 from sksoftmax._splits import make_splits
 from sksoftmax._state import add_classes, all_or_nothing
 from sksoftmax._validation import validate_rows, validate_sample_weight, weigh_rows
@@ -33,11 +32,11 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
     """Softmax regression whose penalty is chosen by cross-validation.
 
     The objective is that of :class:`SoftmaxRegressionClassifier`. Its strength `alpha`
-    is chosen on a path from strong to weak penalties [2]_. A model for each split leaves the
-    test rows of the split out, and one more model sees all rows. They are trained side
-    by side in the same passes over X, which cost far less than a fit for each split
-    and strength. The model of all rows at the chosen strength is `coef_`, without
-    another fit: what was validated is what is delivered.
+    is chosen on a path from strong to weak penalties [2]_. A model for each split
+    leaves the test rows of the split out, and one more model sees all rows. They are
+    trained side by side in the same passes over X, which cost far less than a fit for
+    each split and strength. The model of all rows at the chosen strength is `coef_`,
+    without another fit: what was validated is what is delivered.
 
     In each split, `alpha` multiplies the penalty beside the mean loss of the training
     rows, as in ``SoftmaxRegressionClassifier(alpha=alpha)`` fitted to these rows.
@@ -179,11 +178,12 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
     Notes
     -----
     Dense X without L1: the weights of all models stand side by side, so that a pass
-    reads X once for all of them, as for the linear probes of [3]_. A model leaves rows out by weights of zero,
-    and nothing is copied. Each model takes L-BFGS steps [4]_ with a preconditioner that
-    they share, the Gram matrix of the features. Its pairs of steps and changes of the
-    gradient are carried on to the next strength, where they stay exact. Sparse X or L1:
-    each model continues from its own weights at the strength before.
+    reads X once for all of them, as for the linear probes of [3]_. A model leaves rows
+    out by weights of zero, and nothing is copied. Each model takes L-BFGS steps [4]_
+    with a preconditioner that they share, the Gram matrix of the features. Its pairs of
+    steps and changes of the gradient are carried on to the next strength, where they
+    stay exact. Sparse X or L1: each model continues from its own weights at the
+    strength before.
 
     No model learns from its test rows. Each starts from its own weights, and stops by
     its own training rows; the shared matrix contains no label. The log-losses of weak

@@ -13,6 +13,7 @@ from scipy.stats import rankdata
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer
 
+from sksoftmax._alphas import automatic_alphas, has_ended, standard_error
 from sksoftmax._arrays import namespace, take
 from sksoftmax._classes import class_weights
 from sksoftmax._classifier import SoftmaxRegressionClassifier
@@ -20,12 +21,8 @@ from sksoftmax._penalty_path import (
     EXACT_TOL,
     SeparatePaths,
     StackedPath,
-    automatic_alphas,
     constant_model,
-    first_alpha,
-    has_ended,
     make_penalty,
-    standard_error,
 )
 from sksoftmax._stacked_oracle import TestRows
 from sksoftmax._state import (
@@ -38,32 +35,8 @@ from sksoftmax._targets import class_totals, make_targets, weights_by_class
 from sksoftmax._training import make_problem, measure
 from sksoftmax._validation import unit_mean_factor, validate_held_out_rows
 
-# The strengths that an integer `alphas` spreads evenly on a log scale.
-LARGEST_ALPHA, SMALLEST_ALPHA = 1e3, 1e-9
 # Numbers of a `coef_path_` that is kept: 8 MB.
 LARGEST_COEF_PATH = 1_000_000
-
-
-def check_alphas(alphas):
-    """Return the strengths, falling, or None for an automatic path."""
-    if alphas is None:
-        return None
-    if isinstance(alphas, Integral):
-        logs = math.log10(LARGEST_ALPHA), math.log10(SMALLEST_ALPHA)
-        return np.logspace(*logs, int(alphas)) if alphas > 1 else np.array([1e-3])
-    try:
-        values = np.asarray(alphas)
-        values = values.astype(float) if values.dtype.kind in "biufO" else np.empty(0)
-    except (TypeError, ValueError):
-        values = np.empty(0)
-    if values.ndim != 1 or not len(values) or not (values >= 0).all():
-        raise ValueError(
-            "alphas must be finite numbers of at least 0, in one dimension, got "
-            f"{alphas!r}. Pass a list of strengths, their number, or None."
-        )
-    if not np.isfinite(values).all():
-        raise ValueError(f"alphas must be finite, got {alphas!r}. Leave others out.")
-    return np.unique(values)[::-1]
 
 
 def check_no_model(estimator) -> None:
@@ -199,7 +172,9 @@ class CrossValidation:
         if alphas is not None:
             yield from map(float, alphas)
             return
-        yield from automatic_alphas(first_alpha(*self._null_model))
+        grid = self._params.l1_ratio, *self._null_model, self._training.moments
+        self._middle, automatic = automatic_alphas(*grid)
+        yield from automatic
 
     def train(self, alpha: float) -> None:
         """Train and score all models at the next strength."""
@@ -223,7 +198,8 @@ class CrossValidation:
 
     def has_ended(self) -> bool:
         """Return whether an automatic path ends."""
-        return has_ended(self._losses, self._find_best())
+        is_early = self._models[-1].alpha > self._middle
+        return has_ended(self._losses, self._find_best(), is_early)
 
     def _score(self):
         """Return log-losses, scores and the standard error of the mean score."""

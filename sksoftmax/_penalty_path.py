@@ -5,13 +5,12 @@ last model of all rows. No model ever starts from another one, and each stops by
 training rows. So the scores of test rows tell nothing that the model has seen.
 """
 
-import math
 from dataclasses import replace
-from itertools import count, islice
+from itertools import islice
 
 import numpy as np
 
-from sksoftmax._arrays import chunks, evenly_spaced, take
+from sksoftmax._arrays import chunks
 from sksoftmax._oracle import Oracle
 from sksoftmax._penalty import ElasticNet
 from sksoftmax._preconditioner import Gram
@@ -27,13 +26,6 @@ EXACT_TOL = 1e-2
 # Share of the mean of its diagonal to add to the matrix of the preconditioner. Without
 # it, weak penalties would magnify rounding errors until they change the steps.
 DAMPING = 1e-3
-# Strengths of an automatic path, two a decade: at least and at most.
-FEWEST_ALPHAS, MOST_ALPHAS = 6, 25
-PER_DECADE = 2
-# An automatic path ends after this many strengths without a better score.
-PATIENCE = 2
-FLAT = 1e-3  # a relative fall of the log-loss below this one is none
-POWER_ITERATIONS, POWER_ROWS = 10, 1024  # for the first strength of an automatic path
 
 
 def make_penalty(params, problem: Problem, alpha: float) -> ElasticNet:
@@ -207,67 +199,3 @@ def constant_model(problem: Problem, totals):
         logs = logs[1:] - logs[:1] if len(logs) == 2 else logs - logs.mean()
         weights[-1, :] = data.xp.asarray(logs, data.dtype)
     return weights
-
-
-def first_alpha(problem: Problem, weights) -> float:
-    """Return a strength near which a model barely differs from a constant one.
-
-    The strength is the largest eigenvalue of the Hessian of the loss at `weights`, the
-    weights of a constant model, with the intercepts at their optimum. The eigenvalue is
-    measured on sampled rows by power iterations, and rounded up to half a decade.
-    """
-    data, xp, value = problem.data, problem.data.xp, 0.0
-    rows = np.flatnonzero(xp.to_numpy(problem.sample_weight))
-    rows = data.index(evenly_spaced(rows, POWER_ROWS))
-    batch = data.batch(rows, compact=False)
-    weight = take(problem.sample_weight, rows)
-    weight = (weight / float(xp.total(weight)))[:, None]
-    proba = problem.loss.proba(batch.raw_prediction(weights))
-    direction = np.random.RandomState(0).normal(size=weights.shape)
-    direction[data.n_features :] = 0
-    direction = xp.asarray(direction, data.dtype)
-    for _ in range(POWER_ITERATIONS):
-        direction = direction / (xp.vdot(direction, direction) ** 0.5 or 1.0)
-        raw = batch.raw_prediction(direction)
-        raw -= xp.sum(weight * raw, axis=0)
-        grad = batch.gradient(weight * problem.loss.hessian_product(proba, raw))
-        grad[data.n_features :, :] = 0
-        value = float(xp.vdot(direction, grad))
-        direction = grad
-    if not 0 < value < math.inf:
-        return 1.0
-    return 10.0 ** (math.ceil(PER_DECADE * math.log10(value)) / PER_DECADE)
-
-
-def automatic_alphas(first: float):
-    """Yield falling strengths, without end."""
-    for k in count():
-        yield first * 10 ** (-k / PER_DECADE)
-
-
-def has_ended(losses: list, best: int) -> bool:
-    """Return whether an automatic path ends after these held-out losses.
-
-    `losses` holds the log-loss of each split, (n_splits,), for each strength so far,
-    and `best` is the number of the strength with the best score. The path ends some
-    strengths after the best one, if the loss has risen by more than the standard error
-    of the rise. The path also ends if the loss has become flat.
-    """
-    n_alphas = len(losses)
-    if n_alphas < FEWEST_ALPHAS:
-        return False
-    means = np.mean(losses, axis=1)
-    falls = np.abs(np.diff(means[-1 - PATIENCE :]))
-    is_flat = bool((falls <= FLAT * means[-PATIENCE:]).all())
-    lowest = int(np.argmin(means))
-    n_worse = n_alphas - 1 - max(lowest, best)
-    rises = losses[-1] - losses[lowest]
-    has_risen = rises.mean() > standard_error(rises) or n_worse >= 2 * PATIENCE
-    has_risen &= n_worse >= PATIENCE
-    return bool(is_flat or has_risen or n_alphas >= MOST_ALPHAS)
-
-
-def standard_error(values) -> float:
-    """Return the standard error of the mean of the values, 0 for a single one."""
-    n_values = len(values)
-    return float(np.std(values, ddof=1)) / math.sqrt(n_values) if n_values > 1 else 0.0
