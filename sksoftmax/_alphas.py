@@ -82,7 +82,8 @@ def _first_alpha(l1_ratio: float, problem: Problem, weights) -> float:
         strengths.append(_largest_curvature(problem, weights) / (1 - l1_ratio))
     if l1_ratio > 0:
         rows = np.flatnonzero(problem.data.xp.to_numpy(problem.sample_weight))
-        grad = Oracle(problem, rows, Diagonal).loss_gradient(weights)[1]
+        oracle = Oracle(problem, rows, Diagonal)  # without columns of zeros
+        grad = oracle.loss_gradient(take(weights, oracle.active))[1]
         xp = problem.data.xp
         strengths.append(float(xp.max(xp.max(xp.abs(grad), axis=0), axis=0)))
         strengths[-1] /= l1_ratio

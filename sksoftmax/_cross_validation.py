@@ -124,6 +124,8 @@ class CrossValidation:
         self._estimator, self._rows, self._splits = estimator, rows, splits
         self._params, self._sample_weight = make_classifier(estimator), sample_weight
         self._has_weights = bool((sample_weight != sample_weight[0]).any())
+        # Weights in the scores have the mean one, as float32 holds no tiny numbers.
+        self._unit = unit_mean_factor(len(sample_weight), sample_weight.sum())
         # No class weight counts in the scales of the columns, as all models share them.
         equal = replace(rows, weight=sample_weight).normalized()
         self._training = measure(self._params, equal)
@@ -158,7 +160,7 @@ class CrossValidation:
         ]
         self._null_model = problems[-1], starts[-1]
         y = make_targets(rows.y, 0.0, rows.n_classes, data.dtype, data.xp)
-        weight = data.xp.asarray(self._sample_weight, data.dtype)
+        weight = data.xp.asarray(self._unit * self._sample_weight, data.dtype)
         counts_hits = self._estimator.scoring == "accuracy"
         tests = [TestRows(s.scored, y, weight, counts_hits) for s in self._splits]
         path = problems, [*tests, None], starts
@@ -203,7 +205,8 @@ class CrossValidation:
 
     def _score(self):
         """Return log-losses, scores and the standard error of the mean score."""
-        n_scored, n_test = np.transpose([split.test_weight for split in self._splits])
+        totals = self._unit * np.array([split.test_weight for split in self._splits])
+        n_scored, n_test = totals.T
         losses, squares, hits = self._path.scores.T
         losses, squares, hits = losses / n_scored, squares / n_scored, hits / n_test
         if not np.isfinite(losses).all():
