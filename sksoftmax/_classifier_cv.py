@@ -13,6 +13,7 @@ from sksoftmax._classifier import SoftmaxRegressionClassifier
 from sksoftmax._compat import Interval, StrOptions, fit_context
 from sksoftmax._cross_validation import (
     CrossValidation,
+    SplitRows,
     check_no_model,
     check_only_split,
     join_validation_rows,
@@ -46,9 +47,9 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
     alphas : array-like of shape (n_alphas,), int or None, default=None
         Strengths of the penalty. None: two a decade, from a strength at which the model
         is nearly constant to where the held-out log-loss has risen for two strengths in
-        a row or no longer changes: 6 to 25 strengths. An integer: so many from 1e3 to
-        1e-9, evenly on a log scale. An array: exactly these, all of them. A warning
-        tells if the best one is the largest or the smallest of those given.
+        a row or no longer changes: 6 to 25 strengths. An integer: this number of them,
+        from 1e3 to 1e-9, evenly on a log scale. An array: exactly these, all of them. A
+        warning tells if the best one is the largest or the smallest of those given.
 
     l1_ratio : float, default=0.0
         Share of L1 in the penalty, between 0 (L2 alone) and 1 (L1 alone).
@@ -339,7 +340,8 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
             check_class_totals(classes, rows.class_count * rows.class_weight)
             splits = make_splits(cv, self.class_weight, classes, rows, weight, groups)
             rng = make_generator(self.random_state)
-            validation = CrossValidation(trained, rows, weight, splits, rng)
+            split_rows = SplitRows(trained, rows, weight, splits, rng)
+            validation = CrossValidation(trained, split_rows)
 
             def make_attributes():
                 return validation.make_attributes(copy.deepcopy(rng))

@@ -17,6 +17,7 @@ from sksoftmax._alphas import automatic_alphas, has_ended, standard_error
 from sksoftmax._arrays import namespace, take
 from sksoftmax._classes import class_weights
 from sksoftmax._classifier import SoftmaxRegressionClassifier
+from sksoftmax._oracle import Oracle
 from sksoftmax._penalty_path import (
     EXACT_TOL,
     SeparatePaths,
@@ -24,13 +25,14 @@ from sksoftmax._penalty_path import (
     constant_model,
     make_penalty,
 )
-from sksoftmax._stacked_oracle import TestRows
+from sksoftmax._stacked_oracle import StackedOracle, TestRows
 from sksoftmax._state import (
     from_weights,
     make_memory,
     make_state,
     to_attributes,
 )
+from sksoftmax._strategy import choose_preconditioner
 from sksoftmax._targets import class_totals, make_targets, weights_by_class
 from sksoftmax._training import make_problem, measure
 from sksoftmax._validation import unit_mean_factor, validate_held_out_rows
@@ -108,6 +110,88 @@ def _join_targets(y, y_val, n_classes: int):
     return xp.concat([xp.astype(t, xp.float64) for t in tables], axis=0)
 
 
+class SplitRows:
+    """Rows in memory: their splits, and the path of models trained on them."""
+
+    def __init__(self, estimator, rows, sample_weight, splits: list, rng) -> None:
+        """Initialise with the TrainingRows, the sample weights and the Splits."""
+        self._estimator, self._rows, self._splits = estimator, rows, splits
+        self._params, self._sample_weight = make_classifier(estimator), sample_weight
+        self._has_weights = bool((sample_weight != sample_weight[0]).any())
+        # Weights in the scores have the mean one, as float32 holds no tiny numbers.
+        self._unit = unit_mean_factor(len(sample_weight), sample_weight.sum())
+        # No class weight counts in the scales of the columns, as all models share them.
+        indices = np.flatnonzero(sample_weight)
+        equal = replace(rows, weight=sample_weight, indices=indices).normalized()
+        self._is_stacked = not (sp.issparse(rows.X) or estimator.l1_ratio)
+        # At the default tolerance, L-BFGS needs no more digits than X has.
+        keeps_dtype = self._is_stacked and estimator.tol >= EXACT_TOL
+        self._training = measure(self._params, equal, is_stream=keeps_dtype)
+        self.dtype, self.moments = self._training.dtype, self._training.moments
+        self.problem = make_problem(
+            self._params, self._training, rows.y, rows.n_classes
+        )
+        self.path = self._make_path(rng)
+        # Weights of the test rows that count in the log-loss, and of all, (n_splits, 2)
+        totals = np.array([split.test_weight for split in splits])
+        self.test_weight = self._unit * totals
+        self.n_scored = len(splits[0].scored)  # rows, of the first split
+        self.total_weight = float(rows.weight.sum())
+
+    def _make_path(self, rng):
+        """Return the path of the models of all splits and of all rows."""
+        rows, data = self._rows, self.problem.data
+
+        def weigh(weight):
+            """Return the problem with weights of mean one over the rows to read."""
+            n_rows = len(weight) if self._is_stacked else np.count_nonzero(weight)
+            weight = weight * unit_mean_factor(n_rows, weight.sum())
+            weight = data.xp.asarray(weight, data.dtype)
+            return replace(self.problem, sample_weight=weight, bounded_weight=weight)
+
+        weights = [*(split.weight for split in self._splits), rows.weight]
+        problems = [weigh(weight) for weight in weights]
+        starts = [
+            constant_model(self.problem, class_totals(rows.y, weight, rows.n_classes))
+            for weight in weights
+        ]
+        self.null_model = problems[-1], starts[-1]
+        y = make_targets(rows.y, 0.0, rows.n_classes, data.dtype, data.xp)
+        weight = data.xp.asarray(self._unit * self._sample_weight, data.dtype)
+        counts_hits = self._estimator.scoring == "accuracy"
+        tests = [TestRows(s.scored, y, weight, counts_hits) for s in self._splits]
+        tests.append(None)
+        if self._is_stacked:
+            base, numbers = weigh(self._sample_weight), np.arange(data.n_samples)
+            preconditioner = choose_preconditioner(
+                self._params, base, n_rows=len(numbers)
+            )
+            oracle = Oracle(base, numbers, preconditioner)
+            return StackedPath(
+                self._params, StackedOracle(problems, tests), oracle, starts
+            )
+        rngs = [np.random.RandomState(rng.randint(2**31 - 1)) for _ in problems]
+        return SeparatePaths(self._params, problems, tests, starts, rngs)
+
+    def score(self, scorer, model, k: int) -> float:
+        """Return the scorer's result for a model on the test rows of split k.
+
+        The test rows are copied.
+        """
+        rows, test = self._rows, self._splits[k].test
+        y, index = rows.y[test], namespace(rows.X).indices(test)
+        X = rows.X[index] if sp.issparse(rows.X) else take(rows.X, index)
+        weight = {}
+        if self._has_weights and _takes_weights(scorer):
+            weight["sample_weight"] = self._sample_weight[test]
+        labels = model.classes_[y] if y.ndim == 1 else y
+        return _check_score(scorer(model, X, labels, **weight), scorer)
+
+    def make_memory(self, rng) -> dict:
+        """Return the counts, moments and rng of `_state`."""
+        return make_memory(self._rows, self.moments, rng)
+
+
 class PathModel(NamedTuple):
     """The model of all rows at a strength."""
 
@@ -119,20 +203,10 @@ class PathModel(NamedTuple):
 class CrossValidation:
     """The models of a path, their scores, and the choice of one strength."""
 
-    def __init__(self, estimator, rows, sample_weight, splits: list, rng) -> None:
-        """Initialise with the TrainingRows, the sample weights and the Splits."""
-        self._estimator, self._rows, self._splits = estimator, rows, splits
-        self._params, self._sample_weight = make_classifier(estimator), sample_weight
-        self._has_weights = bool((sample_weight != sample_weight[0]).any())
-        # Weights in the scores have the mean one, as float32 holds no tiny numbers.
-        self._unit = unit_mean_factor(len(sample_weight), sample_weight.sum())
-        # No class weight counts in the scales of the columns, as all models share them.
-        equal = replace(rows, weight=sample_weight).normalized()
-        self._training = measure(self._params, equal)
-        self._problem = make_problem(
-            self._params, self._training, rows.y, rows.n_classes
-        )
-        self._path = self._make_path(rng)
+    def __init__(self, estimator, rows) -> None:
+        """Initialise with the SplitRows, or with SplitPartitions of Dask."""
+        self._estimator, self._rows, self._path = estimator, rows, rows.path
+        self._params, self._problem = make_classifier(estimator), rows.problem
         self._scorer = _find_scorer(estimator.scoring)
         self._models: list[PathModel] = []
         self._losses: list = []  # (n_splits,) at each strength
@@ -140,42 +214,13 @@ class CrossValidation:
         self._errors: list[float] = []  # standard errors of the mean scores
         self._unconverged: list[float] = []  # strengths
 
-    def _make_path(self, rng):
-        """Return the path of the models of all splits and of all rows."""
-        rows, data = self._rows, self._problem.data
-        is_stacked = data.is_dense and not self._problem.penalty.makes_zeros
-
-        def weigh(weight):
-            """Return the problem with weights of mean one over the rows to read."""
-            n_rows = len(weight) if is_stacked else np.count_nonzero(weight)
-            weight = weight * unit_mean_factor(n_rows, weight.sum())
-            weight = data.xp.asarray(weight, data.dtype)
-            return replace(self._problem, sample_weight=weight, bounded_weight=weight)
-
-        weights = [*(split.weight for split in self._splits), rows.weight]
-        problems = [weigh(weight) for weight in weights]
-        starts = [
-            constant_model(self._problem, class_totals(rows.y, weight, rows.n_classes))
-            for weight in weights
-        ]
-        self._null_model = problems[-1], starts[-1]
-        y = make_targets(rows.y, 0.0, rows.n_classes, data.dtype, data.xp)
-        weight = data.xp.asarray(self._unit * self._sample_weight, data.dtype)
-        counts_hits = self._estimator.scoring == "accuracy"
-        tests = [TestRows(s.scored, y, weight, counts_hits) for s in self._splits]
-        path = problems, [*tests, None], starts
-        if is_stacked:
-            return StackedPath(self._params, weigh(self._sample_weight), *path)
-        rngs = [np.random.RandomState(rng.randint(2**31 - 1)) for _ in problems]
-        return SeparatePaths(self._params, *path, rngs)
-
     def choose_alphas(self, alphas):
         """Yield the strengths to train at; None stands for an automatic path."""
         if alphas is not None:
             yield from map(float, alphas)
             return
-        grid = self._params.l1_ratio, *self._null_model, self._training.moments
-        self._middle, automatic = automatic_alphas(*grid)
+        grid = *self._rows.null_model, self._rows.moments
+        self._middle, automatic = automatic_alphas(self._params.l1_ratio, *grid)
         yield from automatic
 
     def train(self, alpha: float) -> None:
@@ -205,8 +250,7 @@ class CrossValidation:
 
     def _score(self):
         """Return log-losses, scores and the standard error of the mean score."""
-        totals = self._unit * np.array([split.test_weight for split in self._splits])
-        n_scored, n_test = totals.T
+        n_scored, n_test = self._rows.test_weight.T
         losses, squares, hits = self._path.scores.T
         losses, squares, hits = losses / n_scored, squares / n_scored, hits / n_test
         if not np.isfinite(losses).all():
@@ -218,31 +262,22 @@ class CrossValidation:
             scores, variance = hits, hits * (1 - hits)
         if len(scores) > 1:
             return losses, scores, standard_error(scores)
-        n_rows = len(self._splits[0].scored)  # a single split has the error of its rows
-        return losses, scores, math.sqrt(max(0.0, float(variance[0])) / n_rows)
+        # A single split has the error of its rows.
+        variance = float(np.maximum(variance[0], 0.0)) / self._rows.n_scored
+        return losses, scores, math.sqrt(variance)  # of NaN is NaN
 
     def _score_by(self, scorer) -> np.ndarray:
-        """Return the scorer's results for the models of the splits on their test rows.
-
-        The test rows of a split are copied.
-        """
-        rows, path, alpha = self._rows, self._path, self._models[-1].alpha
-        scores = []
+        """Return the scorer's results for the models of the splits."""
+        path, alpha, scores = self._path, self._models[-1].alpha, []
         rng = np.random.RandomState(0)
-        for k, split in enumerate(self._splits):
+        for k, weights in enumerate(path.weights[:-1]):
             model = make_classifier(self._estimator, alpha)
             vars(model).update(
-                self._model_attributes(alpha, path.weights[k], path.n_steps, rng),
+                self._model_attributes(alpha, weights, path.n_steps, rng),
                 classes_=self._estimator.classes_,
                 n_features_in_=self._estimator.n_features_in_,
             )
-            y, index = rows.y[split.test], namespace(rows.X).indices(split.test)
-            X = rows.X[index] if sp.issparse(rows.X) else take(rows.X, index)
-            weight = {}
-            if self._has_weights and _takes_weights(scorer):
-                weight["sample_weight"] = self._sample_weight[split.test]
-            labels = model.classes_[y] if y.ndim == 1 else y
-            scores.append(_check_score(scorer(model, X, labels, **weight), scorer))
+            scores.append(self._rows.score(scorer, model, k))
         return np.array(scores)
 
     def make_attributes(self, rng) -> dict:
@@ -261,18 +296,18 @@ class CrossValidation:
         choice = {
             "alpha_min_": float(alphas[best]),
             "alpha_1se_": float(alphas[strongest]),
-            "n_splits_": len(self._splits),
+            "n_splits_": len(self._rows.test_weight),
             "n_passes_": self._path.n_passes,
         }
         index = {"min": best, "1se": strongest}.get(params.selection)
         if index is None:
             index = _call_selection(params.selection, path)
         alpha, weights, n_steps = self._models[index]
-        total = float(self._rows.weight.sum())
+        total = self._rows.total_weight
         if self._keeps_path():
             coefs = [from_weights(self._problem, m.weights)[0].T for m in self._models]
             coefs = [coef[None, ...] for coef in coefs]
-            coefs = xp.astype(xp.concat(coefs, axis=0), self._training.dtype)
+            coefs = xp.astype(xp.concat(coefs, axis=0), self._rows.dtype)
             choice["coef_path_"] = coefs
         return {
             **{name: xp.asarray(values, xp.float64) for name, values in path.items()},
@@ -290,9 +325,8 @@ class CrossValidation:
         state.t = n_steps
         penalty = make_penalty(params, self._problem, alpha)
         problem = replace(self._problem, penalty=penalty)
-        memory = make_memory(self._rows, self._training.moments, rng)
-        dtype = self._training.dtype
-        return to_attributes(params, problem, state, weights, memory, dtype)
+        memory = self._rows.make_memory(rng)
+        return to_attributes(params, problem, state, weights, memory, self._rows.dtype)
 
     def _find_best(self) -> int:
         """Return the number of the strength with the best mean score."""
@@ -312,7 +346,7 @@ class CrossValidation:
         return int(np.flatnonzero(means >= least)[0])
 
     def _keeps_path(self) -> bool:
-        size = math.prod(self._null_model[1].shape)
+        size = math.prod(self._path.weights[-1].shape)
         return size * len(self._models) <= LARGEST_COEF_PATH
 
     def warn(self) -> None:

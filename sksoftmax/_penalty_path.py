@@ -17,9 +17,9 @@ from sksoftmax._preconditioner import Gram
 from sksoftmax._problem import Problem
 from sksoftmax._solvers.lbfgs import LBFGS
 from sksoftmax._solvers.proximal_newton import make_newton
-from sksoftmax._stacked_oracle import StackedOracle, score_sums
+from sksoftmax._stacked_oracle import score_sums
 from sksoftmax._state import make_state
-from sksoftmax._strategy import choose_preconditioner, phases
+from sksoftmax._strategy import phases
 
 # Newton's method closes the gap of each model if `tol` is below this tolerance.
 EXACT_TOL = 1e-2
@@ -40,30 +40,26 @@ def make_penalty(params, problem: Problem, alpha: float) -> ElasticNet:
 class StackedPath:
     """Models of dense X without L1, by L-BFGS, in the same passes over the rows."""
 
-    def __init__(
-        self, params, base: Problem, problems: list, tests: list, starts: list
-    ) -> None:
-        """Initialise with a Problem, TestRows or None, and weights of each model.
+    def __init__(self, params, oracle, base, starts: list) -> None:
+        """Initialise with a StackedOracle, and the weights of each model.
 
-        The weights of the rows have the mean one over all rows. Those of `base` do not
-        depend on labels.
+        `base` is an Oracle of all rows. The weights of its rows do not depend on
+        labels.
         """
-        self._params, self._oracle = params, StackedOracle(problems, tests)
-        rows = np.arange(base.data.n_samples)
-        self._class = choose_preconditioner(params, base, n_rows=len(rows))
+        self._params, self._oracle = params, oracle
+        self._class = base.preconditioner_class
+        self._is_sample = base.n_measured < base.n_rows
         # At weights of zero no label counts, because the models share the matrix.
-        oracle = Oracle(base, rows, self._class)
-        self._is_sample = oracle.n_measured < oracle.n_rows
-        hessian = oracle.sampled_hessian(self._class, base.zeros())
+        hessian = base.sampled_hessian(self._class, base.problem.zeros())
         if self._class is Gram:
             damping = DAMPING * Gram.trace(hessian) / hessian.shape[0]
-            hessian = base.data.xp.add_to_diagonal(hessian, damping)
+            hessian = base.problem.data.xp.add_to_diagonal(hessian, damping)
         self._hessian = hessian
         weights = dict(enumerate(starts))
         evaluations = self._oracle.evaluate(weights)
         self._models = [
             LBFGS(problem, weights[k], evaluations[k])
-            for k, problem in enumerate(problems)
+            for k, problem in enumerate(oracle.problems)
         ]
 
     @property
@@ -88,6 +84,8 @@ class StackedPath:
             for k, model in enumerate(self._models)
         }
         failed = self._share_passes(steps)
+        if not self._oracle.affords_newton:
+            return not failed
         numbers = range(len(self._models)) if tol < EXACT_TOL else failed
         return not numbers or self._close_gaps(numbers)
 

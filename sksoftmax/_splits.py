@@ -68,23 +68,28 @@ def _make_split(k, count, test, class_weight, classes, rows, sample_weight) -> S
         factors = class_weights(class_weight, classes, class_count)
     weight = weight * weights_by_class(factors, rows.y)
     known = class_totals(rows.y, weight, len(classes)) > 0
-    if not weight.any():
-        raise ValueError(
-            f"Split {k} of cv must have a training row with weight, got none. Use "
-            "other splits, or positive weights."
-        )
     scored = np.sort(test)
     if rows.y.ndim == 1:
         scored = scored[known[rows.y[scored]]]
     scored = scored[sample_weight[scored] > 0]
-    if not len(scored):
+    check_split(k, weight.any(), len(scored))
+    totals = [sample_weight[part].sum() for part in (scored, test)]
+    return Split(weight, test, scored, np.array(totals))
+
+
+def check_split(k: int, has_training_rows, n_scored) -> None:
+    """Raise ValueError unless split k has training rows, and test rows to score."""
+    if not has_training_rows:
+        raise ValueError(
+            f"Split {k} of cv must have a training row with weight, got none. Use "
+            "other splits, or positive weights."
+        )
+    if not n_scored:
         raise ValueError(
             f"Split {k} of cv must have a test row with weight, and of a class that "
             "its training rows have, got none. Use other splits, for example "
             "StratifiedKFold or StratifiedGroupKFold."
         )
-    totals = [sample_weight[part].sum() for part in (scored, test)]
-    return Split(weight, test, scored, np.array(totals))
 
 
 def _check_pairs(cv) -> list:

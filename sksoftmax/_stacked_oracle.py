@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sksoftmax._arrays import add_tuples, chunks, take
+from sksoftmax._arrays import add_tuples, chunks, namespace, take
 from sksoftmax._problem import Problem
 from sksoftmax._threads import one_blas_thread
 
@@ -54,31 +54,60 @@ def score_sums(problem: Problem, test: TestRows, numbers, raw) -> np.ndarray:
     return np.array([*map(float, sums)])
 
 
+def stack(weights: dict):
+    """Return the weights of models side by side, (n_weights, n_models * n_outputs)."""
+    arrays = list(weights.values())
+    return namespace(arrays[0]).concat(arrays, axis=1)
+
+
+def unstack(models, losses, grad, scores) -> dict:
+    """Return the Evaluation of each model, from the result of `StackedOracle.sums`."""
+    n_outputs = grad.shape[1] // len(losses)
+    copy = namespace(grad).copy
+    grads = (
+        copy(grad[:, j * n_outputs : (j + 1) * n_outputs]) for j in range(len(losses))
+    )
+    evaluations = map(Evaluation, map(float, losses), grads, scores)
+    return dict(zip(models, evaluations, strict=True))
+
+
 class StackedOracle:
     """Sums over all rows for several models."""
 
-    def __init__(self, problems: list, tests: list) -> None:
+    affords_newton = True  # a product with the Hessian, for one model, is a pass
+
+    def __init__(self, problems: list, tests: list, n_rows: int = 0) -> None:
         """Initialise with a Problem, and TestRows or None, of each model.
 
         The problems differ in the weights of the rows alone. These have the mean one
-        over all rows.
+        over all rows. `n_rows` is the number of all rows if the data are a share.
         """
         self.problems, self._tests, self.n_passes = problems, tests, 0
         self._data, self._loss = problems[0].data, problems[0].loss
+        self._n_rows = n_rows or self._data.n_samples
         self._varying = problems[0].scaling.varying()
 
     def evaluate(self, weights: dict) -> dict:
         """Return the Evaluation of each model, by its number, in one pass."""
         self.n_passes += 1
+        models, stacked, data = list(weights), stack(weights), self._data
+        multiply_adds = data.n_samples * stacked.shape[0]
+        with one_blas_thread(multiply_adds, data.xp.thread_pools):
+            return unstack(models, *self.sums(models, stacked))
+
+    def sums(self, models: list, stacked):
+        """Return losses, the gradient, (n_weights, n_models * n_outputs), and scores.
+
+        `stacked` are the weights of the models.
+        """
         data, xp, n_outputs = self._data, self._data.xp, self._loss.n_outputs
-        stacked = xp.concat(list(weights.values()), axis=1)
         size = data.matmul_chunk_rows(stacked.shape[1])
 
         def share(rows):
             batch = data.batch(rows, compact=False)
-            raw = batch.raw_prediction(stacked)
-            losses, scores = np.zeros(len(weights)), np.zeros((len(weights), 3))
-            for j, model in enumerate(weights):
+            raw = xp.column_major(batch.raw_prediction(stacked))
+            losses, scores = np.zeros(len(models)), np.zeros((len(models), 3))
+            for j, model in enumerate(models):
                 part = raw[:, j * n_outputs : (j + 1) * n_outputs]
                 scores[j] = self._score(model, rows, part)
                 losses[j], grad = self._loss_gradient(model, rows, part)
@@ -86,23 +115,16 @@ class StackedOracle:
                     part[...] = grad
             return losses, batch.gradient(raw), scores
 
-        n_rows = data.n_samples
-        with one_blas_thread(n_rows * stacked.shape[0], xp.thread_pools):
-            shares = xp.ordered_map(share, chunks(slice(0, n_rows), size))
-            losses, grad, scores = reduce(add_tuples, shares)
+        shares = xp.ordered_map(share, chunks(slice(0, data.n_samples), size))
+        losses, grad, scores = reduce(add_tuples, shares)
         if self._varying is not None:
             grad = grad * self._varying
-        grads = (
-            xp.copy(grad[:, j * n_outputs : (j + 1) * n_outputs])
-            for j in range(len(weights))
-        )
-        evaluations = map(Evaluation, map(float, losses), grads, scores)
-        return dict(zip(weights, evaluations, strict=True))
+        return losses, grad, scores
 
     def _loss_gradient(self, model, rows, raw):
         """Return the loss of a chunk, and the gradient in its raw predictions."""
         problem = self.problems[model]
-        weight = take(problem.sample_weight, rows) / self._data.n_samples
+        weight = take(problem.sample_weight, rows) / self._n_rows
         return problem.loss.loss_gradient(raw, problem.y[rows], weight)
 
     def _score(self, model, rows, raw) -> np.ndarray:

@@ -24,6 +24,7 @@ def elsewhere(tmp_path, monkeypatch):
         ("sksoftmax.inspection.coefficient_bars", "matplotlib"),
         ("sksoftmax.inspection.coefficient_images", "matplotlib"),
         ("sksoftmax.inspection.loss_curve", "matplotlib"),
+        ("sksoftmax.inspection.penalty_path", "matplotlib"),
         ("sksoftmax.onnx", "skl2onnx"),
         ("sksoftmax.dask", "dask"),
     ],
