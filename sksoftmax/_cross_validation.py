@@ -118,8 +118,6 @@ class SplitRows:
         self._estimator, self._rows, self._splits = estimator, rows, splits
         self._params, self._sample_weight = make_classifier(estimator), sample_weight
         self._has_weights = bool((sample_weight != sample_weight[0]).any())
-        # Weights in the scores have the mean one, as float32 holds no tiny numbers.
-        self._unit = unit_mean_factor(len(sample_weight), sample_weight.sum())
         # No class weight counts in the scales of the columns, as all models share them.
         indices = np.flatnonzero(sample_weight)
         equal = replace(rows, weight=sample_weight, indices=indices).normalized()
@@ -134,7 +132,7 @@ class SplitRows:
         self.path = self._make_path(rng)
         # Weights of the test rows that count in the log-loss, and of all, (n_splits, 2)
         totals = np.array([split.test_weight for split in splits])
-        self.test_weight = self._unit * totals
+        self.test_weight = totals / totals[:, :1]
         self.n_scored = len(splits[0].scored)  # rows, of the first split
         self.total_weight = float(rows.weight.sum())
 
@@ -157,9 +155,15 @@ class SplitRows:
         ]
         self.null_model = problems[-1], starts[-1]
         y = make_targets(rows.y, 0.0, rows.n_classes, data.dtype, data.xp)
-        weight = data.xp.asarray(self._unit * self._sample_weight, data.dtype)
         counts_hits = self._estimator.scoring == "accuracy"
-        tests = [TestRows(s.scored, y, weight, counts_hits) for s in self._splits]
+
+        def make_test(split):
+            """Return rows of the sum of weights one, as float32 has no tiny numbers."""
+            weight = self._sample_weight / split.test_weight[0]
+            weight = data.xp.asarray(weight, data.dtype)
+            return TestRows(split.scored, y, weight, counts_hits)
+
+        tests = [*map(make_test, self._splits)]
         tests.append(None)
         if self._is_stacked:
             base, numbers = weigh(self._sample_weight), np.arange(data.n_samples)
