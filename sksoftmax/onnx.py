@@ -20,8 +20,9 @@ def register() -> None:
     """Register a converter of both classifiers with skl2onnx.
 
     After this call `skl2onnx.to_onnx` converts a fitted `SoftmaxRegressionClassifier`
-    or `SoftmaxRegressionClassifierCV`, alone or at the end of a pipeline. A second call changes nothing. skl2onnx and onnxruntime come
-    with ``python -m pip install "sksoftmax[onnx]"``.
+    or `SoftmaxRegressionClassifierCV`, alone or at the end of a pipeline. A second call
+    changes nothing. skl2onnx and onnxruntime come with
+    ``python -m pip install "sksoftmax[onnx]"``.
 
     The converted model takes dense X. It computes in the dtype of X for float32 and
     float64, and in the dtype of `coef_`, but at least in float32, for int64 and bool.

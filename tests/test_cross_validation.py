@@ -2,17 +2,21 @@
 
 import copy
 import math
+import pickle
 import warnings
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_wine
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import get_scorer, log_loss
 from sklearn.model_selection import (
+    GridSearchCV,
     GroupKFold,
     KFold,
     LeaveOneGroupOut,
@@ -24,7 +28,8 @@ from sklearn.model_selection import (
     StratifiedKFold,
     cross_val_score,
 )
-from sklearn.preprocessing import normalize
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler, normalize
 
 from sksoftmax import (
     SoftmaxRegressionClassifier,
@@ -91,8 +96,23 @@ VARIANTS = {
 }
 
 
-@pytest.mark.parametrize("layout", [np.asarray, sp.csr_array], ids=["dense", "csr"])
-@pytest.mark.parametrize("variant", VARIANTS)
+SPARSE_TOO = ["plain", "weights", "balanced", "soft", "l1", "two classes"]
+
+
+@pytest.mark.parametrize(
+    ("variant", "layout"),
+    [
+        *((variant, np.asarray) for variant in VARIANTS),
+        *(
+            pytest.param(
+                variant,
+                sp.csr_array,
+                marks=[pytest.mark.slow] * (variant not in SPARSE_TOO),
+            )
+            for variant in VARIANTS
+        ),
+    ],
+)
 def test_models_of_splits_are_the_optima_on_their_rows(variant, layout):
     params = dict(VARIANTS[variant])
     X, y = make_rows(params.pop("n_classes", 3))
@@ -135,41 +155,50 @@ def test_models_of_splits_are_the_optima_on_their_rows(variant, layout):
                 assert_allclose(reference.predict_proba(X), proba, atol=1e-4)
 
 
-@pytest.mark.parametrize("weighted", [False, True], ids=["", "weights"])
 @pytest.mark.parametrize(
-    "scoring",
+    ("scoring", "n_classes"),
     [
-        "neg_log_loss",
-        "accuracy",
-        "f1_macro",
-        "neg_brier_score",
-        "roc_auc_ovr",
-        "balanced_accuracy",
-        None,
+        (None, 3),
+        ("neg_log_loss", 2),
+        ("neg_log_loss", 3),
+        ("accuracy", 2),
+        ("accuracy", 3),
+        ("f1", 2),
+        ("f1_macro", 3),
+        ("neg_brier_score", 3),
+        ("roc_auc", 2),
+        ("roc_auc_ovr", 3),
     ],
 )
-@pytest.mark.parametrize("n_classes", [2, 3])
-def test_scores_are_those_of_cross_val_score(n_classes, scoring, weighted):
+def test_scores_are_those_of_cross_val_score(scoring, n_classes):
     X, y = make_rows(n_classes, n_rows=90)
-    weight = np.random.RandomState(1).exponential(size=len(y)) if weighted else None
     clf = SoftmaxRegressionClassifierCV(
-        alphas=ALPHAS, tol=1e-9, cv=FOLDS, scoring=scoring
+        alphas=[1e-1, 1e-3], tol=1e-8, cv=FOLDS, scoring=scoring
+    ).fit(X, y)
+
+    for alpha, scores in zip(clf.alphas_, clf.scores_, strict=True):
+        exact = SoftmaxRegressionClassifier(alpha=alpha, solver="svrg", tol=1e-8)
+        expected = cross_val_score(
+            exact, X, y, cv=FOLDS, scoring=scoring or "neg_log_loss"
+        )
+        assert_allclose(scores, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("scoring", ["neg_log_loss", "accuracy", "f1_macro"])
+def test_scores_are_weighted(scoring):
+    X, y = make_rows(n_rows=90)
+    weight = np.random.RandomState(1).exponential(size=90)
+    clf = SoftmaxRegressionClassifierCV(
+        alphas=[1e-2], tol=1e-8, cv=FOLDS, scoring=scoring
     ).fit(X, y, weight)
 
-    scorer = get_scorer(scoring or "neg_log_loss")
-    for alpha, scores in zip(clf.alphas_, clf.scores_, strict=True):
-        exact = SoftmaxRegressionClassifier(alpha=alpha, solver="svrg", tol=1e-9)
-        expected = []
-        for train, test in FOLDS.split(X, y):
-            parts = [weight[part] for part in (train, test)] if weighted else [None] * 2
-            model = clone(exact).fit(X[train], y[train], parts[0])
-            keyword = {"sample_weight": parts[1]} if weighted else {}
-            expected.append(scorer(model, X[test], y[test], **keyword))
-        assert_allclose(scores, expected, atol=1e-4)
-        if not weighted:
-            name = scoring or "neg_log_loss"
-            shown = cross_val_score(exact, X, y, cv=FOLDS, scoring=name)
-            assert_allclose(scores, shown, atol=1e-4)
+    exact = SoftmaxRegressionClassifier(alpha=1e-2, solver="svrg", tol=1e-8)
+    for score, (train, test) in zip(clf.scores_[0], FOLDS.split(X, y), strict=True):
+        model = exact.fit(X[train], y[train], weight[train])
+        expected = get_scorer(scoring)(
+            model, X[test], y[test], sample_weight=weight[test]
+        )
+        assert score == pytest.approx(expected, abs=1e-4)
 
 
 # No leak
@@ -187,7 +216,9 @@ def test_random_labels_are_not_predicted_better_than_by_chance():
     assert np.mean(excess) > -0.02
 
 
-@pytest.mark.parametrize("params", [{}, {"class_weight": "balanced"}, {"l1_ratio": 0.5}])
+@pytest.mark.parametrize(
+    "params", [{}, {"class_weight": "balanced"}, {"l1_ratio": 0.5}]
+)
 @pytest.mark.parametrize("layout", [np.asarray, sp.csr_array], ids=["dense", "csr"])
 def test_labels_of_test_rows_do_not_change_the_models_of_their_split(params, layout):
     X, y = make_rows(n_rows=60, n_features=5)
@@ -439,7 +470,9 @@ def test_invalid_splits(name):
     assert vars(clf).keys() == clf.get_params().keys()
 
 
-@pytest.mark.parametrize("params", [{}, {"class_weight": "balanced"}, {"l1_ratio": 1.0}])
+@pytest.mark.parametrize(
+    "params", [{}, {"class_weight": "balanced"}, {"l1_ratio": 1.0}]
+)
 @pytest.mark.parametrize("layout", [np.asarray, sp.csr_array], ids=["dense", "csr"])
 def test_rows_of_a_class_that_a_split_lacks(layout, params):
     X, y = make_rows()
@@ -538,7 +571,9 @@ def test_a_row_of_weight_k_is_k_rows():
     count = np.random.RandomState(1).randint(4, size=120)
     rows = np.repeat(np.arange(120), count)
     splits = [(t, s) for t, s in FOLDS.split(X, y)]
-    repeated = [tuple(np.flatnonzero(np.isin(rows, p)) for p in pair) for pair in splits]
+    repeated = [
+        tuple(np.flatnonzero(np.isin(rows, p)) for p in pair) for pair in splits
+    ]
     params = {"alphas": ALPHAS, "tol": 1e-9}
 
     for scoring in ("neg_log_loss", "accuracy", "f1_macro"):
@@ -547,4 +582,472 @@ def test_a_row_of_weight_k_is_k_rows():
         clone_ = clone(clf).set_params(cv=repeated).fit(X[rows], y[rows])
 
         assert_allclose(clf.scores_, clone_.scores_, atol=1e-5)
-        assert clf.C_ == pytest.approx(clone_.C_)
+        assert pytest.approx(clone_.C_) == clf.C_
+
+
+# Scores and the choice
+
+
+def test_a_scorer_is_shown_fitted_classifiers_and_the_test_rows():
+    X, y = make_rows()
+    labels, weight = np.array(["a", "b", "c"])[y], 1.0 + y
+    seen = []
+
+    def scorer(model, X, y, sample_weight=None):
+        seen.append((X, y, sample_weight))
+        assert type(model) is SoftmaxRegressionClassifier
+        assert_array_equal(model.classes_, ["a", "b", "c"])
+        return model.score(X, y, sample_weight)
+
+    clf = SoftmaxRegressionClassifierCV(alphas=ALPHAS, cv=PAIRS, scoring=scorer)
+    clf.fit(X, labels, weight)
+    accuracy = clone(clf).set_params(scoring="accuracy").fit(X, labels, weight)
+
+    assert_allclose(clf.scores_, accuracy.scores_)
+    for (shown, y_shown, weight_shown), (_, test) in zip(seen, PAIRS, strict=False):
+        assert_array_equal(shown, X[test])
+        assert_array_equal(y_shown, labels[test])
+        assert_array_equal(weight_shown, weight[test])
+
+
+def test_a_scorer_that_writes_to_what_it_is_shown_changes_no_model():
+    X, y = make_rows()
+
+    def scorer(model, X, y):
+        score = model.score(X, y)
+        model.partial_fit(X, y)
+        for array in (X, y, model.coef_, model.intercept_):
+            array[...] = 0
+        return score
+
+    clf = SoftmaxRegressionClassifierCV(alphas=ALPHAS, cv=PAIRS, scoring=scorer)
+    clf.fit(X, y)
+
+    accuracy = clone(clf).set_params(scoring="accuracy").fit(*make_rows())
+    assert_allclose(clf.scores_, accuracy.scores_)
+    assert_array_equal(clf.coef_, accuracy.coef_)
+
+
+@pytest.mark.parametrize(
+    "result", [None, "1", {"a": 1.0}, [1.0], np.ones(2), 1j], ids=repr
+)
+def test_a_scorer_that_returns_no_number(result):
+    clf = SoftmaxRegressionClassifierCV(
+        alphas=ALPHAS, scoring=lambda model, X, y: result
+    )
+
+    with pytest.raises(ValueError, match="scoring must return a number, got"):
+        clf.fit(*make_rows())
+
+    assert vars(clf).keys() == clf.get_params().keys()
+
+
+def test_alphas_with_scores_of_nan_are_not_chosen():
+    def scorer(model, X, y):
+        return math.nan if model.alpha > 0.05 else model.score(X, y)
+
+    clf = SoftmaxRegressionClassifierCV(alphas=ALPHAS, scoring=scorer)
+    clf.fit(*make_rows())
+
+    assert np.isnan(clf.mean_score_[0])
+    assert clf.alpha_ in ALPHAS[1:]
+    clf.set_params(scoring=lambda model, X, y: math.nan)
+    with pytest.raises(ValueError, match="got NaN for all"):
+        clf.fit(*make_rows())
+
+
+def test_selections():
+    X, y = make_rows(n_rows=60)
+    params = {"alphas": np.logspace(1, -6, 15), "cv": FOLDS}
+    clf = SoftmaxRegressionClassifierCV(**params).fit(X, y)
+    best = clf.mean_score_.argmax()
+    error = clf.scores_[best].std(ddof=1) / math.sqrt(3)
+    strongest = np.flatnonzero(clf.mean_score_ >= clf.mean_score_[best] - error)[0]
+    assert strongest < best
+
+    sparing = SoftmaxRegressionClassifierCV(selection="1se", **params).fit(X, y)
+    last = SoftmaxRegressionClassifierCV(
+        selection=lambda results: len(results["params"]) - 1, **params
+    ).fit(X, y)
+
+    assert clf.alpha_ == clf.alpha_min_ == clf.alphas_[best]
+    assert sparing.alpha_ == clf.alpha_1se_ == clf.alphas_[strongest]
+    assert clf.standard_error_[best] == pytest.approx(error)
+    assert_allclose(clf.std_score_, clf.scores_.std(axis=1))
+    for model in (clf, sparing, last):
+        k = list(model.alphas_).index(model.alpha_)
+        assert model.best_score_ == model.mean_score_[k]
+        assert_array_equal(model.coef_path_, clf.coef_path_)
+        assert_array_equal(model.coef_, clf.coef_path_[k])
+        assert pytest.approx(1 / (60 * model.alpha_)) == model.C_
+    assert last.alpha_ == clf.alphas_[-1]
+
+
+def test_selection_gets_the_results_of_a_grid_search():
+    X, y = make_rows()
+    results = {}
+    clf = SoftmaxRegressionClassifierCV(
+        alphas=ALPHAS[::-1],
+        tol=1e-9,
+        cv=FOLDS,
+        selection=lambda r: results.update(r) or 1,
+    ).fit(X, y)
+
+    search = GridSearchCV(
+        SoftmaxRegressionClassifier(solver="svrg", tol=1e-9),
+        {"alpha": ALPHAS},
+        scoring="neg_log_loss",
+        cv=FOLDS,
+    ).fit(X, y)
+
+    assert clf.alpha_ == ALPHAS[1]
+    assert results.keys() < search.cv_results_.keys()
+    for name, values in results.items():
+        expected = search.cv_results_[name]
+        if name == "params":
+            assert values == expected
+        else:
+            assert_allclose(
+                np.asarray(values, float), np.asarray(expected, float), atol=1e-4
+            )
+
+
+@pytest.mark.parametrize("result", [-1, 3, 1.0, None, "0"], ids=repr)
+def test_a_selection_that_is_no_number_of_an_alpha(result):
+    clf = SoftmaxRegressionClassifierCV(alphas=ALPHAS, selection=lambda r: result)
+
+    with pytest.raises(ValueError, match="selection must return the number"):
+        clf.fit(*make_rows())
+
+    assert vars(clf).keys() == clf.get_params().keys()
+
+
+# Validation rows
+
+TRAIN, TEST = np.arange(80), np.arange(80, 120)
+CONVERSIONS = {
+    "lists": np.ndarray.tolist,
+    "float32": np.float32,
+    "big-endian": lambda X: X.astype(">f8"),
+    "by column": np.asfortranarray,
+    "CSR": sp.csr_array,
+    "COO": sp.coo_array,
+    "integers": np.int64,
+    "int8": np.int8,
+    "booleans": lambda X: X > 0,
+}
+
+
+def assert_same_path(clf, other, atol=1e-5):
+    for name in ("alphas_", "scores_", "coef_", "intercept_", "coef_path_"):
+        assert_allclose(getattr(clf, name), getattr(other, name), atol=atol)
+    assert (clf.alpha_, clf.C_) == (other.alpha_, pytest.approx(other.C_))
+
+
+@pytest.mark.parametrize(
+    ("to", "to_val"),
+    [
+        *((to, to_val) for to in ("lists", "CSR") for to_val in CONVERSIONS),
+        *((to, to) for to in CONVERSIONS),
+        *((to, "lists") for to in CONVERSIONS),
+        ("integers", "int8"),
+        ("int8", "booleans"),
+    ],
+)
+def test_validation_rows_of_all_kinds(to, to_val):
+    X, y = make_rows()
+    parts = CONVERSIONS[to](X[TRAIN]), CONVERSIONS[to_val](X[TEST])
+    whole = np.vstack(
+        [
+            part.toarray() if sp.issparse(part) else np.asarray(part, float)
+            for part in parts
+        ]
+    )
+    clf = SoftmaxRegressionClassifierCV(alphas=ALPHAS, tol=1e-9)
+
+    clf.fit(parts[0], y[TRAIN], X_val=parts[1], y_val=y[TEST])
+
+    joined = clone(clf).set_params(cv=[(TRAIN, TEST)]).fit(whole, y)
+    assert_same_path(clf, joined, atol=1e-2 if sp.issparse(parts[0]) else 1e-3)
+    assert clf.n_splits_ == 1
+
+
+@pytest.mark.parametrize("is_soft", [(0, 1), (1, 0), (1, 1)])
+@pytest.mark.parametrize("weighted", [(0, 1), (1, 0), (1, 1)])
+@pytest.mark.parametrize("class_weight", [None, "balanced", {0: 3.0}])
+def test_targets_and_weights_of_validation_rows(is_soft, weighted, class_weight):
+    X, y = make_rows()
+    weight = np.random.RandomState(0).exponential(size=120)
+    parts = []
+    for part, soft, has_weight in zip((TRAIN, TEST), is_soft, weighted, strict=True):
+        if not has_weight:
+            weight[part] = 1
+        target = soften(y[part]) if soft else y[part]
+        parts.append((target, weight[part] if has_weight else None))
+    table = np.vstack(
+        [t if t.ndim == 2 else np.eye(3)[t] for t in (parts[0][0], parts[1][0])]
+    )
+    clf = SoftmaxRegressionClassifierCV(alphas=ALPHAS, class_weight=class_weight)
+
+    (target, w), (target_val, w_val) = parts
+    clf.fit(
+        X[TRAIN], target, w, X_val=X[TEST], y_val=target_val, sample_weight_val=w_val
+    )
+
+    joined = clone(clf).set_params(cv=[(TRAIN, TEST)]).fit(X, table, weight)
+    assert_same_path(clf, joined)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"X_val": 0}, "y_val must be passed with X_val"),
+        ({"y_val": 0}, "X_val must be passed with y_val"),
+        ({"X_val": 0, "y_val": 0, "groups": np.arange(80)}, "groups must be None if"),
+        (
+            {"X_val": 0, "y_val": 1},
+            "validation data cannot be used: y must hold labels",
+        ),
+        ({"X_val": 1, "y_val": 0}, "validation data cannot be used: X has 3 features"),
+    ],
+)
+def test_invalid_validation_rows(arguments, message):
+    X, y = make_rows()
+    given = {"X_val": (X[TEST], X[TEST, :3]), "y_val": (y[TEST], y[TEST] + 1)}
+    arguments = {k: given[k][v] if k in given else v for k, v in arguments.items()}
+    clf = SoftmaxRegressionClassifierCV(alphas=ALPHAS)
+
+    with pytest.raises(ValueError, match=message):
+        clf.fit(X[TRAIN], y[TRAIN], **arguments)
+
+    assert vars(clf).keys() == clf.get_params().keys()
+
+
+def test_validation_rows_beside_splits():
+    X, y = make_rows()
+    with pytest.raises(ValueError, match="cv must be None if X_val is passed"):
+        SoftmaxRegressionClassifierCV(cv=3).fit(X, y, X_val=X, y_val=y)
+
+
+# As an estimator
+
+
+@pytest.mark.parametrize("layout", [np.asarray, sp.csr_array], ids=["dense", "csr"])
+def test_partial_fit_begins_with_a_choice_and_goes_on(layout):
+    X, y = make_rows()
+    X, labels = layout(X), np.array(["a", "b", "d"])[y]
+    clf = SoftmaxRegressionClassifierCV(alphas=ALPHAS, random_state=0)
+    fitted = clone(clf).fit(X, labels)
+
+    clf.partial_fit(X, labels, classes=["a", "b", "c", "d"])
+
+    assert clf.alpha_ == fitted.alpha_
+    assert_allclose(clf.coef_[[0, 1, 3]], fitted.coef_)
+    t, n_iter = clf.t_, clf.n_iter_
+    clf.partial_fit(X, labels)
+    assert (clf.t_, clf.n_iter_) == (t + 1, n_iter + 1)
+    assert clf.score(X, labels) > 0.7
+    assert_array_equal(clf.scores_, fitted.scores_)
+    clf.partial_fit(X[:9], np.full(9, "e"), classes=list("abcde"))
+    assert clf.predict_proba(X).shape == (120, 5)
+
+
+def test_partial_fit_equals_that_of_the_classifier():
+    X, y = make_rows()
+    clf = SoftmaxRegressionClassifierCV(alphas=ALPHAS, random_state=0).fit(X, y)
+    model = SoftmaxRegressionClassifier(alpha=clf.alpha_, random_state=0)
+    parameters = clf.get_params().keys()
+    learned = {k: v for k, v in vars(clf).items() if k not in parameters}
+    vars(model).update(copy.deepcopy(learned))  # with a generator of its own
+
+    for _ in range(3):
+        clf.partial_fit(X, y, None, 1.0 + y)
+        model.partial_fit(X, y, None, 1.0 + y)
+
+    assert_array_equal(clf.coef_, model.coef_)
+    assert clf.progressive_loss_curve_ == model.progressive_loss_curve_
+
+
+@pytest.mark.parametrize("is_fitted", [False, True])
+@pytest.mark.parametrize(
+    "params",
+    [{"tol": None}, {"alphas": "a"}, {"cv": "x"}, {"scoring": "no"}, {"max_iter": 0}],
+)
+def test_parameters_of_partial_fit(params, is_fitted):
+    X, y = make_rows()
+    clf = SoftmaxRegressionClassifierCV(alphas=ALPHAS)
+    if is_fitted:
+        clf.fit(X, y)
+    clf.set_params(**params)
+    before = vars(clf).copy()
+
+    message = f"'{next(iter(params))}' parameter of SoftmaxRegressionClassifierCV"
+    with pytest.raises(ValueError, match=message):
+        clf.partial_fit(X, y, classes=[0, 1, 2])
+
+    assert vars(clf) == before
+
+
+def test_a_model_set_by_hand_needs_a_strength_to_go_on():
+    X, y = make_rows()
+    model = SoftmaxRegressionClassifier().fit(X, y)
+    clf = SoftmaxRegressionClassifierCV()
+    for name in ("classes_", "coef_", "intercept_"):
+        setattr(clf, name, getattr(model, name).copy())
+    assert_array_equal(clf.predict(X), model.predict(X))
+
+    with pytest.raises(ValueError, match="alpha_ must be set for partial_fit"):
+        clf.partial_fit(X, y, classes=[0, 1, 2])
+
+    clf.alpha_ = 1e-3
+    clf.partial_fit(X, y)
+    assert clf.n_iter_ == 1
+
+
+def test_a_second_fit_forgets_the_first_one():
+    X, y = make_rows()
+    clf = SoftmaxRegressionClassifierCV(alphas=ALPHAS)
+
+    clf.fit(X, y).partial_fit(X, y).fit(X[:, :3], y > 0)
+
+    fresh = clone(clf).fit(X[:, :3], y > 0)
+    assert_array_equal(clf.coef_, fresh.coef_)
+    assert vars(clf).keys() - vars(fresh).keys() <= {"_validated_parameters"}
+
+
+def test_what_a_fitted_classifier_offers():
+    X, y = make_rows()
+    X, y = X[:110], np.sort(y)[:110]
+    clf = SoftmaxRegressionClassifierCV(class_weight="balanced", cv=3).fit(X, y)
+    proba = clf.predict_proba(X)
+
+    assert_allclose(clf.to_logistic_regression().predict_proba(X), proba)
+    assert_allclose(copy.deepcopy(clf).sparsify().predict_proba(X), proba)
+    assert_allclose(pickle.loads(pickle.dumps(clf)).predict_proba(X), proba)
+    corrected = copy.deepcopy(clf).correct_prior().predict_proba(X).mean(axis=0)
+    assert_allclose(corrected, np.bincount(y) / 110, atol=0.02)
+    assert clf.surprisal(X, y).shape == clf.predictive_entropy(X).shape == (110,)
+    for model in (clf, copy.deepcopy(clf).sparsify()):
+        model.partial_fit(X, y)
+    reference = LogisticRegression(C=clf.C_, class_weight="balanced").fit(X, y)
+    assert_allclose(proba, reference.predict_proba(X), atol=0.2)
+    assert clf.penalty == "l2"
+
+
+def test_inside_pipelines_searches_and_cross_validation():
+    X, y = make_rows()
+    clf = SoftmaxRegressionClassifierCV(alphas=ALPHAS, cv=3)
+    pipeline = make_pipeline(StandardScaler(), clf)
+
+    scores = cross_val_score(pipeline, X, y, cv=3, scoring="neg_log_loss")
+    search = GridSearchCV(
+        pipeline, {"softmaxregressionclassifiercv__l1_ratio": [0, 0.5]}, cv=2
+    ).fit(X, y)
+    grouped = clone(pipeline).set_params(
+        softmaxregressionclassifiercv__cv=GroupKFold(4)
+    )
+    grouped.fit(X, y, softmaxregressionclassifiercv__groups=GROUPS)
+
+    assert scores.mean() > -0.7
+    assert search.best_score_ > 0.7
+    assert grouped[-1].n_splits_ == 4
+
+
+def test_groups_and_validation_rows_are_routed():
+    X, y = make_rows()
+    clf = SoftmaxRegressionClassifierCV(alphas=ALPHAS)
+    with config_context(enable_metadata_routing=True):
+        grouped = make_pipeline(
+            StandardScaler(),
+            clone(clf).set_params(cv=GroupKFold(4)).set_fit_request(groups=True),
+        ).fit(X, y, groups=GROUPS)
+        nested = cross_val_score(grouped, X, y, cv=3, params={"groups": GROUPS})
+        validated = make_pipeline(
+            StandardScaler(),
+            clone(clf).set_fit_request(X_val=True, y_val=True),
+            transform_input=["X_val"],
+        ).fit(X[TRAIN], y[TRAIN], X_val=X[TEST], y_val=y[TEST])
+
+    assert grouped[-1].n_splits_ == 4
+    assert nested.mean() > 0.7
+    scaler = StandardScaler().fit(X[TRAIN])
+    scaled = scaler.transform(X[TRAIN]), scaler.transform(X[TEST])
+    expected = clf.fit(scaled[0], y[TRAIN], X_val=scaled[1], y_val=y[TEST])
+    assert_array_equal(validated[-1].coef_, expected.coef_)
+
+
+LABELS = {
+    "strings": lambda y: np.array(["a", "b", "c"])[y],
+    "objects": lambda y: np.array(["a", "b", "c"], object)[y],
+    "list": list,
+    "floats": np.float32,
+    "uint8": np.uint8,
+    "series": lambda y: pytest.importorskip("pandas").Series(y, index=y),
+    "categories": lambda y: pytest.importorskip("pandas").Series(y).astype("category"),
+    "polars": lambda y: pytest.importorskip("polars").Series(y),
+    "probabilities": lambda y: np.eye(3)[y],
+    "frame of probabilities": lambda y: pytest.importorskip("pandas").DataFrame(
+        np.eye(3)[y][:, ::-1], columns=["c", "b", "a"]
+    ),
+}
+FEATURES = {
+    "list": np.ndarray.tolist,
+    "float32": np.float32,
+    "float16": np.float16,
+    "frame": lambda X: pytest.importorskip("pandas").DataFrame(X, columns=[*"abcde"]),
+    "polars": lambda X: pytest.importorskip("polars").DataFrame(X),
+    "by column": np.asfortranarray,
+    "strided": lambda X: np.repeat(X, 2, axis=0)[::2],
+}
+
+
+@pytest.mark.parametrize("name", LABELS)
+def test_labels_of_all_kinds(name):
+    X, y = make_rows()
+    clf = SoftmaxRegressionClassifierCV(alphas=ALPHAS).fit(X, LABELS[name](y))
+
+    assert_same_path(clf, clone(clf).fit(X, y))
+
+
+@pytest.mark.parametrize("name", FEATURES)
+def test_features_of_all_kinds(name):
+    X, y = make_rows()
+    clf = SoftmaxRegressionClassifierCV(alphas=ALPHAS).fit(FEATURES[name](X), y)
+
+    assert_same_path(clf, clone(clf).fit(X, y), 1e-2 if name == "float16" else 1e-3)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int64, bool])
+def test_features_of_whole_numbers(dtype):
+    X, y = make_rows()
+    X = (abs(3 * X)).astype(dtype)
+    clf = SoftmaxRegressionClassifierCV(alphas=ALPHAS).fit(X, y)
+
+    assert_same_path(clf, clone(clf).fit(X.astype(np.float64), y), 1e-3)
+
+
+def test_a_memory_map(tmp_path):
+    X, y = make_rows()
+    np.save(tmp_path / "X.npy", X)
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+
+    clf = SoftmaxRegressionClassifierCV(alphas=ALPHAS, scoring="f1_macro")
+
+    assert_same_path(clone(clf).fit(mapped, y), clf.fit(X, y))
+
+
+def test_no_convergence_warns():
+    clf = SoftmaxRegressionClassifierCV(alphas=ALPHAS, tol=1e-9, max_iter=1)
+
+    with pytest.warns(ConvergenceWarning, match="3 of 3 alphas, the first one 0.1"):
+        clf.fit(*make_rows())
+
+
+def test_verbose_prints_a_line_for_each_alpha(capsys):
+    clf = SoftmaxRegressionClassifierCV(alphas=ALPHAS, verbose=1).fit(*make_rows())
+
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    assert lines[0].startswith(
+        f"alpha 1.000e-01: neg_log_loss {clf.mean_score_[0]:.6f}"
+    )

@@ -22,7 +22,7 @@ def run():
 
     def run(estimator, X, *, zipmap=False, **options):
         classes = SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
-        options = dict.fromkeys(classes, {"zipmap": zipmap, **options})
+        options = {key: {"zipmap": zipmap, **options} for key in classes}
         model = skl2onnx.to_onnx(estimator, X[:1], options=options)
         session = onnxruntime.InferenceSession(
             model.SerializeToString(), providers=["CPUExecutionProvider"]

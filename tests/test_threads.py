@@ -454,9 +454,7 @@ def test_no_bit_of_a_path_depends_on_the_number_of_threads(
 
     for model in models[1:]:
         for attribute in ("coef_", "intercept_", "scores_", "coef_path_"):
-            assert_array_equal(
-                getattr(model, attribute), getattr(models[0], attribute)
-            )
+            assert_array_equal(getattr(model, attribute), getattr(models[0], attribute))
 
 
 def test_an_interrupt_of_a_path_leaves_no_thread(grant, small_blocks, monkeypatch):
