@@ -165,7 +165,7 @@ def test_models_of_splits_are_the_optima_on_their_rows(variant, layout):
         ("accuracy", 3),
         ("f1", 2),
         ("f1_macro", 3),
-        ("neg_brier_score", 3),
+        ("neg_brier_score", 2),
         ("roc_auc", 2),
         ("roc_auc_ovr", 3),
     ],
