@@ -191,8 +191,9 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
     strengths are those of models that were not trained to the optimum, unless `tol` is
     small. The delivered model has made the same kind of steps.
 
-    A class that the training rows of a split lack has no sensible probability there.
-    Its test rows are left out of the log-loss, and count as wrong in the accuracy.
+    A class without weight in the training rows of a split has no sensible probability
+    there. Its test rows are left out of the log-loss, and count as wrong in the
+    accuracy.
 
     References
     ----------
