@@ -159,7 +159,7 @@ class SplitRows:
 
         def make_test(split):
             """Return rows of the sum of weights one, as float32 has no tiny numbers."""
-            weight = self._sample_weight / split.test_weight[0]
+            weight = self._sample_weight[split.scored] / split.test_weight[0]
             weight = data.xp.asarray(weight, data.dtype)
             return TestRows(split.scored, y, weight, counts_hits)
 
