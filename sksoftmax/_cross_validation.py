@@ -220,6 +220,7 @@ class CrossValidation:
 
     def choose_alphas(self, alphas):
         """Yield the strengths to train at; None stands for an automatic path."""
+        self._given = alphas
         if alphas is not None:
             yield from map(float, alphas)
             return
@@ -366,12 +367,14 @@ class CrossValidation:
                 ConvergenceWarning,
                 stacklevel=4,
             )
-        alphas, best = [model.alpha for model in self._models], self._find_best()
-        is_edge = best in (0, len(alphas) - 1) and len(alphas) > 1
-        if params.alphas is not None and is_edge:
-            edge, side = ("largest", "larger") if best == 0 else ("smallest", "smaller")
+        given, best = self._given, self._models[self._find_best()].alpha
+        # No strength is smaller than 0.
+        if given is not None and len(given) > 1 and best in {given[0], given[-1]} - {0}:
+            edge, side = "smallest", "smaller"
+            if best == given[0]:
+                edge, side = "largest", "larger"
             warnings.warn(
-                f"The best score is at {alphas[best]:.3g}, the {edge} of alphas. Add "
+                f"The best score is at {best:.3g}, the {edge} of alphas. Add "
                 f"{side} values, or use alphas=None, which ends by itself.",
                 UserWarning,
                 stacklevel=4,

@@ -351,7 +351,13 @@ def test_a_number_of_alphas(n):
 
 @pytest.mark.parametrize(
     ("alphas", "edge"),
-    [([1e3, 1e2], "smallest"), ([1e-6, 1e-8], "largest"), ([1, 1e-2, 1e-6], None)],
+    [
+        ([1e3, 1e2], "smallest"),
+        ([1e-6, 1e-8], "largest"),
+        ([1, 1e-2, 1e-6], None),
+        ([1e3, 0], None),
+        ([1e3], None),
+    ],
 )
 def test_the_best_alpha_at_an_edge_warns(alphas, edge):
     with warnings.catch_warnings(record=True) as caught:

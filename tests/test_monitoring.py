@@ -549,8 +549,11 @@ def test_a_callback_that_stops_a_path_is_obeyed(datasets):
     clf.fit(X, y)
 
     alphas = SoftmaxRegressionClassifierCV().fit(X, y).alphas_[:3]
+    alphas_given = [*alphas, 1e-6]
     assert_array_equal(clf.alphas_, alphas)
     assert clf.alpha_ == alphas[2]
+    clf.set_params(alphas=alphas_given).fit(X, y)  # the best one is no edge of these
+    assert_array_equal(clf.alphas_, alphas_given[:3])
 
 
 @NEEDS_CALLBACKS
