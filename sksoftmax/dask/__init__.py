@@ -370,7 +370,7 @@ class DaskSoftmaxRegressionClassifierCV(DaskSoftmaxRegressionClassifier):
     alphas : array-like of shape (n_alphas,), int or None, default=None
         Strengths of the penalty. None: two a decade, until the held-out log-loss rises
         or no longer changes. An integer: this number of them, from 1e3 to 1e-9. An
-        array: these.
+        array: exactly these, all of them.
 
     l1_ratio : float, default=0.0
         Share of L1 in the penalty, which must be 0.
@@ -378,7 +378,7 @@ class DaskSoftmaxRegressionClassifierCV(DaskSoftmaxRegressionClassifier):
     cv : int, dask array, dask series, list of delayed blocks, or None, default=None
         The splits into training and test rows.
 
-        - An integer: this number of stratified folds, those of
+        - An integer: the number of stratified folds, those of
           :class:`~sklearn.model_selection.StratifiedKFold` for the rows in the order of
           the partitions. None: 5, or as many as the most frequent class has rows.
         - Fold numbers, (n_samples,), in the partitions of X, as `test_fold` of
@@ -572,7 +572,7 @@ class DaskSoftmaxRegressionClassifierCV(DaskSoftmaxRegressionClassifier):
                 "DaskSoftmaxRegressionClassifier for each alpha, or choose alpha by "
                 "SoftmaxRegressionClassifierCV on a sample of the rows."
             )
-        is_number = isinstance(self.cv, Integral) and self.cv >= 2
+        is_number = isinstance(self.cv, Integral) and int(self.cv) >= 2
         if not (self.cv is None or is_number or _is_cut(self.cv)):
             raise ValueError(
                 "cv must be None, a number of folds of at least 2, or fold numbers in "
