@@ -25,10 +25,10 @@ from analysis import OURS
 from systems import Fit, System
 from tasks import Task
 
-ROUNDS = ((5.0, 5), (20.0, 3), (np.inf, 1))  # seconds of a fit, and how often
+ROUNDS = ((5.0, 5), (15.0, 2), (np.inf, 1))  # seconds of a fit, and how often
 REFERENCE_ROUNDS = 2  # at least
 SLOW = 30.0  # seconds of ours, after which it is not fitted beside every fit of a peer
-CURVE_PATIENCE = 12.0  # seconds; a curve ends with the fit that takes longer
+CURVE_PATIENCE = 8.0  # seconds; a curve ends with the fit that takes longer
 CLOSE = 1.01  # times the best test log-loss
 MAKERS = {**tasks.TASKS, **public_data.TASKS}
 

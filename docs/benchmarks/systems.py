@@ -308,7 +308,7 @@ OURS = System("sksoftmax", _estimator(_ours), "sksoftmax", epochs=(1, 2, 3, 4, 6
 REFERENCE = System(
     "LogisticRegression",
     _estimator(_logistic_regression("lbfgs")),
-    epochs=(5, 10, 15, 20, 30, 40, 60, 100, 200),
+    epochs=(5, 10, 20, 30, 45, 70, 100, 200),
 )
 PEERS = [
     REFERENCE,
@@ -328,13 +328,13 @@ PEERS = [
     System(
         "LogisticRegression saga",
         _estimator(_logistic_regression("saga")),
-        largest_work=1e8,
+        largest_work=5e7,
         epochs=(1, 3, 10, 30),
     ),
     System(
         "SGDClassifier",
         _estimator(_sgd_classifier),
-        largest_work=1e8,
+        largest_work=5e7,
         epochs=(1, 2, 4, 8),
     ),
     System(
@@ -349,7 +349,7 @@ PEERS = [
         _estimator(_intelex),
         "sklearnex",
         largest_work=2e9,
-        epochs=(5, 10, 20, 40, 100),
+        epochs=(10, 20, 40, 100),
     ),
     System("snapml", _estimator(_snapml), "snapml", 1e8, epochs=(1, 3, 10, 30)),
     System("mlxtend", _mlxtend, "mlxtend", largest_rows=2000, takes_sparse=False),
