@@ -73,7 +73,12 @@ def _label_ends(axes, ends, gap):
             fontsize=8,
             fontweight="bold" if ours else "normal",
             va="center",
-            arrowprops={"arrowstyle": "-", "color": "0.8", "lw": 0.6},
+            arrowprops={
+                "arrowstyle": "-",
+                "color": "0.8",
+                "lw": 0.6,
+                "relpos": (0, 0.5),
+            },
         )
 
 
@@ -133,6 +138,7 @@ def draw_growth(curves: dict[str, list], path: Path) -> None:
     axes.set(xlabel="size, times the smallest", ylabel="seconds, times the first")
     axes.set_title("an epoch as one size grows", loc="left", fontsize=10)
     axes.set_xticks([1, 2, 4])
-    _label_ends(axes, ends, gap=0.16)
-    axes.set_xlim(0.9, 7)
+    low, high = axes.get_ylim()
+    _label_ends(axes, ends, gap=0.04 * (high - low))
+    axes.set_xlim(0.9, 8.5)
     figure.savefig(path, dpi=DPI)
