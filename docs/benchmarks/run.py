@@ -63,7 +63,9 @@ def pieces(options) -> list[Piece]:
         for mode in ("one", "all")
     ]
     found += [
-        Piece("choose", name, mode) for name in choose.TASKS for mode in ("one", "all")
+        Piece("choose", name, mode)
+        for name, (_, modes) in choose.TASKS.items()
+        for mode in modes
     ]
     found += [Piece("task", name, "busy", ["LogisticRegression"]) for name in BUSY]
     found += [Piece("gaps", name, "one") for name in ("mnist", "news20", "digits")]

@@ -334,7 +334,8 @@ PEERS = [
     System(
         "SGDClassifier",
         _estimator(_sgd_classifier),
-        largest_work=5e7,
+        largest_work=5e8,
+        largest_rows=60_000,
         epochs=(1, 2, 4, 8),
     ),
     System(
@@ -351,7 +352,14 @@ PEERS = [
         largest_work=2e9,
         epochs=(10, 20, 40, 100),
     ),
-    System("snapml", _estimator(_snapml), "snapml", 1e8, epochs=(1, 3, 10, 30)),
+    System(
+        "snapml",
+        _estimator(_snapml),
+        "snapml",
+        largest_work=5e8,
+        largest_rows=60_000,
+        epochs=(1, 3, 10, 30),
+    ),
     System("mlxtend", _mlxtend, "mlxtend", largest_rows=2000, takes_sparse=False),
     System("river", _river, "river", largest_rows=1000, takes_sparse=False),
     System(
