@@ -315,7 +315,6 @@ def test_blocks_that_change_end_the_fit(data, name, first):
         ),
         ({"cv": cut(np.zeros(N_ROWS, int))}, "Split 0 of cv must have a training row"),
     ],
-    ids=lambda value: str(value)[:40],
 )
 def test_errors_leave_the_estimator_unchanged(data, params, message):
     X, y = map(cut, data)

@@ -156,7 +156,6 @@ def own_score(estimator, X, y):
         (make_scorer(log_loss, greater_is_better=False), -1, "log loss"),
         (lambda *_: 1, 1, "<lambda>"),
     ],
-    ids=str,
 )
 def test_label_and_sign_of_scores(scoring, sign, label):
     display = make(scoring=scoring).plot()
