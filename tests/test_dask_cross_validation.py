@@ -76,7 +76,7 @@ def compare(clf, expected, tol=1e-6):
         {"alphas": ALPHAS},
         {"selection": lambda results: 1},
     ],
-    ids=str,
+    ids=lambda params: next(iter(params), "defaults"),
 )
 def test_the_choice_is_that_of_one_machine(data, weight, params, weighted):
     X, y = data
