@@ -132,11 +132,11 @@ def phases(params, problem: Problem, state: State, rows, rng):
         sampler = _make_sampler(params, rows, len(rows), batch_size, rng)
         yield from _epochs_to_plateau(params, problem, state, sampler)
         return
-    # The noise of minibatches would move a warm start away from the optimum.
-    is_warm = is_svrg and bool(data.xp.any(state.average))
+    is_warm = bool(data.xp.any(state.average))
     # WorkingSets find the other weights sooner from few weights than zeros from many.
     starts_from_zeros = makes_zeros and not data.is_dense and may_grow
-    if not (is_warm or starts_from_zeros):
+    # The noise of minibatches would move a warm "svrg" away from the optimum.
+    if not ((is_svrg and is_warm) or starts_from_zeros):
         yield from _epochs_that_pay(params, problem, state, rows, batch_size, rng)
     name = state.preconditioner_name
     preconditioner_class = choose_preconditioner(params, problem, name)
@@ -152,7 +152,7 @@ def phases(params, problem: Problem, state: State, rows, rng):
         yield from solver.iterate_to_gap(tol)
     else:
         passes = (2 if preconditioner_class.lazy else 1) * int(params.n_iter_no_change)
-        yield from solver.iterate_to_plateau(tol, passes)
+        yield from solver.iterate_to_plateau(tol, passes, is_warm)
 
 
 def run_pass(

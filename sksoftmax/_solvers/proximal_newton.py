@@ -40,12 +40,12 @@ class ProximalNewton(Newton):
         self._damping_diagonal = 0.0
         super().__init__(oracle, state)
 
-    def iterate_to_plateau(self, tol: float, patience: int):
+    def iterate_to_plateau(self, tol: float, patience: int, is_warm: bool = False):
         """Yield the same values as Newton, without regard to `patience`.
 
         Products with the Hessian say little about the next signs.
         """
-        yield from super().iterate_to_plateau(tol, np.inf)
+        yield from super().iterate_to_plateau(tol, np.inf, is_warm)
 
     def rank_features(self):
         """Return the features with weights, and missing features, the best first.
