@@ -32,7 +32,7 @@ from sksoftmax._compat import (
 )
 from sksoftmax._kronecker import PHM_ATTRIBUTES
 from sksoftmax._monitoring import Callbacks, make_validation, stops_early
-from sksoftmax._parameters import check_solver, make_generator
+from sksoftmax._parameters import check_solver, check_stream_alpha, make_generator
 from sksoftmax._prediction import predict_in_chunks
 from sksoftmax._state import (
     add_classes,
@@ -101,9 +101,11 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
     Parameters
     ----------
-    alpha : float, default=1e-4
-        Strength of the penalty. `alpha` does not depend on the number of samples. 0 is
-        no penalty; raising `alpha` draws all weights towards zero.
+    alpha : float or "1/n_samples", default=1e-4
+        Strength of the penalty. A number does not depend on the number of samples. 0 is
+        no penalty; raising `alpha` draws all weights towards zero. "1/n_samples" is 1
+        divided by the sum of s_i over the training rows, the penalty of
+        LogisticRegression with C=1. `partial_fit` requires a number.
 
     l1_ratio : float, default=0.0
         Share of L1 in the penalty, between 0 (L2 alone) and 1 (L1 alone). Raising it
@@ -433,7 +435,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
     t_: int
 
     _parameter_constraints = {  # noqa: RUF012 (scikit-learn reads this class attribute)
-        "alpha": [Interval(Real, 0, None, closed="left")],
+        "alpha": [Interval(Real, 0, None, closed="left"), StrOptions({"1/n_samples"})],
         "l1_ratio": [Interval(Real, 0, 1, closed="both")],
         "fit_intercept": ["boolean"],
         "solver": [StrOptions({"sgd", "svrg"})],
@@ -464,7 +466,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
     def __init__(
         self,
         *,
-        alpha: float = 1e-4,
+        alpha: float | Literal["1/n_samples"] = 1e-4,
         l1_ratio: float = 0.0,
         fit_intercept: bool = True,
         solver: Literal["sgd", "svrg"] = "sgd",
@@ -550,7 +552,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             an Arrow table. Probabilities in float32 or float64 are not copied if named
             columns are sorted.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows. A common factor changes nothing.
+            Weights of the rows. A common factor changes nothing if `alpha` is a number.
         X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
             Features of rows to validate on after each epoch. `X_val` turns early
             stopping on, see `early_stopping`. A Pipeline transforms `X_val` as X with
@@ -601,7 +603,13 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             if stops_early(self) is True and X_val is None:
                 rows, held_out = rows.split(self.validation_fraction, rng)
             training = measure(self, rows.normalized())
-            problem = make_problem(self, training, rows.y, rows.n_classes)
+            problem = make_problem(
+                self,
+                training,
+                rows.y,
+                rows.n_classes,
+                total_weight=rows.total_weight,
+            )
             validation = make_validation(
                 trained, problem, rows, held_out, X_val, y_val, sample_weight_val
             )
@@ -703,6 +711,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         """
         with all_or_nothing(self) as trained:
             trained._validate_changed_params()  # fit_context does in first calls only
+            check_stream_alpha(self.alpha)
             is_first = not (hasattr(trained, "coef_") or hasattr(trained, "intercept_"))
             has_features = hasattr(trained, "n_features_in_")
             X, y = validate_rows(trained, X, y, reset=is_first or not has_features)

@@ -11,7 +11,7 @@ from sksoftmax._classifier import SoftmaxRegressionClassifier
 from sksoftmax._data import make_data
 from sksoftmax._labels import find_positions, unite
 from sksoftmax._monitoring import Callbacks
-from sksoftmax._parameters import make_generator
+from sksoftmax._parameters import make_generator, penalty_strength
 from sksoftmax._solvers.newton import Newton
 from sksoftmax._solvers.proximal_newton import make_newton
 from sksoftmax._state import (
@@ -48,6 +48,7 @@ class _Rows(NamedTuple):
     feature_names: tuple
     dtype: Any  # to train in
     row_size: float  # numbers in a row, at least 1
+    total_weight: float  # sum of sample weight times class weight
 
 
 def fit_partitions(params, X, y, sample_weight) -> dict:
@@ -64,7 +65,13 @@ def fit_partitions(params, X, y, sample_weight) -> dict:
     dtype = choose_dtype(params, rows.dtype, data.xp, moments)
     data = make_data(empty_rows, dtype, params.fit_intercept)
     training = TrainingData(data, np.empty(0, dtype), None, moments, dtype)
-    problem = make_problem(params, training, np.empty(0, np.intp), n_classes)
+    problem = make_problem(
+        params,
+        training,
+        np.empty(0, np.intp),
+        n_classes,
+        total_weight=rows.total_weight,
+    )
     state = make_state(to_weights(problem, coef.T, intercept), average=True)
     preconditioner_class = choose_preconditioner(params, problem)
     oracle = rows.partitions.make_oracle(problem, preconditioner_class)
@@ -103,7 +110,8 @@ def _summarize(params, X, y, sample_weight) -> _Rows:
     class_weight = class_weights(params.class_weight, classes, class_count)
     check_class_totals(classes, class_count * class_weight)
     n_rows = int(rows_count @ (class_weight > 0))
-    class_factors = class_weight * unit_mean_factor(n_rows, class_count @ class_weight)
+    total_weight = float(class_count @ class_weight)
+    class_factors = class_weight * unit_mean_factor(n_rows, total_weight)
     dtype = np.result_type(*(summary.dtype for summary in nonempty))
     n_stored = sum(summary.n_stored for summary in nonempty)
     n_samples = sum(summary.n_samples for summary in nonempty)
@@ -121,6 +129,7 @@ def _summarize(params, X, y, sample_weight) -> _Rows:
         nonempty[0].feature_names,
         dtype,
         max(1, n_stored / n_samples),
+        total_weight,
     )
 
 
@@ -133,8 +142,9 @@ def _fit_sample(params, rows: _Rows, rng):
     n_weights, n_classes = rows.n_features + 1, len(rows.classes)
     message = max(n_weights * max(n_weights, n_classes), SMALL_MESSAGE)
     X, y, weight = partitions.sample(np.sort(sampled), int(message / row_size))
-    shared = "alpha", "l1_ratio", "fit_intercept", "preconditioner"
+    shared = "l1_ratio", "fit_intercept", "preconditioner"
     model = SoftmaxRegressionClassifier(
+        alpha=penalty_strength(params.alpha, rows.total_weight),
         **{name: getattr(params, name) for name in shared},
         random_state=rng.randint(2**31 - 1),
     )
