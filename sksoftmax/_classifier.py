@@ -230,7 +230,10 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         Whether `fit` starts from `coef_` and `intercept_`. The classes must be the
         same, or more: then the model grows as in `partial_fit`. Zeros replace a model
         with a larger objective than weights of zero have. The averaging and the count
-        of updates `t_` start again, and the scales and curvature are measured again.
+        of updates `t_` start again, and the scales and curvature are measured again. A
+        path of penalties goes from large to small `alpha`. Newton steps are then
+        stricter about when to stop, because a change of the penalty leaves little to
+        gain in each pass.
 
     random_state : int, RandomState instance or None, default=None
         Seed of the shuffling, the start of the step size's power iteration and the

@@ -29,6 +29,10 @@ LARGEST_GROWTH = 10.0
 # After MANY_PRODUCTS products with the Hessian, which cost more than another trial, a
 # line search has to shrink the slope to the share STRONG_WOLFE.
 STRONG_WOLFE, MANY_PRODUCTS = 0.25, 4
+# After a warm start, the allowed gap is compared with this multiple of the decrement.
+# Measured over paths of decreasing alpha: with 1, objectives were up to 3 % above those
+# of cold fits; with 2, at most 1.3 %; with 4, fits took a third longer.
+WARM_FACTOR = 2.0
 
 
 class Newton:
@@ -91,10 +95,10 @@ class Newton:
         as modelled, and `patience` products with the Hessian in a row promised less
         than tol. The last step was, and the last `plateau_steps` gained less than tol.
 
-        After a warm start (`is_warm`), the decrement <r, M r> of the residual r of the
-        quadratic model must be within tol, too. A model for another penalty is far from
-        the optimum in directions of little curvature alone. There the first products
-        promise little, and many products together gain much.
+        After a warm start (`is_warm`), the decrement <r, M r> of the quadratic model's
+        residual r must be small, too. A model for another penalty is far from the
+        optimum in directions of little curvature. There the first products promise
+        little, and many products together gain much.
         """
         self._tol, self._patience, self._is_warm = tol, patience, is_warm
         for _ in self._steps():
@@ -301,7 +305,7 @@ class Newton:
             preconditioned = self._curvature.apply(residual, free)
             old_power, power = power, float(vdot(residual, preconditioned))
             expected = share * power / 2  # of the next product
-            promise = max(expected, power) if self._is_warm else expected
+            promise = max(expected, WARM_FACTOR * power) if self._is_warm else expected
             n_idle = n_idle + 1 if promise <= target else 0
             self._is_idle = n_idle >= self._patience
             if self._is_idle:
