@@ -1097,7 +1097,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
     def __setstate__(self, state):
         """Restore the attributes, see `from_pickle`."""
-        super().__setstate__(from_pickle(state, SoftmaxRegressionClassifier))
+        super().__setstate__(from_pickle(state, type(self)))
 
     def __sklearn_array_api_convert__(self, converter):
         """Return a copy with converted arrays; scikit-learn's way to move models."""

@@ -81,22 +81,25 @@ class Validation:
 class Callbacks:
     """Reports of `fit` to scikit-learn's callbacks, if the estimator has any.
 
-    The task of `fit` has a subtask for each epoch.
+    The task of `fit` has a subtask for each epoch, or for each strength of a path.
     """
 
-    def __init__(self, estimator, trained, X, y, sample_weight) -> None:
+    def __init__(
+        self, estimator, trained, X, y, sample_weight, name="epoch", n_tasks=None
+    ) -> None:
         """Build the task of `fit` from the arguments of `fit`, and report its begin.
 
-        `trained` is the copy of the estimator that `fit` trains.
+        `trained` is the copy of the estimator that `fit` trains. There are at most
+        `n_tasks` subtasks of this name, or `max_iter`.
         """
-        self._trained = trained
+        self._trained, self._name = trained, name
         self._fit_task = self._epoch_task = None
         if not getattr(estimator, "_skl_callbacks", None):
             return
         weight = None if sample_weight is None else {"sample_weight": sample_weight}
         self._task_data = {"estimator": estimator, "X": X, "y": y, "metadata": weight}
         self._fit_task = estimator._init_callback_context(
-            max_subtasks=estimator.max_iter
+            max_subtasks=n_tasks or estimator.max_iter
         )
         self._fit_task.call_on_fit_task_begin(**self._task_data)
 
@@ -104,7 +107,7 @@ class Callbacks:
         """Yield at most `max_iter` epochs, and report each epoch before it begins."""
         for _ in range(max_iter):
             if self._fit_task is not None:
-                self._epoch_task = self._fit_task.subcontext(task_name="epoch")
+                self._epoch_task = self._fit_task.subcontext(task_name=self._name)
                 self._epoch_task.call_on_fit_task_begin(**self._task_data)
             epoch = next(epochs, None)
             if epoch is None:

@@ -69,8 +69,8 @@ class ElasticNet:
         xp = namespace(weights)
         l1, l2 = take(self.l1, active), take(self.l2, active)
         if not self.makes_zeros:
-            divisor = xp.where(l2 > 0, l2, 1.0)
-            terms = xp.where(l2 > 0, grad**2 / divisor, 0.0)
+            divisor = xp.where(l2 > 0, l2, 1.0)[:, 0]
+            terms = xp.where(l2[:, 0] > 0, xp.row_dots(grad, grad) / divisor, 0.0)
             return float(xp.total(terms)) / 2, 1.0
         pull = xp.where(l1 > 0, l2 * weights - grad, 0.0)
         if self.l1_ratio < 1:

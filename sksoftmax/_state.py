@@ -97,7 +97,7 @@ def _apply_changes(attributes: dict, before: dict, after: dict) -> dict:
 
 def _way_out(estimator) -> str:
     """Return what to do about training that diverged."""
-    if is_automatic(estimator):
+    if not hasattr(estimator, "eta0") or is_automatic(estimator):
         return "Scale X, for example with StandardScaler."
     return (
         f"eta0={estimator.eta0} is too large for these data: lower eta0, scale X, or "

@@ -634,7 +634,7 @@ def test_float32_fit_converges_to_its_own_precision(digits):
 
 
 def test_fit_without_progress_before_tol_is_met_warns(digits, monkeypatch):
-    monkeypatch.setattr("sksoftmax._solvers.newton.wolfe_search", lambda *_: None)
+    monkeypatch.setattr("sksoftmax._solvers.newton.run_search", lambda *_: None)
 
     with pytest.warns(ConvergenceWarning, match=r"1 epochs.* no step .*Raise tol"):
         SoftmaxRegressionClassifier().fit(*digits)

@@ -21,9 +21,15 @@ import dask.dataframe as dd  # noqa: E402
 import pandas as pd  # noqa: E402
 
 from sksoftmax._solvers.newton import Newton  # noqa: E402
-from sksoftmax.dask import DaskSoftmaxRegressionClassifier  # noqa: E402
+from sksoftmax.dask import (  # noqa: E402
+    DaskSoftmaxRegressionClassifier,
+    DaskSoftmaxRegressionClassifierCV,
+)
 from sksoftmax.dask.blocks import Blocks  # noqa: E402
-from sksoftmax.dask.oracle import PartitionedOracle  # noqa: E402
+from sksoftmax.dask.oracle import (  # noqa: E402
+    PartitionedOracle,
+    PartitionedStackedOracle,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -138,6 +144,34 @@ def test_a_lost_worker_costs_time_not_the_result(client, monkeypatch, delay):
     assert kill.finished.is_set()
     assert victim not in client.run(os.getpid).values()
     assert_allclose(clf.coef_, expected, rtol=1e-7, atol=1e-9)  # added up elsewhere
+
+
+def test_a_lost_worker_does_not_change_the_choice(client, monkeypatch):
+    X, y = kept_by_workers()
+    fold = da.from_array(np.arange(N_PARTITIONS * N_ROWS) % 3, chunks=N_ROWS)
+    clf = DaskSoftmaxRegressionClassifierCV(cv=list(fold.to_delayed()), tol=0.1)
+    clf.fit(X, y)
+    expected = clf.alpha_, clf.scores_, clf.coef_, clf.n_passes_
+    victim = next(iter(client.run(os.getpid).values()))
+    kill = threading.Timer(0.03, os.kill, (victim, signal.SIGKILL))
+    evaluate, n_passes = PartitionedStackedOracle.evaluate, 0
+
+    def with_a_loss(self, weights):
+        nonlocal n_passes
+        n_passes += 1
+        if n_passes == 5:
+            kill.start()
+        return evaluate(self, weights)
+
+    monkeypatch.setattr(PartitionedStackedOracle, "evaluate", with_a_loss)
+
+    clf.fit(X, y)
+
+    assert kill.finished.is_set()
+    assert victim not in client.run(os.getpid).values()
+    assert (clf.alpha_, clf.n_passes_) == (expected[0], expected[3])
+    assert_allclose(clf.scores_, expected[1], rtol=1e-7)
+    assert_allclose(clf.coef_, expected[2], rtol=1e-7, atol=1e-9)
 
 
 def test_a_pass_and_its_result_may_take_their_time(client, monkeypatch):

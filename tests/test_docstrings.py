@@ -20,9 +20,11 @@ def elsewhere(tmp_path, monkeypatch):
     ("module", "needs"),
     [
         ("sksoftmax._classifier", "sklearn"),
+        ("sksoftmax._classifier_cv", "sklearn"),
         ("sksoftmax.inspection.coefficient_bars", "matplotlib"),
         ("sksoftmax.inspection.coefficient_images", "matplotlib"),
         ("sksoftmax.inspection.loss_curve", "matplotlib"),
+        ("sksoftmax.inspection.penalty_path", "matplotlib"),
         ("sksoftmax.onnx", "skl2onnx"),
         ("sksoftmax.dask", "dask"),
     ],

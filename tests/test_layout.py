@@ -9,11 +9,12 @@ import pytest
 import sksoftmax
 
 FLOORS = [
-    {"", "inspection", "onnx", "dask", "_classifier", "_classifier_cv"},
+    {"", "inspection", "onnx", "dask", "_classifier", "_classifier_cv"}
+    | {"_cross_validation"},
     {"_validation", "_parameters", "_classes", "_training", "_strategy", "_state"}
-    | {"_monitoring", "_prediction"},
+    | {"_monitoring", "_prediction", "_splits", "_alphas", "_penalty_path"},
     {"_solvers"},
-    {"_oracle", "_problem"},
+    {"_oracle", "_stacked_oracle", "_problem"},
     {"_loss", "_penalty", "_kronecker", "_preconditioner", "_moments", "_outliers"}
     | {"_columns", "_data", "_labels", "_targets", "_hessian", "_l1_model"},
     {"_arrays", "_frames", "_threads", "_compat"},

@@ -1,4 +1,8 @@
-"""Line searches: the step size along a direction."""
+"""Line searches: the step size along a direction.
+
+A search is a generator: it yields weights, and is sent their objective and gradient.
+Searches of several models can thus share the passes over the rows.
+"""
 
 import math
 
@@ -7,7 +11,17 @@ MAX_TRIALS = 40
 WOLFE = 0.35
 
 
-def wolfe_search(evaluate, xp, weights, objective, direction, slope, first, rounding):
+def run_search(search, evaluate):
+    """Return the result of a search; `evaluate` returns objective and gradient."""
+    try:
+        weights = next(search)
+        while True:
+            weights = search.send(evaluate(weights))
+    except StopIteration as end:
+        return end.value
+
+
+def wolfe_search(xp, weights, objective, direction, slope, first, rounding):
     """Return step size, objective, weights and gradient after a good step, or None.
 
     A good step lowers the objective and shrinks its slope along the line (Wolfe). The
@@ -16,8 +30,6 @@ def wolfe_search(evaluate, xp, weights, objective, direction, slope, first, roun
 
     Parameters
     ----------
-    evaluate : callable
-        Function of weights that returns objective and gradient.
     xp : namespace of the arrays
     weights, direction : arrays of shape (n_weights, n_outputs)
     objective, slope : float
@@ -33,7 +45,7 @@ def wolfe_search(evaluate, xp, weights, objective, direction, slope, first, roun
     step_size, best = 1.0, None
     for attempt in range(MAX_TRIALS):
         new_weights = weights + step_size * direction
-        new_objective, grad = evaluate(new_weights)
+        new_objective, grad = yield new_weights
         new_slope = float(xp.vdot(grad, direction))
         if new_objective <= objective + 1e-4 * step_size * slope + rounding:
             if best is None or new_objective < best[1]:
@@ -55,7 +67,7 @@ def wolfe_search(evaluate, xp, weights, objective, direction, slope, first, roun
     return best
 
 
-def armijo_search(evaluate, xp, weights, objective, direction, grad, l1, rounding):
+def armijo_search(xp, weights, objective, direction, grad, l1, rounding):
     """Return the values of `wolfe_search`, for an objective with L1.
 
     The slope of L1 leaps at each weight of zero. `grad`, of the shape of `weights`, is
@@ -70,7 +82,7 @@ def armijo_search(evaluate, xp, weights, objective, direction, grad, l1, roundin
     step_size, best = 1.0, None
     for _ in range(MAX_TRIALS):
         new_weights = weights + step_size * direction
-        new_objective, new_grad = evaluate(new_weights)
+        new_objective, new_grad = yield new_weights
         expected = step_size * linear + l1_norm(new_weights) - old_norm
         if new_objective <= objective + min(0.0, 1e-4 * expected) + rounding:
             if best is not None and not new_objective < best[1]:

@@ -10,8 +10,9 @@ from sksoftmax._arrays import chunks, take
 from sksoftmax._oracle import OracleProtocol
 from sksoftmax._solvers.certificate import LARGEST_FALL, Certificate
 from sksoftmax._solvers.curvature import Curvature
-from sksoftmax._solvers.line_search import WOLFE, wolfe_search
+from sksoftmax._solvers.line_search import WOLFE, run_search, wolfe_search
 from sksoftmax._solvers.state import State
+from sksoftmax._threads import shared_threads
 
 # Conjugate gradients stop when k more products with the Hessian would lower the model
 # by less than this share of the gain so far (Nash and Sofer 1990). Each product is
@@ -172,7 +173,7 @@ class Newton:
         slope = float(self._xp.vdot(self._grad, direction))
         first = WOLFE if self._curvature.n_products < MANY_PRODUCTS else STRONG_WOLFE
         state = self._weights, self.objective, direction, slope, first, self._rounding
-        return wolfe_search(self._evaluate, self._xp, *state)
+        return run_search(wolfe_search(self._xp, *state), self._evaluate)
 
     def _has_no_other_step(self) -> bool:
         """Return True: the next search would have no result either."""
@@ -228,7 +229,7 @@ class Newton:
 
     def _steps(self):
         while not self.stalled:
-            with self._threads():
+            with self._threads(), shared_threads():
                 self.step()
             fall = self._certificate.recent_fall(IDLE_STEPS)
             is_idle = fall <= 1e-4 * self._allowed_gap(self._tol)

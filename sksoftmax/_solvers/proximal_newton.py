@@ -10,7 +10,7 @@ import numpy as np
 from sksoftmax._arrays import take
 from sksoftmax._penalty import soft_threshold
 from sksoftmax._solvers.certificate import SAFETY
-from sksoftmax._solvers.line_search import armijo_search
+from sksoftmax._solvers.line_search import armijo_search, run_search
 from sksoftmax._solvers.newton import Newton
 from sksoftmax._solvers.state import State
 
@@ -96,7 +96,8 @@ class ProximalNewton(Newton):
 
     def _search(self, direction):
         state = self._weights, self.objective, direction, self._grad, self._l1
-        return armijo_search(self._evaluate, self._xp, *state, self._rounding)
+        search = armijo_search(self._xp, *state, self._rounding)
+        return run_search(search, self._evaluate)
 
     def _has_no_other_step(self) -> bool:
         """Return whether more damping, and so a shorter step, is of no help either."""

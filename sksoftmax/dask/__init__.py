@@ -2,17 +2,22 @@
 
 import copy
 from importlib import import_module
+from numbers import Integral
 from typing import Any, Literal, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
+from sksoftmax._alphas import check_alphas
 from sksoftmax._classifier import SoftmaxRegressionClassifier
-from sksoftmax._compat import fit_context
+from sksoftmax._classifier_cv import SoftmaxRegressionClassifierCV
+from sksoftmax._compat import StrOptions, fit_context
+from sksoftmax._cross_validation import CrossValidation
+from sksoftmax._parameters import make_generator
 from sksoftmax._state import all_or_nothing, from_pickle, to_pickle
 
-__all__ = ["DaskSoftmaxRegressionClassifier"]
+__all__ = ["DaskSoftmaxRegressionClassifier", "DaskSoftmaxRegressionClassifierCV"]
 
 
 class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
@@ -317,7 +322,7 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
             of the fitted attributes. `partial_fit` continues from this model.
         """
         check_is_fitted(self)
-        model, parameters = self._make_local(), self.get_params()
+        model, parameters = self._make_local(), self.get_params(deep=False)
         attributes = {k: v for k, v in self.__dict__.items() if k not in parameters}
         attributes.pop("n_passes_", None)
         vars(model).update(copy.deepcopy(attributes))
@@ -329,7 +334,7 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
 
     def __setstate__(self, state):
         """Restore the attributes, see `from_pickle`."""
-        super().__setstate__(from_pickle(state, DaskSoftmaxRegressionClassifier))
+        super().__setstate__(from_pickle(state, type(self)))
 
     def _make_local(self):
         return SoftmaxRegressionClassifier(solver="svrg", **self.get_params())
@@ -348,6 +353,241 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         return rows.map_blocks(model, method, empty_result)
 
 
+class DaskSoftmaxRegressionClassifierCV(DaskSoftmaxRegressionClassifier):
+    """Softmax regression on Dask collections, with a cross-validated penalty.
+
+    The path of models, the choice of `alpha` and the attributes are those of
+    `SoftmaxRegressionClassifierCV`: a model for each split leaves the test rows of the
+    split out, and one more model sees all rows. Each pass over the partitions serves
+    all of these models. X, y and the scheduler are those of
+    `DaskSoftmaxRegressionClassifier`.
+
+    There are no validation data (`X_val`), L1 or scores that need predictions of rows
+    together. The weights of all models travel in a pass, (n_splits + 1) times the size
+    of `coef_`.
+
+    Parameters
+    ----------
+    alphas : array-like of shape (n_alphas,), int or None, default=None
+        Strengths of the penalty. None: two a decade, until the held-out log-loss rises
+        or no longer changes. An integer: this number of them, from 1e3 to 1e-9. An
+        array: exactly these, all of them.
+
+    l1_ratio : float, default=0.0
+        Share of L1 in the penalty, which must be 0.
+
+    cv : int, dask array, dask series, list of delayed blocks, or None, default=None
+        The splits into training and test rows.
+
+        - An integer: the number of stratified folds, those of
+          :class:`~sklearn.model_selection.StratifiedKFold` for the rows in the order of
+          the partitions. None: 5, or as many as the most frequent class has rows.
+        - Fold numbers, (n_samples,), in the partitions of X, as `test_fold` of
+          :class:`~sklearn.model_selection.PredefinedSplit`. A model is tested on the
+          rows of each number from 0 on. Rows of the number -1 are never tested. Give
+          the rows of a group one number to keep them together.
+
+    scoring : {"neg_log_loss", "accuracy"} or None, default=None
+        The score to maximise: minus the log-loss (also None), or the share of right
+        predictions.
+
+    selection : {"min", "1se"} or callable, default="min"
+        The choice of a strength, see `SoftmaxRegressionClassifierCV`.
+
+    fit_intercept : bool, default=True
+        Whether to fit an intercept, which is not penalised.
+
+    max_iter : int, default=1000
+        Largest number of steps of a model at a strength. Reaching it warns.
+
+    tol : float, default=1e-2
+        Stopping tolerance. The steps of a model end if one more is expected to lower
+        its objective by less than a fifth of ``tol`` times itself. No bound of the gap
+        is computed, because a bound takes many passes for each model.
+
+    preconditioner : {"auto", "gram", "diagonal"}, default="auto"
+        The preconditioner, see `DaskSoftmaxRegressionClassifier`.
+
+    class_weight : dict or "balanced", default=None
+        Weights of the classes in training. "balanced" counts the training rows of each
+        split. Scores have sample weights, and no class weights.
+
+    label_smoothing : float, default=0.0
+        Share of each row's probability that is moved from its label to all classes
+        alike in training. Scores are not smoothed.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of `partial_fit` of the result of `to_local`. `fit` draws nothing.
+
+    verbose : int, default=0
+        Prints a line for each strength if 1 or more.
+
+    Attributes
+    ----------
+    alpha_, C_, alphas_, scores_, mean_score_, std_score_, standard_error_, best_score_
+        The chosen strength, and the scores of all of them, see
+        `SoftmaxRegressionClassifierCV`.
+    alpha_min_, alpha_1se_, coef_path_, n_splits_
+        See `SoftmaxRegressionClassifierCV`.
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted.
+    coef_ : ndarray of shape (n_classes, n_features) or (1, n_features)
+        The weights of the model of all rows at `alpha_`.
+    intercept_ : ndarray of shape (n_classes,) or (1,)
+        The intercepts.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the columns, if X was a data frame whose names are all strings.
+    n_iter_ : int
+        Number of steps of this model.
+    n_passes_ : int
+        Number of times that `fit` read X. A step of all models takes a pass. So do the
+        check of X and the labels, sampled rows, the scales of the features, and the
+        preconditioner.
+
+    See Also
+    --------
+    sksoftmax.SoftmaxRegressionClassifierCV : The classifier for one machine.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> from sklearn.datasets import load_digits
+    >>> from sksoftmax.dask import DaskSoftmaxRegressionClassifierCV
+    >>> X, y = load_digits(return_X_y=True)
+    >>> X, y = da.from_array(X, chunks=(500, -1)), da.from_array(y, chunks=500)
+    >>> clf = DaskSoftmaxRegressionClassifierCV().fit(X, y)
+    >>> round(clf.alpha_, 4)
+    0.0316
+    >>> clf.predict(X)[:5].compute()
+    array([0, 1, 2, 3, 4])
+    """
+
+    def __init__(
+        self,
+        *,
+        alphas: Any = None,
+        l1_ratio: float = 0.0,
+        cv: Any = None,
+        scoring: Literal["neg_log_loss", "accuracy"] | None = None,
+        selection: Any = "min",
+        fit_intercept: bool = True,
+        max_iter: int = 1000,
+        tol: float = 1e-2,
+        preconditioner: Literal["auto", "gram", "diagonal"] = "auto",
+        class_weight: dict[Any, float] | Literal["balanced"] | None = None,
+        label_smoothing: float = 0.0,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.alphas = alphas
+        self.l1_ratio = l1_ratio
+        self.cv = cv
+        self.scoring = scoring
+        self.selection = selection
+        self.fit_intercept = fit_intercept
+        self.max_iter = max_iter
+        self.tol = tol
+        self.preconditioner = preconditioner
+        self.class_weight = class_weight
+        self.label_smoothing = label_smoothing
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @property
+    def _parameter_constraints(self):
+        return {
+            **SoftmaxRegressionClassifierCV._parameter_constraints,
+            "cv": "no_validation",  # see _check_splits
+            "scoring": [StrOptions({"neg_log_loss", "accuracy"}), None],
+        }
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Choose the strength of the penalty, and fit the model of all rows.
+
+        Parameters
+        ----------
+        X : dask array, dask data frame or list of delayed blocks
+            Features, (n_samples, n_features). A computed block is an array, a CSR
+            matrix or a data frame. The lengths of the blocks may be unknown.
+        y : dask array, dask series or list of delayed blocks
+            Labels, (n_samples,), in the partitions of X.
+        sample_weight : dask array, dask series or list of delayed blocks, default=None
+            Weights of the rows, (n_samples,), in training and in the scores.
+
+        Returns
+        -------
+        self : DaskSoftmaxRegressionClassifierCV
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter, the splits or the values of a partition cannot be used, or
+            the rows of a partition change between two passes. The estimator is then
+            unchanged.
+        TypeError
+            If X, y or `sample_weight` is not of a type above.
+        ImportError
+            If Dask cannot be imported.
+        """
+        alphas, local = check_alphas(self.alphas), self._make_local()
+        self._check_splits()
+        module = _import_dask("cross_validation")
+        with all_or_nothing(self) as trained, all_or_nothing(local):
+            rng = make_generator(self.random_state)
+            rows = module.SplitPartitions(local, self.cv, X, y, sample_weight)
+            validation = CrossValidation(local, rows)
+            for alpha in validation.choose_alphas(alphas):
+                validation.train(alpha)
+                if alphas is None and validation.has_ended():
+                    break
+            validation.warn()
+            vars(trained).pop("feature_names_in_", None)
+            vars(trained).update(
+                rows.rows.attributes(), **validation.make_attributes(rng)
+            )
+        return self
+
+    def to_local(self) -> SoftmaxRegressionClassifierCV:
+        """Return the model as a classifier for one machine.
+
+        Returns
+        -------
+        model : SoftmaxRegressionClassifierCV
+            A fitted estimator of the same parameters, with a copy of the fitted
+            attributes. `cv` is None in place of fold numbers. `partial_fit` continues
+            from this model, at the strength `alpha_`.
+        """
+        model = super().to_local()
+        model.n_passes_ = self.n_passes_
+        return model
+
+    def _check_splits(self) -> None:
+        """Raise ValueError unless the penalty and the splits can be served."""
+        if self.l1_ratio:
+            raise ValueError(
+                f"l1_ratio must be 0 on Dask collections, got {self.l1_ratio}. Fit "
+                "DaskSoftmaxRegressionClassifier for each alpha, or choose alpha by "
+                "SoftmaxRegressionClassifierCV on a sample of the rows."
+            )
+        is_number = isinstance(self.cv, Integral) and int(self.cv) >= 2
+        if not (self.cv is None or is_number or _is_cut(self.cv)):
+            raise ValueError(
+                "cv must be None, a number of folds of at least 2, or fold numbers in "
+                f"a Dask collection that is cut like X, got {self.cv!r}. Give each row "
+                "the number of the fold that tests it, with dask.array.from_array."
+            )
+
+    def _make_local(self):
+        parameters = self.get_params(deep=False)
+        if _is_cut(self.cv):
+            parameters["cv"] = None
+        return SoftmaxRegressionClassifierCV(**parameters)
+
+
 def _is_cut(rows) -> bool:
     """Return whether rows are in a Dask collection or in delayed blocks."""
     if isinstance(rows, np.ndarray):
@@ -363,6 +603,6 @@ def _import_dask(name: str):
         return import_module(f"sksoftmax.dask.{name}")
     except ImportError as error:
         raise ImportError(
-            f"DaskSoftmaxRegressionClassifier needs Dask, and importing it failed: "
+            f"The classifiers of sksoftmax.dask need Dask, and importing it failed: "
             f'{error}. Install it with: python -m pip install "sksoftmax[dask]"'
         ) from error

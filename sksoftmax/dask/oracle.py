@@ -18,6 +18,7 @@ from sksoftmax._labels import are_comparable, find_positions
 from sksoftmax._moments import Moments
 from sksoftmax._problem import Problem
 from sksoftmax._solvers.curvature import FEWEST_OUTPUTS
+from sksoftmax._stacked_oracle import stack, unstack
 from sksoftmax._threads import one_blas_thread
 from sksoftmax._validation import check_weight_sum
 from sksoftmax.dask import tasks
@@ -37,16 +38,17 @@ _PIECE_SIZE = 2**22
 
 
 class Partitions:
-    """Lazy blocks of rows, perhaps with labels and weights."""
+    """Lazy blocks of rows, perhaps with labels, weights and fold numbers."""
 
-    def __init__(self, X, y=None, sample_weight=None) -> None:
+    def __init__(self, X, y=None, sample_weight=None, fold=None) -> None:
         """Build from Dask collections, or lists of delayed blocks."""
         self.X = Blocks(X, "X")
         self.y = self._cut_like_X(y, "y")
         self.weight = self._cut_like_X(sample_weight, "sample_weight")
+        self.fold = self._cut_like_X(fold, "cv")
 
     def _cut_like_X(self, rows, name: str) -> list:
-        """Return delayed blocks of labels or weights, cut where X is cut."""
+        """Return delayed blocks of a number or label a row, cut where X is cut."""
         if rows is None:
             return [None] * len(self.X)
         if isinstance(rows, da.Array) and rows.ndim:
@@ -68,7 +70,8 @@ class Partitions:
 
     def summarize(self) -> list:
         """Return a checked PartitionSummary of each partition, None for empty ones."""
-        summaries = self._reduce_blocks(tasks.join_lists, tasks.summarize)
+        columns = self.y, self.weight, self.fold
+        summaries = self._reduce_blocks(tasks.join_lists, tasks.summarize, columns)
         nonempty = [p for p, summary in enumerate(summaries) if summary is not None]
         self._check_row_count(len(nonempty))
         q = nonempty[0]
@@ -90,11 +93,12 @@ class Partitions:
         return summaries
 
     def attach_targets(
-        self, summaries, classes, class_factors, smoothing: float, dtype
+        self, summaries, classes, class_factors, smoothing: float, dtype, folds=None
     ):
         """Return the rows with weight for training, from the result of `summarize`.
 
         Weights are multiplied by `class_factors`, (n_classes,). Targets are smoothed.
+        `folds` are those of each partition, from `make_folds`.
         """
         n_rows = [0] * len(self.X)
         for p, summary in enumerate(summaries):
@@ -103,10 +107,15 @@ class Partitions:
                 n_rows[p] = int(summary.n_rows @ counts)
         task = delayed(tasks.encode)
         shared = [_share(v) for v in (classes, class_factors, smoothing, dtype)]
+        folds = folds or [None] * len(self.X)
+        columns = self.y, self.weight, self.fold, summaries, folds
         targets = [
-            summary and task(p, y, weight, _share(summary.fingerprint), *shared)
-            for p, (y, weight, summary) in enumerate(
-                zip(self.y, self.weight, summaries, strict=True)
+            summary
+            and task(
+                p, y, weight, fold, _share(summary.fingerprint), _share(rule), *shared
+            )
+            for p, (y, weight, fold, summary, rule) in enumerate(
+                zip(*columns, strict=True)
             )
         ]
         n_stored = sum(summary.n_stored for summary in summaries if summary is not None)
@@ -133,7 +142,10 @@ class Partitions:
     def accuracy(self, model) -> float:
         """Return the share of the rows, by weight, whose class the model predicts."""
         correct_weight, total, n_rows = self._reduce_blocks(
-            tasks.add_tuples, tasks.correct_weight, _send(model)
+            tasks.add_tuples,
+            tasks.correct_weight,
+            (self.y, self.weight),
+            _send(model),
         )
         self._check_row_count(n_rows)
         check_weight_sum(total, np.finfo(float).max)
@@ -151,11 +163,11 @@ class Partitions:
                 "partitions with rows."
             )
 
-    def _reduce_blocks(self, combine, function, *shared):
+    def _reduce_blocks(self, combine, function, columns, *shared):
         """Return the combined results of the function for all partitions."""
 
         def work(placement):
-            blocks = zip(self.X.delayed, self.y, self.weight, strict=True)
+            blocks = zip(self.X.delayed, *columns, strict=True)
             terms = []
             for p, block in enumerate(blocks):
                 with placement.pin(p):
@@ -182,10 +194,13 @@ class TrainingPartitions:
         self.n_stored = n_stored
 
     def make_oracle(
-        self, problem: Problem, preconditioner_class
+        self, problem: Problem, preconditioner_class, n_units=_SAMPLED_HESSIAN_ROWS
     ) -> "PartitionedOracle":
-        """Return the oracle of all rows, for a problem without rows."""
-        return PartitionedOracle(problem, self, preconditioner_class)
+        """Return the oracle of all rows, for a problem without rows.
+
+        A sampled Hessian has `n_units` times the rows that one machine takes.
+        """
+        return PartitionedOracle(problem, self, preconditioner_class, n_units)
 
     def sample(self, rows, piece_size: int):
         """Return X, targets and weights of `rows`, sorted numbers of rows.
@@ -221,12 +236,20 @@ class TrainingPartitions:
             tasks.merge_moments, tasks.moments, _send(fill_value), dtype, fit_intercept
         )
 
-    def reduce_blocks(self, combine, function, *shared, rows=None):
+    def fold_totals(self, n_splits: int, n_classes: int) -> tuple:
+        """Return weights and numbers of rows, (n_splits + 1, n_classes) each.
+
+        The last line has the rows of no fold.
+        """
+        shared = tasks.fold_totals, n_splits, n_classes
+        return self.reduce_blocks(tasks.add_tuples, *shared, reads_X=False)
+
+    def reduce_blocks(self, combine, function, *shared, rows=None, reads_X=True):
         """Return the combined results of the function for all partitions, by a tree.
 
         The function gets the number, X and targets of a partition, and the `shared`
         arguments. If `rows` are given, it also gets the positions of those in the
-        partition.
+        partition. X is None if `reads_X` is false, and then there is no pass over X.
         """
         extras = [()] * len(self._numbers)
         if rows is not None:
@@ -235,19 +258,18 @@ class TrainingPartitions:
         def work(placement):
             # Workers combine their own terms first, so that fewer sums travel.
             terms = {}
-            for block, extra in zip(self._blocks(), extras, strict=True):
-                with placement.pin(block[0]):
-                    term = delayed(function)(*block, *shared, *extra)
-                terms.setdefault(placement.workers[block[0]], []).append(
-                    (block[0], term)
-                )
+            for (p, X, targets), extra in zip(self._blocks(), extras, strict=True):
+                X = X if reads_X else None
+                with placement.pin(p):
+                    term = delayed(function)(p, X, targets, *shared, *extra)
+                terms.setdefault(placement.workers[p], []).append((p, term))
             sums = []
             for worker_terms in terms.values():
                 with placement.pin(worker_terms[0][0]):
                     sums.append(_tree(combine, [term for _, term in worker_terms]))
             return placement.result(_tree(combine, sums))
 
-        self.n_passes += 1
+        self.n_passes += reads_X
         return self._X.run_pinned(work)
 
     def _blocks(self):
@@ -279,9 +301,17 @@ class PartitionedOracle:
     active = slice(None)
 
     def __init__(
-        self, problem: Problem, partitions: TrainingPartitions, preconditioner_class
+        self,
+        problem: Problem,
+        partitions: TrainingPartitions,
+        preconditioner_class,
+        n_units=_SAMPLED_HESSIAN_ROWS,
     ):
-        """Build from a problem without rows, and the class of the preconditioner."""
+        """Build from a problem without rows, and the class of the preconditioner.
+
+        `n_units` is explained in `make_oracle`.
+        """
+        self._n_units = n_units
         self.problem, self.preconditioner_class, self._partitions = (
             problem,
             preconditioner_class,
@@ -326,9 +356,8 @@ class PartitionedOracle:
         return _PRODUCTS_PER_SAMPLED_HESSIAN * 2 * self.product_work * FEWEST_OUTPUTS
 
     def _sample(self, preconditioner_class):
-        sample_size = _SAMPLED_HESSIAN_ROWS * preconditioner_class.sample_size(
-            self.problem.data.n_weights
-        )
+        n_weights = self.problem.data.n_weights
+        sample_size = self._n_units * preconditioner_class.sample_size(n_weights)
         return evenly_spaced_indices(self.n_rows, sample_size)
 
     def _sums(self, name: str, *weights) -> list:
@@ -351,6 +380,33 @@ class PartitionedOracle:
         """Return the context of a step, with threads for products with the weights."""
         multiply_adds = self.problem.multiply_adds(self.problem.data.n_weights)
         return one_blas_thread(multiply_adds)
+
+
+class PartitionedStackedOracle:
+    """Sums over all rows for several models, with the methods of StackedOracle."""
+
+    affords_newton = False  # each product with the Hessian of a model is a pass
+
+    def __init__(
+        self, problem: Problem, partitions: TrainingPartitions, splits: tasks.Splits
+    ) -> None:
+        """Build from a problem without rows."""
+        self.problems, self._partitions = [problem] * len(splits.factors), partitions
+        self._shared = *dask.persist(_send(problem), _send(splits)), partitions.n_rows
+
+    @property
+    def n_passes(self) -> int:
+        """Times that X was read."""
+        return self._partitions.n_passes
+
+    def evaluate(self, weights: dict) -> dict:
+        """Return the Evaluation of each model, by its number, in one pass."""
+        models = tuple(weights)
+        shared = *self._shared, models, _send(stack(weights))
+        sums = self._partitions.reduce_blocks(
+            tasks.add_tuples, tasks.stacked_sums, *shared
+        )
+        return unstack(models, *map(tasks.align, sums))
 
 
 def _share(value):

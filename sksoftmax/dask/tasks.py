@@ -19,6 +19,7 @@ from sksoftmax._labels import validate_labels
 from sksoftmax._moments import Moments, measure_bounded_moments
 from sksoftmax._oracle import Oracle
 from sksoftmax._problem import Problem
+from sksoftmax._stacked_oracle import StackedOracle, TestRows
 from sksoftmax._targets import is_soft_target, make_targets
 from sksoftmax._threads import single_thread
 from sksoftmax._validation import (
@@ -26,6 +27,7 @@ from sksoftmax._validation import (
     validate_block,
     validate_sample_weight,
 )
+from sksoftmax.dask.folds import measure_folds, validate_folds
 from sksoftmax.dask.sketch import Sketch, check_unchanged
 
 
@@ -40,7 +42,10 @@ class PartitionSummary(NamedTuple):
     labels: np.ndarray  # (n_labels,), sorted
     totals: np.ndarray  # (n_labels,), sums of the weights of each label's rows
     n_rows: np.ndarray  # (n_labels,), the number of these rows with weight
+    label_counts: np.ndarray  # (n_labels,), the number of these rows
+    label_starts: np.ndarray  # (n_labels,), the first of these rows
     fingerprint: tuple  # sketch of X, checksum of y, sketch of the weights
+    folds: tuple | None  # the distinct numbers of given folds, and a checksum
 
 
 class Targets(NamedTuple):
@@ -49,6 +54,7 @@ class Targets(NamedTuple):
     y: Any  # the targets that the loss takes; an index selects rows
     weight: np.ndarray  # (n_rows,)
     sketch: Sketch  # of X in the first pass
+    fold: Any = None  # (n_rows,), the number of the split that tests a row, or -1
 
 
 def partition_task(function):
@@ -69,10 +75,12 @@ def partition_task(function):
 
 
 @partition_task
-def summarize(X, y, sample_weight) -> list:
+def summarize(X, y, sample_weight, fold) -> list:
     """Return a PartitionSummary, or None if there are no rows, in a list."""
     if not _count_rows(X):
         _check_no_rows(y, sample_weight)
+        if fold is not None:
+            validate_folds(fold, 0)
         return [None]
     if is_soft_target(y):
         raise ValueError(
@@ -84,6 +92,8 @@ def summarize(X, y, sample_weight) -> list:
     weight = validate_sample_weight(sample_weight, X)
     labels, codes, checksum = _encode_labels(y)
     check_labels(np.repeat(labels, 3))
+    starts = np.empty(len(labels), np.int64)
+    starts[codes[::-1]] = np.arange(len(codes))[::-1]  # the last assignment counts
     summary = PartitionSummary(
         X.shape[1],
         () if feature_names is None else tuple(feature_names),
@@ -93,7 +103,10 @@ def summarize(X, y, sample_weight) -> list:
         labels,
         np.bincount(codes, weight),
         np.bincount(codes, weight > 0),
+        np.bincount(codes),
+        starts,
         (Sketch.measure(X), checksum, Sketch.measure(weight[:, None])),
+        None if fold is None else measure_folds(validate_folds(fold, len(codes))),
     )
     return [summary]
 
@@ -119,11 +132,20 @@ def correct_weight(X, y, sample_weight, model):
 
 @partition_task
 def encode(
-    y, sample_weight, fingerprint, classes, class_factors, smoothing, dtype
+    y,
+    sample_weight,
+    fold,
+    fingerprint,
+    folds,
+    classes,
+    class_factors,
+    smoothing,
+    dtype,
 ) -> Targets:
     """Return smoothed targets, and weights times `class_factors`, (n_classes,).
 
-    `fingerprint` is that of the first pass.
+    `fingerprint` is that of the first pass. `folds` are those of the partition, or
+    None; `fold` holds given numbers.
     """
     sketch, first_checksum, weight_sketch = fingerprint
     labels, codes, checksum = _encode_labels(column_or_1d(validate_labels(y)))
@@ -138,7 +160,9 @@ def encode(
     # Weights may underflow in dtype. They stay positive, as their rows were counted.
     weight = np.maximum(math.prod(factors), np.finfo(dtype).tiny) * positive
     y = make_targets(codes, smoothing, len(classes), dtype, NUMPY)
-    return Targets(y, weight.astype(dtype), sketch)
+    if folds is not None:
+        fold = folds.assign(codes, fold)
+    return Targets(y, weight.astype(dtype), sketch, fold)
 
 
 @partition_task
@@ -175,6 +199,55 @@ def sums(
         )(*weights)
         shares.append(share if isinstance(share, tuple) else (share,))
     total = add_tuples(*shares)
+    _check_finite_rows(X, targets, total)
+    return total
+
+
+class Splits(NamedTuple):
+    """The models of the splits, and of all rows, on a partition."""
+
+    factors: np.ndarray  # (n_models, n_classes), of the weights in training
+    is_known: np.ndarray  # (n_splits, n_classes), whether the training rows have it
+    smoothing: float
+    counts_hits: bool
+
+    def make_oracle(self, problem, targets: Targets, n_rows: int) -> StackedOracle:
+        """Return the sums of all models over the rows of a partition."""
+        codes, weight, fold = targets.y, targets.weight, targets.fold
+        n_classes = self.factors.shape[1]
+        y = make_targets(codes, self.smoothing, n_classes, weight.dtype, NUMPY)
+        problems, tests = [], []
+        for k, factors in enumerate(self.factors.astype(weight.dtype)):
+            model_weight = weight * factors[codes] * (fold != k)
+            problems.append(replace(problem, y=y, sample_weight=model_weight))
+        for k, is_known in enumerate(self.is_known):
+            numbers = np.flatnonzero((fold == k) & is_known[codes] & (weight > 0))
+            tests.append(TestRows(numbers, codes, weight, self.counts_hits))
+        return StackedOracle(problems, [*tests, None], n_rows)
+
+
+@partition_task
+def fold_totals(X, targets: Targets, n_splits: int, n_classes: int) -> tuple:
+    """Return weights and numbers of rows, (n_splits + 1, n_classes) each.
+
+    The last line has the rows of no fold. Rows without weight are not counted.
+    """
+    shape = n_splits + 1, n_classes
+    cells = np.ravel_multi_index((targets.fold, targets.y), shape, mode="wrap")
+    columns = targets.weight.astype(np.float64), (targets.weight > 0) * 1.0
+    return tuple(
+        np.bincount(cells, column, math.prod(shape)).reshape(shape)
+        for column in columns
+    )
+
+
+@partition_task
+def stacked_sums(
+    X, targets: Targets, problem, splits: Splits, n_rows: int, models, stacked
+) -> tuple:
+    """Return the share of this partition in the result of `StackedOracle.sums`."""
+    problem = _attach_rows(problem, X, targets)
+    total = splits.make_oracle(problem, targets, n_rows).sums(models, align(stacked))
     _check_finite_rows(X, targets, total)
     return total
 

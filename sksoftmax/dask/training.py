@@ -38,17 +38,42 @@ _SAMPLED_NUMBERS, _SAMPLED_ROWS = 2**24, 2**17
 _IDLE_PRODUCTS, _IDLE_SHARE = 5, 0.05
 
 
-class _Rows(NamedTuple):
+class Rows(NamedTuple):
     """The checked rows of all partitions, and their classes and features."""
 
-    partitions: TrainingPartitions
+    partitions: Partitions
+    summaries: list  # PartitionSummary or None, of each partition
     classes: np.ndarray  # (n_classes,), sorted
+    row_counts: np.ndarray  # (n_classes,), of the rows with weight
     counts: dict  # in the form of `_state`
     n_features: int
     feature_names: tuple
     dtype: Any  # to train in
     row_size: float  # numbers in a row, at least 1
-    total_weight: float  # sum of sample weight times class weight
+
+    def attach_targets(self, class_weight, smoothing, folds=None) -> TrainingPartitions:
+        """Return the rows with weight for training; their weights have the mean one.
+
+        Weights are multiplied by `class_weight`, (n_classes,). `folds` are those of
+        each partition, or None.
+        """
+        n_rows = int(self.row_counts @ (class_weight > 0))
+        total = self.counts["class_count"] @ class_weight
+        class_factors = class_weight * unit_mean_factor(n_rows, total)
+        shared = self.summaries, self.classes, class_factors, smoothing, self.dtype
+        return self.partitions.attach_targets(*shared, folds)
+
+    @property
+    def total_weight(self) -> float:
+        """Return the sum of sample weight times class weight."""
+        return float(self.counts["class_count"] @ self.counts["class_weight"])
+
+    def attributes(self) -> dict:
+        """Return the attributes of a fitted estimator that depend on no model."""
+        attributes = {"classes_": self.classes, "n_features_in_": self.n_features}
+        if self.feature_names:
+            attributes["feature_names_in_"] = np.array(self.feature_names, object)
+        return attributes
 
 
 def fit_partitions(params, X, y, sample_weight) -> dict:
@@ -56,25 +81,16 @@ def fit_partitions(params, X, y, sample_weight) -> dict:
 
     `params` has the parameters of SoftmaxRegressionClassifier.
     """
-    rows = _summarize(params, X, y, sample_weight)
-    rng, n_classes = make_generator(params.random_state), len(rows.classes)
-    coef, intercept, fill_value = _fit_sample(params, rows, rng)
-    moments = rows.partitions.moments(fill_value, rows.dtype, params.fit_intercept)
-    empty_rows = np.empty((0, rows.n_features), rows.dtype)
-    data = make_data(empty_rows, rows.dtype, params.fit_intercept)
-    dtype = choose_dtype(params, rows.dtype, data.xp, moments)
-    data = make_data(empty_rows, dtype, params.fit_intercept)
-    training = TrainingData(data, np.empty(0, dtype), None, moments, dtype)
-    problem = make_problem(
-        params,
-        training,
-        np.empty(0, np.intp),
-        n_classes,
-        total_weight=rows.total_weight,
-    )
+    rows = summarize(params, Partitions(X, y, sample_weight))
+    class_weight = rows.counts["class_weight"]
+    partitions = rows.attach_targets(class_weight, params.label_smoothing)
+    rng = make_generator(params.random_state)
+    coef, intercept, fill_value = _fit_sample(params, rows, partitions, rng)
+    moments = partitions.moments(fill_value, rows.dtype, params.fit_intercept)
+    problem = make_empty_problem(params, rows, moments)
     state = make_state(to_weights(problem, coef.T, intercept), average=True)
     preconditioner_class = choose_preconditioner(params, problem)
-    oracle = rows.partitions.make_oracle(problem, preconditioner_class)
+    oracle = partitions.make_oracle(problem, preconditioner_class)
     epochs = _epochs(make_newton(oracle, state), problem, params.tol or 0.0)
     memory = {"counts": rows.counts, "moments": moments._asdict(), "rng": rng}
     make_attributes = partial(to_attributes, params, problem, state, memory=memory)
@@ -82,46 +98,54 @@ def fit_partitions(params, X, y, sample_weight) -> dict:
     model = train(
         params, problem, epochs, loss_curve, make_attributes, None, callbacks, depth=2
     )
-    attributes = {
-        "classes_": rows.classes,
-        "n_features_in_": rows.n_features,
+    return {
+        **rows.attributes(),
         "loss_curve_": loss_curve,
         "n_iter_": len(loss_curve),
-        "n_passes_": rows.partitions.n_passes,
+        "n_passes_": partitions.n_passes,
         # partial_fit takes noisy steps, for which the preconditioner is unsuitable.
         **forget_curvature(make_attributes(model)),
     }
-    if rows.feature_names:
-        attributes["feature_names_in_"] = np.array(rows.feature_names, object)
-    return attributes
 
 
-def _summarize(params, X, y, sample_weight) -> _Rows:
-    """Return the rows with weight, after a pass that checks them."""
-    partitions = Partitions(X, y, sample_weight)
+def make_empty_problem(params, rows: Rows, moments):
+    """Return the problem without rows, for the moments of the columns of all rows."""
+    empty_rows = np.empty((0, rows.n_features), rows.dtype)
+    data = make_data(empty_rows, rows.dtype, params.fit_intercept)
+    dtype = choose_dtype(params, rows.dtype, data.xp, moments)
+    data = make_data(empty_rows, dtype, params.fit_intercept)
+    training = TrainingData(data, np.empty(0, dtype), None, moments, dtype)
+    return make_problem(
+        params,
+        training,
+        np.empty(0, np.intp),
+        len(rows.classes),
+        total_weight=rows.total_weight,
+    )
+
+
+def summarize(params, partitions: Partitions) -> Rows:
+    """Return the rows, after a pass that checks them."""
     summaries = partitions.summarize()
     nonempty = [summary for summary in summaries if summary is not None]
     classes = unite([summary.labels for summary in nonempty])
-    class_count, rows_count = np.zeros((2, len(classes)))
+    class_count, row_counts = np.zeros((2, len(classes)))
     for summary in nonempty:
         positions = find_positions(summary.labels, classes)
         class_count[positions] += summary.totals
-        rows_count[positions] += summary.n_rows
+        row_counts[positions] += summary.n_rows
     class_weight = class_weights(params.class_weight, classes, class_count)
     check_class_totals(classes, class_count * class_weight)
-    n_rows = int(rows_count @ (class_weight > 0))
-    total_weight = float(class_count @ class_weight)
-    class_factors = class_weight * unit_mean_factor(n_rows, total_weight)
     dtype = np.result_type(*(summary.dtype for summary in nonempty))
     n_stored = sum(summary.n_stored for summary in nonempty)
     n_samples = sum(summary.n_samples for summary in nonempty)
-    return _Rows(
-        partitions.attach_targets(
-            summaries, classes, class_factors, params.label_smoothing, dtype
-        ),
+    return Rows(
+        partitions,
+        summaries,
         classes,
+        row_counts,
         {
-            "n_rows": n_rows,
+            "n_rows": int(row_counts @ (class_weight > 0)),
             "class_count": class_count,
             "class_weight": class_weight,
         },
@@ -129,19 +153,22 @@ def _summarize(params, X, y, sample_weight) -> _Rows:
         nonempty[0].feature_names,
         dtype,
         max(1, n_stored / n_samples),
-        total_weight,
     )
 
 
-def _fit_sample(params, rows: _Rows, rng):
-    """Return coef and intercept of a model of a sample, and its fill values."""
-    partitions, row_size = rows.partitions, rows.row_size
-    n_rows = max(1024, int(_SAMPLED_NUMBERS / row_size))
-    n_rows = min(n_rows, _SAMPLED_ROWS, partitions.n_rows)
-    sampled = sample_without_replacement(partitions.n_rows, n_rows, random_state=rng)
+def draw_rows(rows: Rows, partitions: TrainingPartitions, sampled):
+    """Return X, targets and weights of `sampled`, sorted numbers of rows."""
     n_weights, n_classes = rows.n_features + 1, len(rows.classes)
     message = max(n_weights * max(n_weights, n_classes), SMALL_MESSAGE)
-    X, y, weight = partitions.sample(np.sort(sampled), int(message / row_size))
+    return partitions.sample(sampled, int(message / rows.row_size))
+
+
+def _fit_sample(params, rows: Rows, partitions: TrainingPartitions, rng):
+    """Return coef and intercept of a model of a sample, and its fill values."""
+    n_rows, n_classes = int(_SAMPLED_NUMBERS / rows.row_size), len(rows.classes)
+    n_rows = min(max(1024, n_rows), _SAMPLED_ROWS, partitions.n_rows)
+    sampled = sample_without_replacement(partitions.n_rows, n_rows, random_state=rng)
+    X, y, weight = draw_rows(rows, partitions, np.sort(sampled))
     shared = "l1_ratio", "fit_intercept", "preconditioner"
     model = SoftmaxRegressionClassifier(
         alpha=penalty_strength(params.alpha, rows.total_weight),

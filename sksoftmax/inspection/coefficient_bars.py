@@ -1,16 +1,17 @@
 """The largest weights of classes as bars, with the names of their features."""
 
-from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
-from sklearn.pipeline import Pipeline
 
 from sksoftmax.inspection.coefficients import (
     check_axes,
+    check_n_top,
+    check_names,
     find_linear,
     make_grid,
     make_titles,
+    name_features,
     select_rows,
     to_matrix,
 )
@@ -121,12 +122,8 @@ class CoefficientDisplay:
         plt = import_pyplot(f"{type(self).__name__}.plot")
         coef = to_matrix(self.coefficients)
         titles = make_titles(self.classes, len(coef))
-        names = _check_names(self.feature_names, coef.shape[1])
-        if not isinstance(n_top, Integral) or n_top < 1:
-            raise ValueError(
-                f"n_top must be an integer of at least 1, got {n_top!r}. Leave n_top "
-                "out to draw up to 10 features of each class."
-            )
+        names = check_names(self.feature_names, coef.shape[1])
+        check_n_top(n_top)
         indices = [_largest(row, n_top) for row in coef]
         top_features = [
             [(names[k], float(row[k])) for k in largest]
@@ -191,43 +188,9 @@ class CoefficientDisplay:
         import_pyplot(f"{cls.__name__}.from_estimator")
         linear = find_linear(estimator)
         coef, labels = select_rows(linear, classes)
-        if feature_names is None:
-            feature_names = getattr(linear, "feature_names_in_", None)
-        if feature_names is None:
-            feature_names = _names_from_steps(estimator)
-        if feature_names is None:
-            feature_names = [f"x{i}" for i in range(coef.shape[1])]
-        display = cls(coefficients=coef, feature_names=feature_names, classes=labels)
+        names = name_features(estimator, feature_names, coef.shape[1])
+        display = cls(coefficients=coef, feature_names=names, classes=labels)
         return display.plot(ax=ax, n_top=n_top, bar_kw=bar_kw)
-
-
-def _names_from_steps(estimator):
-    """Return the names that the steps of a Pipeline give to the last step, or None."""
-    names = None
-    while isinstance(estimator, Pipeline):
-        if len(estimator) > 1:
-            try:
-                names = estimator[:-1].get_feature_names_out(names)
-            except AttributeError as error:
-                raise ValueError(
-                    "feature_names must be given if a step of the Pipeline has no "
-                    f"get_feature_names_out, got None ({error}) Pass the names of the "
-                    "features that the last step gets."
-                ) from error
-        estimator = estimator[-1]
-    return names
-
-
-def _check_names(names, n_features):
-    """Return the names as a list of strings; raise ValueError unless they fit."""
-    if isinstance(names, str) or np.ndim(names) != 1 or len(names) != n_features:
-        n_names = f"{len(names)} names" if np.ndim(names) == 1 else repr(names)
-        raise ValueError(
-            f"feature_names must be a list of {n_features} names, one for each column "
-            f"of the coefficients, got {n_names}. Name the features that the last step "
-            "of a Pipeline gets, or leave feature_names out."
-        )
-    return [str(name) for name in names]
 
 
 def _largest(row, n_top):

@@ -1,7 +1,10 @@
-"""What the displays of weights share: rows of `coef_`, their titles and their axes."""
+"""What the displays of weights share: rows of `coef_`, names, titles and axes."""
+
+from numbers import Integral
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.pipeline import Pipeline
 
 from sksoftmax._arrays import namespace
 from sksoftmax._labels import find_positions, validate_labels
@@ -26,8 +29,16 @@ def select_rows(estimator, classes):
     coef, labels = estimator.coef_, estimator.classes_
     if not sp.issparse(coef):
         coef = np.atleast_2d(namespace(coef).to_numpy(coef))
+    rows = find_classes(classes, labels)
+    if classes is not None and len(labels) > 2:
+        coef, labels = coef[rows], labels[rows]
+    return coef, labels
+
+
+def find_classes(classes, labels):
+    """Return the positions of the classes among the labels; None stands for all."""
     if classes is None:
-        return coef, labels
+        return np.arange(len(labels))
     drawn = np.atleast_1d(validate_labels(classes, "classes"))
     rows = find_positions(drawn, labels)
     if np.ndim(classes) != 1 or drawn.size == 0 or (rows < 0).any():
@@ -35,9 +46,62 @@ def select_rows(estimator, classes):
             f"classes must be a list of labels among {labels.tolist()}, got {classes}. "
             "Leave classes out to draw all."
         )
-    if len(labels) > 2:
-        coef, labels = coef[rows], labels[rows]
-    return coef, labels
+    return rows
+
+
+def name_features(estimator, names, n_features):
+    """Return the names of the features that have weights, as a list of strings.
+
+    None stands for the names that the estimator knows, or else x0, x1, ...
+    """
+    linear = estimator
+    while isinstance(linear, Pipeline):
+        linear = linear[-1]
+    if names is None:
+        names = getattr(linear, "feature_names_in_", None)
+    if names is None:
+        names = _names_from_steps(estimator)
+    if names is None:
+        names = [f"x{i}" for i in range(n_features)]
+    return check_names(names, n_features)
+
+
+def _names_from_steps(estimator):
+    """Return the names that the steps of a Pipeline give to the last step, or None."""
+    names = None
+    while isinstance(estimator, Pipeline):
+        if len(estimator) > 1:
+            try:
+                names = estimator[:-1].get_feature_names_out(names)
+            except AttributeError as error:
+                raise ValueError(
+                    "feature_names must be given if a step of the Pipeline has no "
+                    f"get_feature_names_out, got None ({error}) Pass the names of the "
+                    "features that the last step gets."
+                ) from error
+        estimator = estimator[-1]
+    return names
+
+
+def check_names(names, n_features):
+    """Return the names as a list of strings; raise ValueError unless they fit."""
+    if isinstance(names, str) or np.ndim(names) != 1 or len(names) != n_features:
+        n_names = f"{len(names)} names" if np.ndim(names) == 1 else repr(names)
+        raise ValueError(
+            f"feature_names must be a list of {n_features} names, one for each column "
+            f"of the coefficients, got {n_names}. Name the features that the last step "
+            "of a Pipeline gets, or leave feature_names out."
+        )
+    return [str(name) for name in names]
+
+
+def check_n_top(n_top):
+    """Raise ValueError unless n_top is a positive integer."""
+    if not isinstance(n_top, Integral) or n_top < 1:
+        raise ValueError(
+            f"n_top must be an integer of at least 1, got {n_top!r}. Leave n_top out "
+            "to draw the default number of features."
+        )
 
 
 def to_matrix(coefficients):

@@ -4,16 +4,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from sksoftmax.inspection.estimators import find_fitted, import_pyplot
+from sksoftmax.inspection.estimators import curve_style, find_fitted, import_pyplot
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Black, orange, blue, vermilion and sky blue of Okabe and Ito. Some of these colours
-# are alike in shades of grey, so markers distinguish the curves too. As 5 and 7 have
-# no common factor, the pairs repeat only after 35 curves.
-_COLORS = ["#000000", "#e69f00", "#0072b2", "#d55e00", "#56b4e9"]
-_MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
 _GROUP = "loss-curve"  # the group ids of curves begin so; they count curves on an axis
 _MOST_MARKS = 20  # along a curve
 
@@ -129,9 +124,7 @@ class LossCurveDisplay:
         name = self.estimator_name if name is None else name
         prefix = "" if name is None else f"{name}: "
         style = {
-            "color": _COLORS[number % len(_COLORS)],
-            "marker": _MARKERS[number % len(_MARKERS)],
-            "markersize": 5,
+            **curve_style(number),
             **normalize_kwargs(line_kw or {}, Line2D),
         }
         self.lines_: list[Any] = []

@@ -1,0 +1,154 @@
+"""The strengths of the penalty to try: given, or from strong to weak by rules."""
+
+import math
+from itertools import count
+from numbers import Integral
+
+import numpy as np
+
+from sksoftmax._arrays import evenly_spaced, take
+from sksoftmax._oracle import Oracle
+from sksoftmax._preconditioner import Diagonal
+from sksoftmax._problem import Problem
+
+# The strengths that an integer `alphas` spreads evenly on a log scale.
+LARGEST_ALPHA, SMALLEST_ALPHA = 1e3, 1e-9
+# Strengths of an automatic path, and how many of them are a decade.
+FEWEST_ALPHAS, MOST_ALPHAS, PER_DECADE = 6, 25, 2
+MOST_COARSE = 12  # strengths above the middle one, see `automatic_alphas`
+# An automatic path ends this many strengths after the best score.
+PATIENCE = 2
+FLAT = 2.5e-3  # a smaller relative change of the log-loss is none
+POWER_ITERATIONS, POWER_ROWS = 10, 1024
+
+
+def check_alphas(alphas):
+    """Return the strengths, falling, or None for an automatic path."""
+    if alphas is None:
+        return None
+    if isinstance(alphas, Integral):
+        logs = math.log10(LARGEST_ALPHA), math.log10(SMALLEST_ALPHA)
+        return np.logspace(*logs, int(alphas)) if alphas > 1 else np.array([1e-3])
+    try:
+        values = np.asarray(alphas, float)
+    except (TypeError, ValueError):
+        values = np.array([np.nan])
+    if values.ndim != 1 or not len(values) or not (values >= 0).all():
+        raise ValueError(
+            "alphas must be finite numbers of at least 0, in one dimension, got "
+            f"{alphas!r}. Pass a list of strengths, their number, or None."
+        )
+    if not np.isfinite(values).all():
+        raise ValueError(f"alphas must be finite, got {alphas!r}. Leave others out.")
+    return np.unique(values)[::-1]
+
+
+def automatic_alphas(l1_ratio: float, problem: Problem, weights, moments):
+    """Return the middle strength, and falling strengths without end.
+
+    `problem` is that of all rows, `weights` are those of a constant model, and
+    `moments` those of the columns. The first strength leaves a model nearly constant.
+    The middle one halves the weight of a column of median variance. Stronger penalties
+    may hold most columns at zero, next to a few columns of large values, so that the
+    scores do not tell of most columns yet. There are fewer strengths a decade above the
+    middle one if otherwise MOST_ALPHAS would not reach far below it.
+    """
+    first = _first_alpha(l1_ratio, problem, weights)
+    variances = moments.squares[moments.squares > 0] / (moments.total or 1.0)
+    middle = float(np.median(variances)) if len(variances) else 0.0
+    middle *= _mean_curvature(problem, weights)
+    if not 0 < middle < first:
+        middle = first
+    n_steps = PER_DECADE * math.log10(first / middle)
+    n_coarse = min(math.ceil(n_steps), MOST_COARSE)
+    ratio = max(n_steps / MOST_COARSE, 1.0) / PER_DECADE
+    logs = (
+        ratio * min(k, n_coarse) + max(0, k - n_coarse) / PER_DECADE for k in count()
+    )
+    return middle, (first * 10**-log for log in logs)
+
+
+def _first_alpha(l1_ratio: float, problem: Problem, weights) -> float:
+    """Return a strength near which a model barely differs from a constant one.
+
+    `weights` are the weights of a constant model. L2 halves the largest change of a
+    model if its strength is the largest eigenvalue of the Hessian. L1 holds all weights
+    at zero if its strength is the largest entry of the gradient. The smaller strength
+    counts, rounded up to half a decade.
+    """
+    strengths = []
+    if l1_ratio < 1:
+        strengths.append(_largest_curvature(problem, weights) / (1 - l1_ratio))
+    if l1_ratio > 0:
+        rows = np.flatnonzero(problem.data.xp.to_numpy(problem.sample_weight))
+        grad = Oracle(problem, rows, Diagonal).loss_gradient(weights)[1]
+        xp = problem.data.xp
+        strengths.append(float(xp.max(xp.max(xp.abs(grad), axis=0), axis=0)))
+        strengths[-1] /= l1_ratio
+    strength = min(strengths)
+    if not 0 < strength < math.inf:
+        return 1.0
+    return 10.0 ** (math.ceil(PER_DECADE * math.log10(strength)) / PER_DECADE)
+
+
+def _largest_curvature(problem: Problem, weights) -> float:
+    """Return the largest eigenvalue of the Hessian of the loss at a constant model.
+
+    The intercepts are at their optimum. Sampled rows count, in power iterations.
+    """
+    data, xp, value = problem.data, problem.data.xp, 0.0
+    rows = np.flatnonzero(xp.to_numpy(problem.sample_weight))
+    rows = data.index(evenly_spaced(rows, POWER_ROWS))
+    batch = data.batch(rows, compact=False)
+    weight = take(problem.sample_weight, rows)
+    weight = (weight / float(xp.total(weight)))[:, None]
+    proba = problem.loss.proba(batch.raw_prediction(weights))
+    direction = np.random.RandomState(0).normal(size=weights.shape)
+    direction[data.n_features :] = 0
+    direction = xp.asarray(direction, data.dtype)
+    for _ in range(POWER_ITERATIONS):
+        direction = direction / (xp.vdot(direction, direction) ** 0.5 or 1.0)
+        raw = batch.raw_prediction(direction)
+        if data.n_weights > data.n_features:
+            raw -= xp.sum(weight * raw, axis=0)
+        grad = batch.gradient(weight * problem.loss.hessian_product(proba, raw))
+        grad[data.n_features :, :] = 0
+        value = float(xp.vdot(direction, grad))
+        direction = grad
+    return value
+
+
+def _mean_curvature(problem: Problem, weights) -> float:
+    """Return the mean curvature of a row at the weights of a constant model."""
+    batch = problem.data.batch(problem.data.index(np.arange(1)), compact=False)
+    proba = problem.loss.proba(batch.raw_prediction(weights))
+    return float(problem.loss.mean_curvature(proba)[0])
+
+
+def has_ended(losses: list, best: int, is_early: bool) -> bool:
+    """Return whether an automatic path ends after these held-out losses.
+
+    `losses` holds the log-loss of each split, (n_splits,), for each strength so far,
+    `best` is the number of the strength with the best score, and `is_early` tells that
+    the last strength is above the middle one. The path ends some strengths after the
+    best one, if the loss has risen by more than the standard error of the rise. The
+    path also ends if the loss has become flat.
+    """
+    n_alphas = len(losses)
+    if n_alphas < FEWEST_ALPHAS or is_early:
+        return False
+    means = np.mean(losses, axis=1)
+    falls = np.abs(np.diff(means[-1 - PATIENCE :]))
+    is_flat = bool((falls <= FLAT * means[-PATIENCE:]).all())
+    lowest = int(np.argmin(means))
+    n_worse = n_alphas - 1 - max(lowest, best)
+    rises = losses[-1] - losses[lowest]
+    has_risen = rises.mean() > standard_error(rises) or n_worse >= 2 * PATIENCE
+    has_risen &= n_worse >= PATIENCE
+    return bool(is_flat or has_risen or n_alphas >= MOST_ALPHAS)
+
+
+def standard_error(values) -> float:
+    """Return the standard error of the mean of the values, 0 for a single one."""
+    n_values = len(values)
+    return float(np.std(values, ddof=1)) / math.sqrt(n_values) if n_values > 1 else 0.0

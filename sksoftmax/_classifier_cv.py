@@ -1,0 +1,401 @@
+"""SoftmaxRegressionClassifierCV: the penalty by cross-validation, on one path."""
+
+import copy
+from numbers import Integral, Real
+from typing import Any, Literal, Self
+
+import numpy as np
+from sklearn.metrics import get_scorer_names
+
+from sksoftmax._alphas import MOST_ALPHAS, check_alphas
+from sksoftmax._classes import check_class_totals, find_classes, validate_classes
+from sksoftmax._classifier import SoftmaxRegressionClassifier
+from sksoftmax._compat import Interval, StrOptions, fit_context
+from sksoftmax._cross_validation import (
+    CrossValidation,
+    SplitRows,
+    join_validation_rows,
+    make_classifier,
+)
+from sksoftmax._monitoring import Callbacks
+from sksoftmax._parameters import make_generator
+from sksoftmax._splits import make_splits
+from sksoftmax._state import add_classes, all_or_nothing
+from sksoftmax._validation import validate_rows, validate_sample_weight, weigh_rows
+
+
+class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
+    """Softmax regression whose penalty is chosen by cross-validation.
+
+    The objective is that of :class:`SoftmaxRegressionClassifier`. Its strength `alpha`
+    is chosen on a path from strong to weak penalties [2]_. A model for each split
+    leaves the test rows of the split out, and one more model sees all rows. They are
+    trained side by side in the same passes over X, which cost far less than a fit for
+    each split and strength. The model of all rows at the chosen strength is `coef_`,
+    without another fit: what was validated is what is delivered.
+
+    In each split, `alpha` multiplies the penalty beside the mean loss of the training
+    rows, as in ``SoftmaxRegressionClassifier(alpha=alpha)`` fitted to these rows.
+
+    Parameters
+    ----------
+    alphas : array-like of shape (n_alphas,), int or None, default=None
+        Strengths of the penalty. None: two a decade, from a strength at which the model
+        is nearly constant to where the held-out log-loss has risen for two strengths in
+        a row or no longer changes: 6 to 25 strengths. An integer: this number of them,
+        from 1e3 to 1e-9, evenly on a log scale. An array: exactly these, all of them. A
+        warning tells if the best one is the largest or the smallest of those given.
+
+    l1_ratio : float, default=0.0
+        Share of L1 in the penalty, between 0 (L2 alone) and 1 (L1 alone).
+
+    cv : int, splitter, iterable of pairs of row numbers, or None, default=None
+        The splits into training and test rows, as in
+        :func:`~sklearn.model_selection.check_cv`. None: 5 stratified folds, or as many
+        as the most frequent class has rows. Test rows of several splits may overlap.
+        With `X_val`, `cv` has to be None.
+
+    scoring : str, callable or None, default=None
+        The score to maximise. None and "neg_log_loss" are minus the log-loss, and
+        "accuracy" is the share of right predictions. These come with the passes.
+        Another name, or a callable ``scorer(estimator, X, y)``, is called for each
+        strength and split with a fitted :class:`SoftmaxRegressionClassifier`, and with
+        `sample_weight` if there are weights and the scorer has this argument. The test
+        rows of a split are then copied.
+
+    selection : {"min", "1se"} or callable, default="min"
+        - "min": the strength with the best mean score.
+        - "1se": the largest strength whose mean score is within one standard error of
+          the best one [1]_.
+        - A callable gets a dict like `cv_results_` of
+          :class:`~sklearn.model_selection.GridSearchCV`, and returns the index of a
+          strength.
+
+    fit_intercept : bool, default=True
+        Whether to fit an intercept. The intercept is not penalised.
+
+    max_iter : int, default=1000
+        Largest number of steps of a model at a strength. Reaching it warns.
+
+    tol : float, default=1e-2
+        Stopping tolerance. Dense X without L1: the steps of a model end if one more is
+        expected to lower its objective by less than a fifth of ``tol`` times itself.
+        Sparse X or L1: as in :class:`SoftmaxRegressionClassifier`. Below 1e-2, the gap
+        of each model to its optimum is at most ``tol`` times its objective, or times a
+        thousandth of log(n_classes) if that is more.
+
+    preconditioner : {"auto", "gram", "diagonal"}, default="auto"
+        The preconditioner, see :class:`SoftmaxRegressionClassifier`.
+
+    class_weight : dict or "balanced", default=None
+        Weights of the classes in training, see :class:`SoftmaxRegressionClassifier`.
+        "balanced" counts the training rows of each split. Scores have sample weights,
+        and no class weights.
+
+    label_smoothing : float, default=0.0
+        Share of each row's probability that is moved to all classes alike in training,
+        at least 0 and below 1. Scores are not smoothed.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of the minibatches of sparse X. Dense X draws nothing.
+
+    verbose : int, default=0
+        Prints a line for each strength if 1 or more.
+
+    Attributes
+    ----------
+    alpha_ : float
+        The chosen strength.
+
+    C_ : float
+        The same strength for :class:`~sklearn.linear_model.LogisticRegression`,
+        ``1 / (alpha_ * sum_i s_i)``.
+
+    alphas_ : ndarray of shape (n_alphas,)
+        The strengths, from large to small.
+
+    scores_ : ndarray of shape (n_alphas, n_splits)
+        The score of each strength and split; larger is better.
+
+    mean_score_ : ndarray of shape (n_alphas,)
+        Mean of the scores over the splits.
+
+    std_score_ : ndarray of shape (n_alphas,)
+        Standard deviation of the scores over the splits, as in `cv_results_`.
+
+    standard_error_ : ndarray of shape (n_alphas,)
+        Standard error of `mean_score_`. For a single split: from its test rows, or NaN
+        if the score is not a mean over rows.
+
+    best_score_ : float
+        The mean score of `alpha_`.
+
+    alpha_min_ : float
+        The strength with the best mean score.
+
+    alpha_1se_ : float
+        The largest strength within one standard error of the best mean score.
+
+    coef_path_ : ndarray of shape (n_alphas, 1 or n_classes, n_features)
+        Weights of the models of all rows, if these are at most a million numbers.
+
+    n_splits_ : int
+        Number of splits.
+
+    n_passes_ : int
+        Passes over X, of all models together. Epochs of all models, for sparse X or L1.
+
+    classes_ : ndarray of shape (n_classes,)
+        Labels, sorted; always NumPy's.
+
+    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
+        Weights of the features, of the model of all rows at `alpha_`.
+
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+        Intercepts.
+
+    n_iter_ : int
+        Steps of this model, at `alpha_` and at the strengths before.
+
+    t_ : int
+        Number of updates of the weights.
+
+    n_features_in_ : int
+        Number of features seen during fit.
+
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of features, if X has string column names.
+
+    See Also
+    --------
+    SoftmaxRegressionClassifier : The classifier with a given strength.
+    sklearn.linear_model.LogisticRegressionCV : A fit for each split and strength.
+
+    Notes
+    -----
+    Dense X without L1: the weights of all models stand side by side, so that a pass
+    reads X once for all of them, as for the linear probes of [3]_. A model leaves rows
+    out by weights of zero, and nothing is copied. Each model takes L-BFGS steps [4]_
+    with a preconditioner that they share, the Gram matrix of the features. Its pairs of
+    steps and changes of the gradient are carried on to the next strength, where they
+    stay exact. Sparse X or L1: each model continues from its own weights at the
+    strength before.
+
+    No model learns from its test rows. Each starts from its own weights, and stops by
+    its own training rows; the shared matrix contains no label. The log-losses of weak
+    strengths are those of models that were not trained to the optimum, unless `tol` is
+    small. The delivered model has made the same kind of steps.
+
+    A class that the training rows of a split lack has no sensible probability there.
+    Its test rows are left out of the log-loss, and count as wrong in the accuracy.
+
+    References
+    ----------
+    .. [1] Breiman, Friedman, Olshen and Stone (1984), "Classification and Regression
+       Trees".
+    .. [2] Friedman, Hastie and Tibshirani (2010), "Regularization Paths for Generalized
+       Linear Models via Coordinate Descent".
+    .. [3] Oquab et al. (2023), "DINOv2: Learning Robust Visual Features without
+       Supervision", whose linear probes share the passes of a network.
+    .. [4] Liu and Nocedal (1989), "On the Limited Memory BFGS Method for Large Scale
+       Optimization".
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sksoftmax import SoftmaxRegressionClassifierCV
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = SoftmaxRegressionClassifierCV().fit(X, y)
+    >>> round(clf.alpha_, 6)
+    0.0001
+    >>> clf.predict(X[:2])
+    array([0, 0])
+    """
+
+    phm_order = None  # not supported, as its problem is not convex
+
+    _parameter_constraints = {  # noqa: RUF012 (scikit-learn reads this class attribute)
+        "alphas": ["array-like", Interval(Integral, 1, None, closed="left"), None],
+        "cv": ["cv_object"],
+        "scoring": [StrOptions(set(get_scorer_names())), callable, None],
+        "selection": [StrOptions({"min", "1se"}), callable],
+        **{
+            name: SoftmaxRegressionClassifier._parameter_constraints[name]
+            for name in (
+                "l1_ratio",
+                "fit_intercept",
+                "max_iter",
+                "preconditioner",
+                "class_weight",
+                "label_smoothing",
+                "random_state",
+                "verbose",
+            )
+        },
+        "tol": [Interval(Real, 0, None, closed="neither")],
+    }
+
+    def __init__(
+        self,
+        *,
+        alphas: Any = None,
+        l1_ratio: float = 0.0,
+        cv: Any = None,
+        scoring: Any = None,
+        selection: Any = "min",
+        fit_intercept: bool = True,
+        max_iter: int = 1000,
+        tol: float = 1e-2,
+        preconditioner: Literal["auto", "gram", "diagonal"] = "auto",
+        class_weight: dict[Any, float] | Literal["balanced"] | None = None,
+        label_smoothing: float = 0.0,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.alphas = alphas
+        self.l1_ratio = l1_ratio
+        self.cv = cv
+        self.scoring = scoring
+        self.selection = selection
+        self.fit_intercept = fit_intercept
+        self.max_iter = max_iter
+        self.tol = tol
+        self.preconditioner = preconditioner
+        self.class_weight = class_weight
+        self.label_smoothing = label_smoothing
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        groups: Any = None,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
+        """Choose the strength of the penalty, and fit the model of all rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features. `fit` does not change X, and copies nothing of its size.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            Labels, or the probability of each class; see
+            :meth:`SoftmaxRegressionClassifier.fit`. Folds are then stratified by the
+            most probable class.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, in training and in the scores.
+        groups : array-like of shape (n_samples,), default=None
+            Groups of the rows, for splitters such as GroupKFold.
+        X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
+            Features of rows that validate instead of folds. The split's model is
+            trained on X, and the delivered model on X and `X_val`, which are joined in
+            one copy. To save the copy, pass joined rows and
+            ``cv=[(training_rows, test_rows)]``.
+        y_val : array-like of shape (n_val,) or (n_val, n_classes), default=None
+            Labels of the rows of `X_val`, all among the labels of y, or class
+            probabilities.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Weights of the rows of `X_val`.
+
+        Returns
+        -------
+        self : SoftmaxRegressionClassifierCV
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter, X, y, the weights, the validation data or the splits cannot
+            be used, or if the weights of a model became infinite. The estimator is then
+            unchanged.
+        TypeError
+            If X holds dates or other objects that are no numbers, or is of a library or
+            on a device that cannot be used.
+        """
+        alphas = check_alphas(self.alphas)
+        with all_or_nothing(self) as trained:
+            n_alphas = MOST_ALPHAS if alphas is None else len(alphas)
+            task = "alpha", n_alphas
+            callbacks = Callbacks(self, trained, X, y, sample_weight, *task)
+            X, y = validate_rows(trained, X, y, reset=True)
+            classes = trained.classes_ = find_classes(y)
+            rows = weigh_rows(classes, self.class_weight, X, y, sample_weight)
+            weight, cv = validate_sample_weight(sample_weight, X), self.cv
+            if not (X_val is None and y_val is None and sample_weight_val is None):
+                rows, weight, cv = join_validation_rows(
+                    trained, rows, weight, X_val, y_val, sample_weight_val
+                )
+            check_class_totals(classes, rows.class_count * rows.class_weight)
+            splits = make_splits(cv, self.class_weight, classes, rows, weight, groups)
+            rng = make_generator(self.random_state)
+            split_rows = SplitRows(trained, rows, weight, splits, rng)
+            validation = CrossValidation(trained, split_rows)
+
+            def make_attributes():
+                return validation.make_attributes(copy.deepcopy(rng))
+
+            path = validation.choose_alphas(alphas)
+            for alpha in callbacks.announce(path, n_alphas):
+                validation.train(alpha)
+                stop = callbacks.end_epoch(make_attributes)
+                if stop or (alphas is None and validation.has_ended()):
+                    break
+            validation.warn()
+            vars(trained).update(validation.make_attributes(rng))
+            callbacks.end(dict)
+        return self
+
+    def partial_fit(
+        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+    ) -> Self:
+        """Continue training with one pass over these rows, at the strength `alpha_`.
+
+        The first call of a new estimator chooses the strength on its rows, as `fit`
+        does.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            Labels, or the probability of each class.
+        classes : array-like of shape (n_classes,), default=None
+            All labels, also those of later calls; see
+            :meth:`SoftmaxRegressionClassifier.partial_fit`.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, absolute.
+
+        Returns
+        -------
+        self : SoftmaxRegressionClassifierCV
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter, X, y, `classes` or the weights cannot be used. The estimator
+            is then unchanged.
+        """
+        with all_or_nothing(self) as trained:
+            if not hasattr(trained, "alpha_"):
+                labels = validate_rows(trained, X, y, reset=True)[1]
+                all_classes = validate_classes(classes, labels)
+                trained.fit(X, y, sample_weight)
+                vars(trained).update(add_classes(trained, all_classes))
+                return self
+            model = make_classifier(trained, trained.alpha_)
+            parameters = model.get_params().keys()
+            vars(model).update(
+                (k, v) for k, v in vars(trained).items() if k not in parameters
+            )
+            model.partial_fit(X, y, classes, sample_weight)
+            vars(trained).update(
+                (k, v) for k, v in vars(model).items() if k not in parameters
+            )
+        return self

@@ -1,0 +1,394 @@
+"""Cross-validation of a path of models: their scores, and the choice among them."""
+
+import math
+import warnings
+from dataclasses import replace
+from inspect import signature
+from numbers import Integral
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.stats import rankdata
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import get_scorer
+
+from sksoftmax._alphas import automatic_alphas, has_ended, standard_error
+from sksoftmax._arrays import namespace, take
+from sksoftmax._classes import class_weights
+from sksoftmax._classifier import SoftmaxRegressionClassifier
+from sksoftmax._oracle import Oracle
+from sksoftmax._penalty_path import (
+    EXACT_TOL,
+    SeparatePaths,
+    StackedPath,
+    constant_model,
+    make_penalty,
+)
+from sksoftmax._stacked_oracle import StackedOracle, TestRows
+from sksoftmax._state import (
+    from_weights,
+    make_memory,
+    make_state,
+    to_attributes,
+)
+from sksoftmax._strategy import choose_preconditioner
+from sksoftmax._targets import class_totals, make_targets, weights_by_class
+from sksoftmax._training import make_problem, measure
+from sksoftmax._validation import unit_mean_factor, validate_held_out_rows
+
+# Numbers of a `coef_path_` that is kept: 8 MB.
+LARGEST_COEF_PATH = 1_000_000
+
+
+def join_validation_rows(estimator, rows, weight, X_val, y_val, sample_weight_val):
+    """Return all rows, their sample weights, and the split of X and X_val.
+
+    Both X and X_val are copied. `rows` are the TrainingRows of X, and `weight` are
+    their sample weights.
+    """
+    if estimator.cv is not None:
+        raise ValueError(
+            f"cv must be None if X_val is passed, got {estimator.cv!r}. X_val is the "
+            "only split."
+        )
+    classes, xp = estimator.classes_, namespace(rows.X)
+    ones = np.ones(len(classes))
+    X_val, y_val, weight_val = validate_held_out_rows(
+        estimator, X_val, y_val, sample_weight_val, ones, xp
+    )
+    y = _join_targets(rows.y, y_val, len(classes))
+    split = np.arange(rows.X.shape[0]), rows.X.shape[0] + np.arange(X_val.shape[0])
+    if sp.issparse(rows.X) or sp.issparse(X_val):
+        X = sp.vstack([rows.X, X_val], format="csr")
+    else:
+        X = xp.concat([rows.X, X_val], axis=0)
+    weight = np.concatenate([weight, weight_val])
+    class_count = class_totals(y, weight, len(classes))
+    factors = class_weights(estimator.class_weight, classes, class_count)
+    weighted = weight * weights_by_class(factors, y)
+    joined = replace(
+        rows,
+        X=X,
+        y=y,
+        weight=weighted,
+        indices=np.flatnonzero(weighted),
+        class_weight=factors,
+        class_count=class_count,
+    )
+    return joined, weight, [split]
+
+
+def _join_targets(y, y_val, n_classes: int):
+    """Return both targets in the form of class indices, or else of probabilities."""
+    if y.ndim == y_val.ndim == 1:
+        return np.concatenate([y, y_val])
+    xp = namespace(y if y.ndim == 2 else y_val)
+    tables = [
+        t if t.ndim == 2 else xp.asarray(np.eye(n_classes)[t]) for t in (y, y_val)
+    ]
+    return xp.concat([xp.astype(t, xp.float64) for t in tables], axis=0)
+
+
+class SplitRows:
+    """Rows in memory: their splits, and the path of models trained on them."""
+
+    def __init__(self, estimator, rows, sample_weight, splits: list, rng) -> None:
+        """Initialise with the TrainingRows, the sample weights and the Splits."""
+        self._estimator, self._rows, self._splits = estimator, rows, splits
+        self._params, self._sample_weight = make_classifier(estimator), sample_weight
+        self._has_weights = bool((sample_weight != sample_weight[0]).any())
+        # No class weight counts in the scales of the columns, as all models share them.
+        indices = np.flatnonzero(sample_weight)
+        equal = replace(rows, weight=sample_weight, indices=indices).normalized()
+        self._is_stacked = not (sp.issparse(rows.X) or estimator.l1_ratio)
+        # At the default tolerance, L-BFGS needs no more digits than X has.
+        keeps_dtype = self._is_stacked and estimator.tol >= EXACT_TOL
+        self._training = measure(self._params, equal, is_stream=keeps_dtype)
+        self.dtype, self.moments = self._training.dtype, self._training.moments
+        self.problem = make_problem(
+            self._params, self._training, rows.y, rows.n_classes
+        )
+        self.path = self._make_path(rng)
+        # Weights of the test rows that count in the log-loss, and of all, (n_splits, 2)
+        self.test_weight = np.array([split.test_weight for split in splits])
+        self.n_scored = len(splits[0].scored)  # rows, of the first split
+        self.total_weight = float(rows.weight.sum())
+
+    def _make_path(self, rng):
+        """Return the path of the models of all splits and of all rows."""
+        rows, data = self._rows, self.problem.data
+
+        def weigh(weight):
+            """Return the problem with weights of mean one over the rows to read."""
+            n_rows = len(weight) if self._is_stacked else np.count_nonzero(weight)
+            weight = weight * unit_mean_factor(n_rows, weight.sum())
+            weight = data.xp.asarray(weight, data.dtype)
+            return replace(self.problem, sample_weight=weight, bounded_weight=weight)
+
+        weights = [*(split.weight for split in self._splits), rows.weight]
+        problems = [weigh(weight) for weight in weights]
+        starts = [
+            constant_model(self.problem, class_totals(rows.y, weight, rows.n_classes))
+            for weight in weights
+        ]
+        self.null_model = problems[-1], starts[-1]
+        y = make_targets(rows.y, 0.0, rows.n_classes, data.dtype, data.xp)
+        weight = data.xp.asarray(self._sample_weight, data.dtype)
+        counts_hits = self._estimator.scoring == "accuracy"
+        tests = [TestRows(s.scored, y, weight, counts_hits) for s in self._splits]
+        tests.append(None)
+        if self._is_stacked:
+            base, numbers = weigh(self._sample_weight), np.arange(data.n_samples)
+            preconditioner = choose_preconditioner(
+                self._params, base, n_rows=len(numbers)
+            )
+            oracle = Oracle(base, numbers, preconditioner)
+            return StackedPath(
+                self._params, StackedOracle(problems, tests), oracle, starts
+            )
+        rngs = [np.random.RandomState(rng.randint(2**31 - 1)) for _ in problems]
+        return SeparatePaths(self._params, problems, tests, starts, rngs)
+
+    def score(self, scorer, model, k: int) -> float:
+        """Return the scorer's result for a model on the test rows of split k.
+
+        The test rows are copied.
+        """
+        rows, test = self._rows, self._splits[k].test
+        y, index = rows.y[test], namespace(rows.X).indices(test)
+        X = rows.X[index] if sp.issparse(rows.X) else take(rows.X, index)
+        weight = {}
+        if self._has_weights and _takes_weights(scorer):
+            weight["sample_weight"] = self._sample_weight[test]
+        labels = model.classes_[y] if y.ndim == 1 else y
+        return float(scorer(model, X, labels, **weight))
+
+    def make_memory(self, rng) -> dict:
+        """Return the counts, moments and rng of `_state`."""
+        return make_memory(self._rows, self.moments, rng)
+
+
+class PathModel(NamedTuple):
+    """The model of all rows at a strength."""
+
+    alpha: float
+    weights: Any  # (n_weights, n_outputs), or None if it cannot be chosen any more
+    n_steps: int  # since the begin of the path
+
+
+class CrossValidation:
+    """The models of a path, their scores, and the choice of one strength."""
+
+    def __init__(self, estimator, rows) -> None:
+        """Initialise with the SplitRows, or with SplitPartitions of Dask."""
+        self._estimator, self._rows, self._path = estimator, rows, rows.path
+        self._params, self._problem = make_classifier(estimator), rows.problem
+        self._scorer = _find_scorer(estimator.scoring)
+        self._models: list[PathModel] = []
+        self._losses: list = []  # (n_splits,) at each strength
+        self._scores: list = []  # (n_splits,) at each strength
+        self._errors: list[float] = []  # standard errors of the mean scores
+        self._unconverged: list[float] = []  # strengths
+
+    def choose_alphas(self, alphas):
+        """Yield the strengths to train at; None stands for an automatic path."""
+        if alphas is not None:
+            yield from map(float, alphas)
+            return
+        grid = *self._rows.null_model, self._rows.moments
+        self._middle, automatic = automatic_alphas(self._params.l1_ratio, *grid)
+        yield from automatic
+
+    def train(self, alpha: float) -> None:
+        """Train and score all models at the next strength."""
+        params, path = self._estimator, self._path
+        if not path.train(alpha):
+            self._unconverged.append(alpha)
+        self._models.append(PathModel(alpha, path.weights[-1], path.n_steps))
+        losses, scores, error = self._score()
+        self._losses.append(losses)
+        self._scores.append(scores)
+        self._errors.append(error)
+        if params.selection == "min" and not self._keeps_path():
+            best = self._find_best()  # no other model can be chosen any more
+            self._models = [
+                model if k == best else model._replace(weights=None)
+                for k, model in enumerate(self._models)
+            ]
+        if params.verbose:
+            mean, name = np.mean(scores), params.scoring or "neg_log_loss"
+            print(f"alpha {alpha:.3e}: {name} {mean:.6f} +- {error:.6f}")
+
+    def has_ended(self) -> bool:
+        """Return whether an automatic path ends."""
+        is_early = self._models[-1].alpha > self._middle
+        return has_ended(self._losses, self._find_best(), is_early)
+
+    def _score(self):
+        """Return log-losses, scores and the standard error of the mean score."""
+        n_scored, n_test = self._rows.test_weight.T
+        losses, squares, hits = self._path.scores.T
+        losses, squares, hits = losses / n_scored, squares / n_scored, hits / n_test
+        if not np.isfinite(losses).all():
+            raise FloatingPointError(f"the held-out log-loss became {losses}")
+        scores, variance = -losses, squares - losses**2
+        if self._scorer is not None:
+            scores, variance = self._score_by(self._scorer), np.full(1, np.nan)
+        elif self._estimator.scoring == "accuracy":
+            scores, variance = hits, hits * (1 - hits)
+        if len(scores) > 1:
+            return losses, scores, standard_error(scores)
+        # A single split has the error of its rows.
+        variance = float(np.maximum(variance[0], 0.0)) / self._rows.n_scored
+        return losses, scores, math.sqrt(variance)  # of NaN is NaN
+
+    def _score_by(self, scorer) -> np.ndarray:
+        """Return the scorer's results for the models of the splits."""
+        path, alpha, scores = self._path, self._models[-1].alpha, []
+        rng = np.random.RandomState(0)
+        for k, weights in enumerate(path.weights[:-1]):
+            model = make_classifier(self._estimator, alpha)
+            vars(model).update(
+                self._model_attributes(alpha, weights, path.n_steps, rng),
+                classes_=self._estimator.classes_,
+                n_features_in_=self._estimator.n_features_in_,
+            )
+            scores.append(self._rows.score(scorer, model, k))
+        return np.array(scores)
+
+    def make_attributes(self, rng) -> dict:
+        """Return the attributes of the fitted estimator, for the strengths so far."""
+        params, scores = self._estimator, np.array(self._scores)
+        xp = self._problem.data.xp
+        alphas = np.array([model.alpha for model in self._models])
+        best, strongest = self._find_best(), self._find_strongest()
+        path = {
+            "alphas_": alphas,
+            "scores_": scores,
+            "mean_score_": scores.mean(axis=1),
+            "std_score_": scores.std(axis=1),
+            "standard_error_": np.array(self._errors),
+        }
+        choice = {
+            "alpha_min_": float(alphas[best]),
+            "alpha_1se_": float(alphas[strongest]),
+            "n_splits_": len(self._rows.test_weight),
+            "n_passes_": self._path.n_passes,
+        }
+        index = {"min": best, "1se": strongest}.get(params.selection)
+        if index is None:
+            index = _call_selection(params.selection, path)
+        alpha, weights, n_steps = self._models[index]
+        total = self._rows.total_weight
+        if self._keeps_path():
+            coefs = [from_weights(self._problem, m.weights)[0].T for m in self._models]
+            coefs = [coef[None, ...] for coef in coefs]
+            coefs = xp.astype(xp.concat(coefs, axis=0), self._rows.dtype)
+            choice["coef_path_"] = coefs
+        return {
+            **{name: xp.asarray(values, xp.float64) for name, values in path.items()},
+            **choice,
+            **self._model_attributes(alpha, weights, n_steps, rng),
+            "alpha_": alpha,
+            "C_": 1 / (alpha * total) if alpha else math.inf,
+            "best_score_": float(path["mean_score_"][index]),
+            "n_iter_": n_steps,
+        }
+
+    def _model_attributes(self, alpha, weights, n_steps: int, rng) -> dict:
+        """Return the attributes of a model of the path."""
+        params, state = self._params, make_state(weights, average=False)
+        state.t = n_steps
+        penalty = make_penalty(params, self._problem, alpha)
+        problem = replace(self._problem, penalty=penalty)
+        memory = self._rows.make_memory(rng)
+        return to_attributes(params, problem, state, weights, memory, self._rows.dtype)
+
+    def _find_best(self) -> int:
+        """Return the number of the strength with the best mean score."""
+        means = np.mean(self._scores, axis=1)
+        if np.isnan(means).all():
+            raise ValueError(
+                f"scoring must give a number for some alpha, got NaN for all: "
+                f"{self._estimator.scoring!r}. Choose a score that the test rows allow."
+            )
+        return int(np.nanargmax(means))
+
+    def _find_strongest(self) -> int:
+        """Return the strongest penalty within one standard error of the best score."""
+        best, means = self._find_best(), np.mean(self._scores, axis=1)
+        error = self._errors[best]
+        least = means[best] - (0.0 if math.isnan(error) else error)
+        return int(np.flatnonzero(means >= least)[0])
+
+    def _keeps_path(self) -> bool:
+        size = math.prod(self._path.weights[-1].shape)
+        return size * len(self._models) <= LARGEST_COEF_PATH
+
+    def warn(self) -> None:
+        """Warn of models that did not converge, and of a choice at the edge."""
+        params = self._estimator
+        if self._unconverged:
+            warnings.warn(
+                f"Training ended before the stopping rule with tol={params.tol} was "
+                f"met, for {len(self._unconverged)} of {len(self._models)} alphas, the "
+                f"first one {self._unconverged[0]:.3g}: max_iter={params.max_iter} was "
+                "reached, or no step lowered the objective any more. Raise max_iter or "
+                "tol, scale X, or pass larger alphas.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+        alphas, best = [model.alpha for model in self._models], self._find_best()
+        is_edge = best in (0, len(alphas) - 1) and len(alphas) > 1
+        if params.alphas is not None and is_edge:
+            edge, side = ("largest", "larger") if best == 0 else ("smallest", "smaller")
+            warnings.warn(
+                f"The best score is at {alphas[best]:.3g}, the {edge} of alphas. Add "
+                f"{side} values, or use alphas=None, which ends by itself.",
+                UserWarning,
+                stacklevel=4,
+            )
+
+
+def make_classifier(estimator, alpha: float = 1.0) -> SoftmaxRegressionClassifier:
+    """Return a classifier with the parameters of a classifier that cross-validates."""
+    model = SoftmaxRegressionClassifier(
+        alpha=alpha, solver="svrg" if estimator.tol < EXACT_TOL else "sgd"
+    )
+    known = model.get_params().keys()
+    parameters = estimator.get_params(deep=False).items()
+    return model.set_params(**{k: v for k, v in parameters if k in known})
+
+
+def _find_scorer(scoring):
+    """Return a callable, or None for scores that come with the path."""
+    if scoring in (None, "neg_log_loss", "accuracy"):
+        return None
+    return get_scorer(scoring) if isinstance(scoring, str) else scoring
+
+
+def _takes_weights(scorer) -> bool:
+    """Return whether the scorer has an argument `sample_weight`."""
+    parameters = signature(scorer).parameters.values()
+    return any(p.name == "sample_weight" or p.kind == p.VAR_KEYWORD for p in parameters)
+
+
+def _call_selection(selection, path: dict) -> int:
+    """Return the number of a strength, from a callable like GridSearchCV's refit."""
+    scores, mean = path["scores_"], path["mean_score_"]
+    results = {
+        "params": [{"alpha": float(alpha)} for alpha in path["alphas_"]],
+        "param_alpha": path["alphas_"],
+        "mean_test_score": mean,
+        "std_test_score": path["std_score_"],
+        "rank_test_score": rankdata(-mean, method="min").astype(np.int32),
+        **{f"split{k}_test_score": column for k, column in enumerate(scores.T)},
+    }
+    index = selection(results)
+    if not (isinstance(index, Integral) and 0 <= index < len(mean)):
+        raise ValueError(
+            f"selection must return the number of an alpha, from 0 to {len(mean) - 1}, "
+            f"got {index!r}. Return for example results['mean_test_score'].argmax()."
+        )
+    return int(index)

@@ -1,0 +1,199 @@
+"""A path of models from strong to weak penalties, cross-validated on the way.
+
+There is a model for each split, which has not seen the test rows of the split, and a
+last model of all rows. No model ever starts from another one, and each stops by its own
+training rows. So the scores of test rows tell nothing that the model has seen.
+"""
+
+from dataclasses import replace
+from itertools import islice
+
+import numpy as np
+
+from sksoftmax._arrays import chunks
+from sksoftmax._oracle import Oracle
+from sksoftmax._penalty import ElasticNet
+from sksoftmax._preconditioner import Gram
+from sksoftmax._problem import Problem
+from sksoftmax._solvers.lbfgs import LBFGS
+from sksoftmax._solvers.proximal_newton import make_newton
+from sksoftmax._stacked_oracle import score_sums
+from sksoftmax._state import make_state
+from sksoftmax._strategy import phases
+
+# Newton's method closes the gap of each model if `tol` is below this tolerance.
+EXACT_TOL = 1e-2
+# Share of the mean of its diagonal to add to the matrix of the preconditioner. Without
+# it, weak penalties would magnify rounding errors until they change the steps.
+DAMPING = 1e-3
+
+
+def make_penalty(params, problem: Problem, alpha: float) -> ElasticNet:
+    """Return the penalty of the problem's weights, of the strength alpha."""
+    data = problem.data
+    fit_intercept = data.n_weights > data.n_features
+    return ElasticNet(
+        alpha, params.l1_ratio, data.n_features, fit_intercept, data.dtype, data.xp
+    )
+
+
+class StackedPath:
+    """Models of dense X without L1, by L-BFGS, in the same passes over the rows."""
+
+    def __init__(self, params, oracle, base, starts: list) -> None:
+        """Initialise with a StackedOracle, and the weights of each model.
+
+        `base` is an Oracle of all rows. The weights of its rows do not depend on
+        labels.
+        """
+        self._params, self._oracle = params, oracle
+        self._class = base.preconditioner_class
+        self._is_sample = base.n_measured < base.n_rows
+        # At weights of zero no label counts, because the models share the matrix.
+        hessian = base.sampled_hessian(self._class, base.problem.zeros())
+        if self._class is Gram:
+            damping = DAMPING * Gram.trace(hessian) / hessian.shape[0]
+            hessian = base.problem.data.xp.add_to_diagonal(hessian, damping)
+        self._hessian = hessian
+        weights = dict(enumerate(starts))
+        evaluations = self._oracle.evaluate(weights)
+        self._models = [
+            LBFGS(problem, weights[k], evaluations[k])
+            for k, problem in enumerate(oracle.problems)
+        ]
+
+    @property
+    def n_passes(self) -> int:
+        """Passes over the rows so far."""
+        return self._oracle.n_passes
+
+    @property
+    def n_steps(self) -> int:
+        """Steps of the model of all rows so far."""
+        return self._models[-1].n_steps
+
+    def train(self, alpha: float) -> bool:
+        """Train all models at a strength; return whether all of them converged."""
+        params, tol, problem = self._params, self._params.tol, self._models[-1].problem
+        problem = replace(problem, penalty=make_penalty(params, problem, alpha))
+        preconditioner = self._class.build(problem, self._hessian, self._is_sample)
+        for model in self._models:
+            model.set_penalty(problem.penalty, preconditioner)
+        steps = {
+            k: model.iterate(tol, params.max_iter)
+            for k, model in enumerate(self._models)
+        }
+        failed = self._share_passes(steps)
+        if not self._oracle.affords_newton:
+            return not failed
+        numbers = range(len(self._models)) if tol < EXACT_TOL else failed
+        return not numbers or self._close_gaps(numbers)
+
+    def _share_passes(self, steps: dict) -> list:
+        """Run the steps of all models; return the numbers of those that failed."""
+        evaluations, failed = dict.fromkeys(steps), []
+        while evaluations:
+            trials = {}
+            for k, evaluation in evaluations.items():
+                try:
+                    trials[k] = steps[k].send(evaluation)
+                except StopIteration as end:
+                    if not end.value:
+                        failed.append(k)
+            evaluations = self._oracle.evaluate(trials) if trials else {}
+        return failed
+
+    def _close_gaps(self, numbers) -> bool:
+        """Train models until their gaps are within `tol`, by Newton's method.
+
+        Return whether all of them converged.
+        """
+        tol, weights, all_converged = self._params.tol, {}, True
+        for k in numbers:
+            problem = self._models[k].problem
+            rows = np.arange(problem.data.n_samples)
+            newton = make_newton(
+                Oracle(problem, rows, self._class),
+                make_state(self._models[k].weights, average=False),
+            )
+            steps = islice(newton.iterate_to_gap(tol), self._params.max_iter)
+            all_converged &= any(converged for _, _, converged in steps)
+            weights[k] = newton.model
+        for k, evaluation in self._oracle.evaluate(weights).items():
+            self._models[k].move(weights[k], evaluation)
+        return all_converged
+
+    @property
+    def weights(self) -> list:
+        """The weights of each model, arrays that nobody writes to."""
+        return [model.weights for model in self._models]
+
+    @property
+    def scores(self) -> np.ndarray:
+        """The sums of `score_sums` of each split, (n_splits, 3)."""
+        return np.array([model.evaluation.scores for model in self._models[:-1]])
+
+
+class SeparatePaths:
+    """Models of sparse X or with L1, each trained as the classifier would be."""
+
+    def __init__(self, params, problems: list, tests: list, starts: list, rngs) -> None:
+        """Initialise as StackedPath, and with a generator of each model."""
+        self._params, self._problems, self._tests = params, problems, tests
+        self.weights, self._rngs = list(starts), rngs
+        self.n_passes = self.n_steps = 0
+        self._rows = [
+            np.flatnonzero(problem.data.xp.to_numpy(problem.sample_weight))
+            for problem in problems
+        ]
+
+    def train(self, alpha: float) -> bool:
+        """Train all models at a strength; return whether all of them converged."""
+        converged = [self._train(k, alpha) for k in range(len(self._problems))]
+        return all(converged)
+
+    def _train(self, k: int, alpha: float) -> bool:
+        """Train a model; return whether it converged."""
+        params, problem = self._params, self._problems[k]
+        problem = replace(problem, penalty=make_penalty(params, problem, alpha))
+        state = make_state(self.weights[k], average=True)
+        epochs = phases(params, problem, state, self._rows[k], self._rngs[k])
+        n_epochs, model, converged = 0, state.average, False
+        for n_epochs, (solver, _, converged) in enumerate(epochs, 1):
+            model = solver.model
+            if converged or n_epochs == params.max_iter:
+                break
+        self.n_passes += n_epochs
+        if k == len(self._problems) - 1:
+            self.n_steps += n_epochs
+        self.weights[k] = problem.data.xp.copy(model)
+        return converged
+
+    @property
+    def scores(self) -> np.ndarray:
+        """The sums of `score_sums` of each split, (n_splits, 3)."""
+        splits = zip(self._problems, self._tests, self.weights, strict=True)
+        return np.array([score(*split) for split in list(splits)[:-1]])
+
+
+def score(problem: Problem, test, weights) -> np.ndarray:
+    """Return the sums of `score_sums` over the test rows."""
+    sums = np.zeros(3)
+    for numbers in chunks(problem.data.index(test.numbers), 4096):
+        raw = problem.data.batch(numbers, compact=False).raw_prediction(weights)
+        sums += score_sums(problem, test, numbers, raw)
+    return sums
+
+
+def constant_model(problem: Problem, totals):
+    """Return the weights of the best constant model, (n_weights, n_outputs).
+
+    `totals`, (n_classes,), are the weights of the classes. Classes without weight get
+    half of the weight of the rarest other class.
+    """
+    weights, data = problem.zeros(), problem.data
+    if data.n_weights > data.n_features:
+        logs = np.log(np.where(totals > 0, totals, totals[totals > 0].min() / 2))
+        logs = logs[1:] - logs[:1] if len(logs) == 2 else logs - logs.mean()
+        weights[-1, :] = data.xp.asarray(logs, data.dtype)
+    return weights

@@ -1,0 +1,96 @@
+"""Splits of the rows into training and test rows, for cross-validation."""
+
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.model_selection import check_cv
+
+from sksoftmax._classes import class_weights
+from sksoftmax._targets import class_totals, most_probable
+from sksoftmax._validation import TrainingRows, weights_by_class
+
+N_SPLITS = 5
+
+
+class Split(NamedTuple):
+    """Weights of training rows, and test rows; all arrays are in NumPy."""
+
+    weight: np.ndarray  # (n_samples,), sample weight times class weight, in training
+    test: np.ndarray  # numbers of test rows, as the splitter gave them
+    scored: np.ndarray  # sorted, the test rows with weight whose class the model knows
+    test_weight: np.ndarray  # (2,), of `scored` and of `test`
+
+
+def make_splits(cv, class_weight, classes, rows: TrainingRows, sample_weight, groups):
+    """Return the splits of `cv`, an argument of check_cv, as a list.
+
+    `class_weight` is the parameter, `classes` are (n_classes,), and `sample_weight` is
+    (n_samples,). `rows` are all rows.
+    """
+    y = most_probable(rows.y)
+    if cv is None:  # fewer splits for few rows
+        cv = max(2, min(N_SPLITS, np.bincount(y).max()))
+    splitter = check_cv(cv, classes[y], classifier=True)
+    splits = []
+    for k, (train, test) in enumerate(splitter.split(rows.X, classes[y], groups)):
+        train, test = (
+            _check_rows(part, name, k, len(y))
+            for part, name in ((train, "training"), (test, "test"))
+        )
+        count = np.bincount(train, minlength=len(y))
+        splits.append(
+            _make_split(k, count, test, class_weight, classes, rows, sample_weight)
+        )
+    if not splits:
+        raise ValueError(
+            "cv must give at least one split, got none. Pass a number of folds, a "
+            "splitter, or pairs of training and test rows."
+        )
+    return splits
+
+
+def _make_split(k, count, test, class_weight, classes, rows, sample_weight) -> Split:
+    """Return a split; `count`, (n_samples,), tells how often a row is trained on."""
+    weight = sample_weight * count
+    known = class_totals(rows.y, weight, len(classes)) > 0
+    factors = rows.class_weight
+    if isinstance(class_weight, str):  # "balanced" counts the training rows alone
+        class_count = class_totals(rows.y, weight, len(classes))
+        factors = class_weights(class_weight, classes, class_count)
+    weight = weight * weights_by_class(factors, rows.y)
+    scored = np.sort(test)
+    if rows.y.ndim == 1:
+        scored = scored[known[rows.y[scored]]]
+    scored = scored[sample_weight[scored] > 0]
+    check_split(k, weight.any(), len(scored))
+    totals = [sample_weight[part].sum() for part in (scored, test)]
+    return Split(weight, test, scored, np.array(totals))
+
+
+def check_split(k: int, has_training_rows, n_scored) -> None:
+    """Raise ValueError unless split k has training rows, and test rows to score."""
+    if not has_training_rows:
+        raise ValueError(
+            f"Split {k} of cv must have a training row with weight, got none. Use "
+            "other splits, or positive weights."
+        )
+    if not n_scored:
+        raise ValueError(
+            f"Split {k} of cv must have a test row with weight, and of a class that "
+            "its training rows have, got none. Use other splits, for example "
+            "StratifiedKFold or StratifiedGroupKFold."
+        )
+
+
+def _check_rows(rows, name: str, k: int, n_rows: int) -> np.ndarray:
+    """Return row numbers of a split as an array, or raise ValueError."""
+    rows = np.asarray(rows)
+    if rows.dtype == bool and rows.shape == (n_rows,):
+        rows = np.flatnonzero(rows)
+    is_valid = rows.ndim == 1 and len(rows) and rows.dtype.kind in "iu"
+    if not (is_valid and -n_rows <= rows.min() and rows.max() < n_rows):
+        raise ValueError(
+            f"Split {k} of cv must have {name} rows, as numbers from 0 to "
+            f"{n_rows - 1}, got {rows!r}. Use a splitter of sklearn.model_selection."
+        )
+    return rows % n_rows

@@ -1,0 +1,138 @@
+"""Losses and gradients of several models in one pass over the rows.
+
+The weights of the models stand side by side, (n_weights, n_models * n_outputs), so that
+one product reads X for all of them. Each model has its own weights of the rows, which
+are zero for rows that it must not see. The same pass scores these rows.
+"""
+
+from functools import reduce
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sksoftmax._arrays import add_tuples, chunks, namespace, take
+from sksoftmax._problem import Problem
+from sksoftmax._threads import one_blas_thread
+
+
+class Evaluation(NamedTuple):
+    """Sums over the rows at the weights of a model."""
+
+    loss: float  # the mean loss of the training rows
+    grad: Any  # of the mean loss, (n_weights, n_outputs)
+    scores: np.ndarray  # (3,), of the test rows, see `score_sums`
+
+
+class TestRows(NamedTuple):
+    """The rows that score a model; all arrays are in the namespace of the data."""
+
+    numbers: np.ndarray  # sorted, in NumPy
+    y: Any  # y[numbers] are the targets of these rows, without smoothing
+    weight: Any  # (n_samples,), of all rows
+    counts_hits: bool  # whether accuracy is asked for
+
+    def within(self, rows: slice):
+        """Return the numbers within a slice of rows."""
+        start, stop = np.searchsorted(self.numbers, (rows.start, rows.stop))
+        return self.numbers[start:stop]
+
+
+def score_sums(problem: Problem, test: TestRows, numbers, raw) -> np.ndarray:
+    """Return weighted sums over test rows: of losses, of their squares, and of hits.
+
+    `raw` are the raw predictions of the rows `numbers`, an array of the namespace, and
+    is overwritten.
+    """
+    xp = problem.data.xp
+    y, weight, hits = test.y[numbers], take(test.weight, numbers), 0.0
+    if test.counts_hits:
+        labels = y if y.ndim == 1 else xp.argmax(y, axis=1)
+        is_hit = problem.loss.predict(raw) == labels
+        hits = xp.total(xp.where(is_hit, weight, 0.0))
+    losses = problem.loss.losses(raw, y)
+    sums = xp.weighted_sum(losses, weight), xp.weighted_sum(losses**2, weight), hits
+    return np.array([*map(float, sums)])
+
+
+def stack(weights: dict):
+    """Return the weights of models side by side, (n_weights, n_models * n_outputs)."""
+    arrays = list(weights.values())
+    return namespace(arrays[0]).concat(arrays, axis=1)
+
+
+def unstack(models, losses, grad, scores) -> dict:
+    """Return the Evaluation of each model, from the result of `StackedOracle.sums`."""
+    n_outputs = grad.shape[1] // len(losses)
+    copy = namespace(grad).copy
+    grads = (
+        copy(grad[:, j * n_outputs : (j + 1) * n_outputs]) for j in range(len(losses))
+    )
+    evaluations = map(Evaluation, map(float, losses), grads, scores)
+    return dict(zip(models, evaluations, strict=True))
+
+
+class StackedOracle:
+    """Sums over all rows for several models."""
+
+    affords_newton = True  # a product with the Hessian, for one model, is a pass
+
+    def __init__(self, problems: list, tests: list, n_rows: int = 0) -> None:
+        """Initialise with a Problem, and TestRows or None, of each model.
+
+        The problems differ in the weights of the rows alone. These have the mean one
+        over all rows. `n_rows` is the number of all rows if the data are a share.
+        """
+        self.problems, self._tests, self.n_passes = problems, tests, 0
+        self._data, self._loss = problems[0].data, problems[0].loss
+        self._n_rows = n_rows or self._data.n_samples
+        self._varying = problems[0].scaling.varying()
+
+    def evaluate(self, weights: dict) -> dict:
+        """Return the Evaluation of each model, by its number, in one pass."""
+        self.n_passes += 1
+        models, stacked, data = list(weights), stack(weights), self._data
+        multiply_adds = data.n_samples * stacked.shape[0]
+        with one_blas_thread(multiply_adds, data.xp.thread_pools):
+            return unstack(models, *self.sums(models, stacked))
+
+    def sums(self, models: list, stacked):
+        """Return losses, the gradient, (n_weights, n_models * n_outputs), and scores.
+
+        `stacked` are the weights of the models.
+        """
+        data, xp, n_outputs = self._data, self._data.xp, self._loss.n_outputs
+        size = data.matmul_chunk_rows(stacked.shape[1])
+
+        def share(rows):
+            batch = data.batch(rows, compact=False)
+            raw = xp.column_major(batch.raw_prediction(stacked))
+            losses, scores = np.zeros(len(models)), np.zeros((len(models), 3))
+            for j, model in enumerate(models):
+                part = raw[:, j * n_outputs : (j + 1) * n_outputs]
+                scores[j] = self._score(model, rows, part)
+                losses[j], grad = self._loss_gradient(model, rows, part)
+                if grad is not part:
+                    part[...] = grad
+            return losses, batch.gradient(raw), scores
+
+        shares = xp.ordered_map(share, chunks(slice(0, data.n_samples), size))
+        losses, grad, scores = reduce(add_tuples, shares)
+        if self._varying is not None:
+            grad = grad * self._varying
+        return losses, grad, scores
+
+    def _loss_gradient(self, model, rows, raw):
+        """Return the loss of a chunk, and the gradient in its raw predictions."""
+        problem = self.problems[model]
+        weight = take(problem.sample_weight, rows) / self._n_rows
+        return problem.loss.loss_gradient(raw, problem.y[rows], weight)
+
+    def _score(self, model, rows, raw) -> np.ndarray:
+        """Return the sums of `score_sums` over the test rows of a chunk."""
+        test = self._tests[model]
+        numbers = [] if test is None else test.within(rows)
+        if not len(numbers):
+            return np.zeros(3)
+        index = self._data.index(numbers - rows.start)
+        raw = take(raw, index)
+        return score_sums(self.problems[model], test, self._data.index(numbers), raw)

@@ -1,0 +1,106 @@
+"""Cross-validation of a penalty path, in passes over partitions for all models."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from sksoftmax._arrays import evenly_spaced_indices
+from sksoftmax._classes import class_weights
+from sksoftmax._cross_validation import make_classifier
+from sksoftmax._data import make_data
+from sksoftmax._moments import measure_moments
+from sksoftmax._penalty_path import StackedPath, constant_model
+from sksoftmax._splits import check_split
+from sksoftmax._strategy import choose_preconditioner
+from sksoftmax._validation import unit_mean_factor
+from sksoftmax.dask.folds import has_numbers, make_folds
+from sksoftmax.dask.oracle import PartitionedStackedOracle, Partitions
+from sksoftmax.dask.tasks import Splits
+from sksoftmax.dask.training import Rows, draw_rows, make_empty_problem, summarize
+
+_SAMPLED_ROWS = 4096  # for the fill values and the first strength
+
+
+class SplitPartitions:
+    """Rows in partitions: their splits, and the path of models trained on them."""
+
+    def __init__(self, estimator, cv, X, y, sample_weight) -> None:
+        """Initialise with the arguments of `fit`, and `cv` as for `make_folds`.
+
+        `estimator` has the parameters of SoftmaxRegressionClassifierCV.
+        """
+        params = make_classifier(estimator)
+        fold = cv if has_numbers(cv) else None
+        rows = summarize(params, Partitions(X, y, sample_weight, fold))
+        n_splits, folds = make_folds(cv, rows.summaries, rows.classes)
+        n_classes = len(rows.classes)
+        # No class weight counts in the weights that the models share.
+        partitions = rows.attach_targets(np.ones(n_classes), 0.0, folds)
+        totals, counts = partitions.fold_totals(n_splits, n_classes)
+        splits, class_totals = _make_splits(estimator, rows, partitions.n_rows, totals)
+        # Weights of the test rows that count in the log-loss, and of all.
+        scored = totals[:-1] * splits.is_known
+        self.test_weight = np.stack([scored.sum(axis=1), totals[:-1].sum(axis=1)], 1)
+        self.n_scored = int(counts[0] @ splits.is_known[0])  # rows, of the first split
+        self.total_weight = float(
+            rows.counts["class_count"] @ rows.counts["class_weight"]
+        )
+        self.rows = rows
+        self._measure(params, partitions, splits, class_totals)
+
+    def _measure(self, params, partitions, splits: Splits, class_totals) -> None:
+        """Build the problem and the path, after passes for the scales."""
+        rows = self.rows
+        sample = evenly_spaced_indices(partitions.n_rows, _SAMPLED_ROWS)
+        X, y, weight = draw_rows(rows, partitions, sample)
+        data = make_data(X, rows.dtype, params.fit_intercept)
+        fill_value = measure_moments(data, weight).fill_value
+        self.moments = partitions.moments(fill_value, rows.dtype, params.fit_intercept)
+        problem = self.problem = make_empty_problem(params, rows, self.moments)
+        self.dtype = problem.data.dtype  # of the attributes
+        starts = [constant_model(problem, totals) for totals in class_totals]
+        data = make_data(X, problem.data.dtype, params.fit_intercept)
+        data.copy_center(problem.data)
+        weight = (weight * splits.factors[-1][y]).astype(data.dtype)
+        self.null_model = replace(problem, data=data, sample_weight=weight), starts[-1]
+        preconditioner_class = choose_preconditioner(
+            params, problem, n_rows=partitions.n_rows
+        )
+        # One machine's rows in the preconditioner make one machine's steps.
+        base = partitions.make_oracle(problem, preconditioner_class, n_units=1)
+        oracle = PartitionedStackedOracle(problem, partitions, splits)
+        self.path = StackedPath(params, oracle, base, starts)
+
+    def make_memory(self, rng) -> dict:
+        """Return the counts, moments and rng of `_state`."""
+        return {
+            "counts": self.rows.counts,
+            "moments": self.moments._asdict(),
+            "rng": rng,
+        }
+
+
+def _make_splits(estimator, rows: Rows, n_rows: int, totals):
+    """Return the Splits, and the class totals of each model, (n_models, n_classes).
+
+    `totals`, (n_splits + 1, n_classes), are the weights of the rows of each fold, and
+    of no fold. Weights in training have the mean one over `n_rows` rows.
+    """
+    is_trained = 1 - np.eye(len(totals))  # of the folds, by the models
+    is_trained[-1, -1] = 1  # the last model sees all rows
+    class_totals = is_trained @ totals
+    is_known = class_totals[:-1] > 0
+    class_weight = [rows.counts["class_weight"]] * len(totals)
+    if isinstance(estimator.class_weight, str):  # "balanced" counts the training rows
+        class_weight = [
+            class_weights(estimator.class_weight, rows.classes, count)
+            for count in class_totals
+        ]
+    class_totals = class_totals * class_weight
+    for k, is_scored in enumerate(totals[:-1] * is_known > 0):
+        check_split(k, class_totals[k].any(), is_scored.any())
+    scale = [unit_mean_factor(n_rows, total) for total in class_totals.sum(axis=1)]
+    factors = np.array(class_weight) * np.array(scale)[:, None]
+    counts_hits = estimator.scoring == "accuracy"
+    splits = Splits(factors, is_known, estimator.label_smoothing, counts_hits)
+    return splits, class_totals
