@@ -30,9 +30,10 @@ def check_alphas(alphas):
         logs = math.log10(LARGEST_ALPHA), math.log10(SMALLEST_ALPHA)
         return np.logspace(*logs, int(alphas)) if alphas > 1 else np.array([1e-3])
     try:
-        values = np.asarray(alphas, float)
+        values = np.asarray(alphas)
+        values = values.astype(float) if values.dtype.kind in "biufO" else np.empty(0)
     except (TypeError, ValueError):
-        values = np.array([np.nan])
+        values = np.empty(0)
     if values.ndim != 1 or not len(values) or not (values >= 0).all():
         raise ValueError(
             "alphas must be finite numbers of at least 0, in one dimension, got "
@@ -81,7 +82,8 @@ def _first_alpha(l1_ratio: float, problem: Problem, weights) -> float:
         strengths.append(_largest_curvature(problem, weights) / (1 - l1_ratio))
     if l1_ratio > 0:
         rows = np.flatnonzero(problem.data.xp.to_numpy(problem.sample_weight))
-        grad = Oracle(problem, rows, Diagonal).loss_gradient(weights)[1]
+        oracle = Oracle(problem, rows, Diagonal)  # without columns of zeros
+        grad = oracle.loss_gradient(take(weights, oracle.active))[1]
         xp = problem.data.xp
         strengths.append(float(xp.max(xp.max(xp.abs(grad), axis=0), axis=0)))
         strengths[-1] /= l1_ratio

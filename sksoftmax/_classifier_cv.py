@@ -14,6 +14,8 @@ from sksoftmax._compat import Interval, StrOptions, fit_context
 from sksoftmax._cross_validation import (
     CrossValidation,
     SplitRows,
+    check_no_model,
+    check_only_split,
     join_validation_rows,
     make_classifier,
 )
@@ -22,6 +24,9 @@ from sksoftmax._parameters import make_generator
 from sksoftmax._splits import make_splits
 from sksoftmax._state import add_classes, all_or_nothing
 from sksoftmax._validation import validate_rows, validate_sample_weight, weigh_rows
+
+# Attributes that not every fit sets.
+_OPTIONAL_ATTRIBUTES = "coef_path_", "progressive_loss_curve_"
 
 
 class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
@@ -186,8 +191,9 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
     strengths are those of models that were not trained to the optimum, unless `tol` is
     small. The delivered model has made the same kind of steps.
 
-    A class that the training rows of a split lack has no sensible probability there.
-    Its test rows are left out of the log-loss, and count as wrong in the accuracy.
+    A class without weight in the training rows of a split has no sensible probability
+    there. Its test rows are left out of the log-loss, and count as wrong in the
+    accuracy.
 
     References
     ----------
@@ -328,6 +334,7 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
             rows = weigh_rows(classes, self.class_weight, X, y, sample_weight)
             weight, cv = validate_sample_weight(sample_weight, X), self.cv
             if not (X_val is None and y_val is None and sample_weight_val is None):
+                check_only_split(self.cv, groups)
                 rows, weight, cv = join_validation_rows(
                     trained, rows, weight, X_val, y_val, sample_weight_val
                 )
@@ -340,6 +347,8 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
             def make_attributes():
                 return validation.make_attributes(copy.deepcopy(rng))
 
+            for name in _OPTIONAL_ATTRIBUTES:
+                vars(trained).pop(name, None)
             path = validation.choose_alphas(alphas)
             for alpha in callbacks.announce(path, n_alphas):
                 validation.train(alpha)
@@ -383,14 +392,16 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
             is then unchanged.
         """
         with all_or_nothing(self) as trained:
+            trained._validate_changed_params()
             if not hasattr(trained, "alpha_"):
+                check_no_model(trained)
                 labels = validate_rows(trained, X, y, reset=True)[1]
                 all_classes = validate_classes(classes, labels)
                 trained.fit(X, y, sample_weight)
                 vars(trained).update(add_classes(trained, all_classes))
                 return self
             model = make_classifier(trained, trained.alpha_)
-            parameters = model.get_params().keys()
+            parameters = {*model.get_params(), "_validated_parameters"}
             vars(model).update(
                 (k, v) for k, v in vars(trained).items() if k not in parameters
             )

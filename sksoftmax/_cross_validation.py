@@ -4,7 +4,7 @@ import math
 import warnings
 from dataclasses import replace
 from inspect import signature
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,17 +41,31 @@ from sksoftmax._validation import unit_mean_factor, validate_held_out_rows
 LARGEST_COEF_PATH = 1_000_000
 
 
+def check_no_model(estimator) -> None:
+    """Raise ValueError if the estimator has weights, set by hand, but no strength."""
+    if hasattr(estimator, "coef_"):
+        raise ValueError(
+            "alpha_ must be set for partial_fit to continue from coef_, got none. Set "
+            "alpha_ to a strength of the penalty, or use a clone."
+        )
+
+
+def check_only_split(cv, groups) -> None:
+    """Raise ValueError if there are splits or groups besides the validation rows."""
+    for name, value in (("cv", cv), ("groups", groups)):
+        if value is not None:
+            raise ValueError(
+                f"{name} must be None if X_val is passed, got an object of type "
+                f"{type(value).__name__}. X_val is the only split."
+            )
+
+
 def join_validation_rows(estimator, rows, weight, X_val, y_val, sample_weight_val):
     """Return all rows, their sample weights, and the split of X and X_val.
 
     Both X and X_val are copied. `rows` are the TrainingRows of X, and `weight` are
     their sample weights.
     """
-    if estimator.cv is not None:
-        raise ValueError(
-            f"cv must be None if X_val is passed, got {estimator.cv!r}. X_val is the "
-            "only split."
-        )
     classes, xp = estimator.classes_, namespace(rows.X)
     ones = np.ones(len(classes))
     X_val, y_val, weight_val = validate_held_out_rows(
@@ -62,10 +76,16 @@ def join_validation_rows(estimator, rows, weight, X_val, y_val, sample_weight_va
     if sp.issparse(rows.X) or sp.issparse(X_val):
         X = sp.vstack([rows.X, X_val], format="csr")
     else:
-        X = xp.concat([rows.X, X_val], axis=0)
+        X = rows.X
+        if X.dtype != X_val.dtype:  # the standard does not promote integers to floats
+            dtypes = xp.training_dtype(X), xp.training_dtype(X_val)
+            dtype = xp.float64 if xp.float64 in dtypes else dtypes[0]
+            X, X_val = xp.astype(X, dtype), xp.astype(X_val, dtype)
+        X = xp.concat([X, X_val], axis=0)
     weight = np.concatenate([weight, weight_val])
-    class_count = class_totals(y, weight, len(classes))
-    factors = class_weights(estimator.class_weight, classes, class_count)
+    class_count, factors = class_totals(y, weight, len(classes)), rows.class_weight
+    if isinstance(estimator.class_weight, str):  # "balanced" counts all rows
+        factors = class_weights(estimator.class_weight, classes, class_count)
     weighted = weight * weights_by_class(factors, y)
     joined = replace(
         rows,
@@ -111,7 +131,8 @@ class SplitRows:
         )
         self.path = self._make_path(rng)
         # Weights of the test rows that count in the log-loss, and of all, (n_splits, 2)
-        self.test_weight = np.array([split.test_weight for split in splits])
+        totals = np.array([split.test_weight for split in splits])
+        self.test_weight = totals / totals[:, :1]
         self.n_scored = len(splits[0].scored)  # rows, of the first split
         self.total_weight = float(rows.weight.sum())
 
@@ -134,9 +155,15 @@ class SplitRows:
         ]
         self.null_model = problems[-1], starts[-1]
         y = make_targets(rows.y, 0.0, rows.n_classes, data.dtype, data.xp)
-        weight = data.xp.asarray(self._sample_weight, data.dtype)
         counts_hits = self._estimator.scoring == "accuracy"
-        tests = [TestRows(s.scored, y, weight, counts_hits) for s in self._splits]
+
+        def make_test(split):
+            """Return rows of the sum of weights one, as float32 has no tiny numbers."""
+            weight = self._sample_weight[split.scored] / split.test_weight[0]
+            weight = data.xp.asarray(weight, data.dtype)
+            return TestRows(split.scored, y, weight, counts_hits)
+
+        tests = [*map(make_test, self._splits)]
         tests.append(None)
         if self._is_stacked:
             base, numbers = weigh(self._sample_weight), np.arange(data.n_samples)
@@ -162,7 +189,7 @@ class SplitRows:
         if self._has_weights and _takes_weights(scorer):
             weight["sample_weight"] = self._sample_weight[test]
         labels = model.classes_[y] if y.ndim == 1 else y
-        return float(scorer(model, X, labels, **weight))
+        return _check_score(scorer(model, X, labels, **weight), scorer)
 
     def make_memory(self, rng) -> dict:
         """Return the counts, moments and rng of `_state`."""
@@ -193,6 +220,7 @@ class CrossValidation:
 
     def choose_alphas(self, alphas):
         """Yield the strengths to train at; None stands for an automatic path."""
+        self._given = alphas
         if alphas is not None:
             yield from map(float, alphas)
             return
@@ -291,7 +319,7 @@ class CrossValidation:
             **choice,
             **self._model_attributes(alpha, weights, n_steps, rng),
             "alpha_": alpha,
-            "C_": 1 / (alpha * total) if alpha else math.inf,
+            "C_": 1 / (alpha * total) if alpha * total else math.inf,
             "best_score_": float(path["mean_score_"][index]),
             "n_iter_": n_steps,
         }
@@ -339,12 +367,14 @@ class CrossValidation:
                 ConvergenceWarning,
                 stacklevel=4,
             )
-        alphas, best = [model.alpha for model in self._models], self._find_best()
-        is_edge = best in (0, len(alphas) - 1) and len(alphas) > 1
-        if params.alphas is not None and is_edge:
-            edge, side = ("largest", "larger") if best == 0 else ("smallest", "smaller")
+        given, best = self._given, self._models[self._find_best()].alpha
+        # No strength is smaller than 0.
+        if given is not None and len(given) > 1 and best in {given[0], given[-1]} - {0}:
+            edge, side = "smallest", "smaller"
+            if best == given[0]:
+                edge, side = "largest", "larger"
             warnings.warn(
-                f"The best score is at {alphas[best]:.3g}, the {edge} of alphas. Add "
+                f"The best score is at {best:.3g}, the {edge} of alphas. Add "
                 f"{side} values, or use alphas=None, which ends by itself.",
                 UserWarning,
                 stacklevel=4,
@@ -366,6 +396,18 @@ def _find_scorer(scoring):
     if scoring in (None, "neg_log_loss", "accuracy"):
         return None
     return get_scorer(scoring) if isinstance(scoring, str) else scoring
+
+
+def _check_score(score, scorer) -> float:
+    """Return a score as a float, or raise ValueError."""
+    if getattr(score, "shape", None) == ():  # a number of an array library
+        score = float(score)
+    if not isinstance(score, Real):
+        raise ValueError(
+            f"scoring must return a number, got {score!r} from {scorer!r}. Return a "
+            "single score, larger for better models."
+        )
+    return float(score)
 
 
 def _takes_weights(scorer) -> bool:

@@ -179,9 +179,10 @@ class SeparatePaths:
 def score(problem: Problem, test, weights) -> np.ndarray:
     """Return the sums of `score_sums` over the test rows."""
     sums = np.zeros(3)
-    for numbers in chunks(problem.data.index(test.numbers), 4096):
+    for part in chunks(slice(0, len(test.numbers)), 4096):
+        numbers = problem.data.index(test.numbers[part])
         raw = problem.data.batch(numbers, compact=False).raw_prediction(weights)
-        sums += score_sums(problem, test, numbers, raw)
+        sums += score_sums(problem, test, part, raw)
     return sums
 
 

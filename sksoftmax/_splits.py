@@ -1,5 +1,7 @@
 """Splits of the rows into training and test rows, for cross-validation."""
 
+from collections.abc import Sized
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -29,7 +31,15 @@ def make_splits(cv, class_weight, classes, rows: TrainingRows, sample_weight, gr
     """
     y = most_probable(rows.y)
     if cv is None:  # fewer splits for few rows
-        cv = max(2, min(N_SPLITS, np.bincount(y).max()))
+        cv = min(N_SPLITS, np.bincount(y).max())
+        if cv < 2:
+            raise ValueError(
+                "y must have a class with at least two rows for the folds of cv=None, "
+                "got one row of each class. Pass X_val and y_val, or use "
+                "SoftmaxRegressionClassifier."
+            )
+    elif not (isinstance(cv, Integral) or hasattr(cv, "split")):
+        cv = _check_pairs(cv)
     splitter = check_cv(cv, classes[y], classifier=True)
     splits = []
     for k, (train, test) in enumerate(splitter.split(rows.X, classes[y], groups)):
@@ -52,12 +62,12 @@ def make_splits(cv, class_weight, classes, rows: TrainingRows, sample_weight, gr
 def _make_split(k, count, test, class_weight, classes, rows, sample_weight) -> Split:
     """Return a split; `count`, (n_samples,), tells how often a row is trained on."""
     weight = sample_weight * count
-    known = class_totals(rows.y, weight, len(classes)) > 0
     factors = rows.class_weight
     if isinstance(class_weight, str):  # "balanced" counts the training rows alone
         class_count = class_totals(rows.y, weight, len(classes))
         factors = class_weights(class_weight, classes, class_count)
     weight = weight * weights_by_class(factors, rows.y)
+    known = class_totals(rows.y, weight, len(classes)) > 0
     scored = np.sort(test)
     if rows.y.ndim == 1:
         scored = scored[known[rows.y[scored]]]
@@ -82,15 +92,30 @@ def check_split(k: int, has_training_rows, n_scored) -> None:
         )
 
 
+def _check_pairs(cv) -> list:
+    """Return the splits of an iterable, or raise ValueError unless they are pairs."""
+    pairs = list(cv)
+    for k, pair in enumerate(pairs):
+        if not (isinstance(pair, Sized) and len(pair) == 2):
+            raise ValueError(
+                f"Split {k} of cv must be a pair of training and test rows, got an "
+                f"object of type {type(pair).__name__}. Use a splitter of "
+                "sklearn.model_selection."
+            )
+    return pairs
+
+
 def _check_rows(rows, name: str, k: int, n_rows: int) -> np.ndarray:
     """Return row numbers of a split as an array, or raise ValueError."""
     rows = np.asarray(rows)
     if rows.dtype == bool and rows.shape == (n_rows,):
         rows = np.flatnonzero(rows)
-    is_valid = rows.ndim == 1 and len(rows) and rows.dtype.kind in "iu"
-    if not (is_valid and -n_rows <= rows.min() and rows.max() < n_rows):
-        raise ValueError(
-            f"Split {k} of cv must have {name} rows, as numbers from 0 to "
-            f"{n_rows - 1}, got {rows!r}. Use a splitter of sklearn.model_selection."
-        )
-    return rows % n_rows
+    received = f"an array of {rows.dtype} and the shape {rows.shape}"
+    if rows.ndim == 1 and len(rows) and rows.dtype.kind in "iu":
+        received = f"numbers from {rows.min()} to {rows.max()}"
+        if -n_rows <= rows.min() and rows.max() < n_rows:
+            return rows.astype(np.intp) % n_rows
+    raise ValueError(
+        f"Split {k} of cv must have {name} rows, as numbers from 0 to {n_rows - 1}, "
+        f"got {received}. Use a splitter of sklearn.model_selection."
+    )

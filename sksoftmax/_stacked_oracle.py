@@ -28,23 +28,21 @@ class TestRows(NamedTuple):
 
     numbers: np.ndarray  # sorted, in NumPy
     y: Any  # y[numbers] are the targets of these rows, without smoothing
-    weight: Any  # (n_samples,), of all rows
+    weight: Any  # of these rows
     counts_hits: bool  # whether accuracy is asked for
 
-    def within(self, rows: slice):
-        """Return the numbers within a slice of rows."""
-        start, stop = np.searchsorted(self.numbers, (rows.start, rows.stop))
-        return self.numbers[start:stop]
+    def within(self, rows: slice) -> slice:
+        """Return the part of `numbers` within a slice of rows."""
+        return slice(*np.searchsorted(self.numbers, (rows.start, rows.stop)))
 
 
-def score_sums(problem: Problem, test: TestRows, numbers, raw) -> np.ndarray:
+def score_sums(problem: Problem, test: TestRows, part: slice, raw) -> np.ndarray:
     """Return weighted sums over test rows: of losses, of their squares, and of hits.
 
-    `raw` are the raw predictions of the rows `numbers`, an array of the namespace, and
-    is overwritten.
+    `raw` are the raw predictions of a part of the test rows, and is overwritten.
     """
-    xp = problem.data.xp
-    y, weight, hits = test.y[numbers], take(test.weight, numbers), 0.0
+    xp, hits = problem.data.xp, 0.0
+    y, weight = test.y[problem.data.index(test.numbers[part])], test.weight[part]
     if test.counts_hits:
         labels = y if y.ndim == 1 else xp.argmax(y, axis=1)
         is_hit = problem.loss.predict(raw) == labels
@@ -130,9 +128,8 @@ class StackedOracle:
     def _score(self, model, rows, raw) -> np.ndarray:
         """Return the sums of `score_sums` over the test rows of a chunk."""
         test = self._tests[model]
-        numbers = [] if test is None else test.within(rows)
-        if not len(numbers):
+        part = slice(0, 0) if test is None else test.within(rows)
+        if part.start == part.stop:
             return np.zeros(3)
-        index = self._data.index(numbers - rows.start)
-        raw = take(raw, index)
-        return score_sums(self.problems[model], test, self._data.index(numbers), raw)
+        raw = take(raw, self._data.index(test.numbers[part] - rows.start))
+        return score_sums(self.problems[model], test, part, raw)

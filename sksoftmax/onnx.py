@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sksoftmax._arrays import namespace
 from sksoftmax._classifier import SoftmaxRegressionClassifier
+from sksoftmax._classifier_cv import SoftmaxRegressionClassifierCV
 from sksoftmax._kronecker import is_sum
 from sksoftmax._validation import check_finite_model, check_model
 
@@ -16,11 +17,12 @@ __all__ = ["register"]
 
 
 def register() -> None:
-    """Register a converter of `SoftmaxRegressionClassifier` with skl2onnx.
+    """Register a converter of both classifiers with skl2onnx.
 
-    After this call `skl2onnx.to_onnx` converts the fitted classifier, alone or at the
-    end of a pipeline. A second call changes nothing. skl2onnx and onnxruntime come
-    with ``python -m pip install "sksoftmax[onnx]"``.
+    After this call `skl2onnx.to_onnx` converts a fitted `SoftmaxRegressionClassifier`
+    or `SoftmaxRegressionClassifierCV`, alone or at the end of a pipeline. A second call
+    changes nothing. skl2onnx and onnxruntime come with
+    ``python -m pip install "sksoftmax[onnx]"``.
 
     The converted model takes dense X. It computes in the dtype of X for float32 and
     float64, and in the dtype of `coef_`, but at least in float32, for int64 and bool.
@@ -64,19 +66,20 @@ def register() -> None:
             f"Conversion to ONNX needs skl2onnx, and importing it failed: {error}. "
             'Install it with: python -m pip install "sksoftmax[onnx]"'
         ) from error
-    update_registered_converter(
-        SoftmaxRegressionClassifier,
-        "SksoftmaxSoftmaxRegressionClassifier",
-        shape_calculator.calculate_linear_classifier_output_shapes,
-        _convert,
-        parser=_parse,
-        options={
-            "zipmap": [False, True, "columns"],
-            "output_class_labels": [False, True],
-            "nocl": [False, True],
-            "raw_scores": [False, True],
-        },
-    )
+    for classifier in (SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV):
+        update_registered_converter(
+            classifier,
+            f"Sksoftmax{classifier.__name__}",
+            shape_calculator.calculate_linear_classifier_output_shapes,
+            _convert,
+            parser=_parse,
+            options={
+                "zipmap": [False, True, "columns"],
+                "output_class_labels": [False, True],
+                "nocl": [False, True],
+                "raw_scores": [False, True],
+            },
+        )
 
 
 def _parse(scope, clf, inputs, custom_parsers=None):

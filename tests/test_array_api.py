@@ -14,13 +14,14 @@ import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import config_context
+from sklearn.base import clone
 from sklearn.datasets import make_classification
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax import SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
 from sksoftmax import _arrays as arrays
 from sksoftmax._compat import array_namespace
 from sksoftmax._data import make_data
@@ -157,6 +158,68 @@ def test_fit_gives_numpys_model(to, name, n_classes):
     assert_allclose(clf.loss_curve_, expected.loss_curve_, rtol=1e-5)
     assert clf.coef_.device == to(X).device
     assert clf.score(to(X), to(y)) == pytest.approx(expected.score(X, y), abs=1e-2)
+
+
+PATHS = {
+    "defaults": {},
+    "accuracy": {"scoring": "accuracy"},
+    "named scorer": {"scoring": "f1_macro"},
+    "scorer": {"scoring": lambda model, X, y: model.score(X, y)},
+    "exact": {"tol": 1e-6},
+    "balanced, 1se": {"class_weight": "balanced", "selection": "1se"},
+    "elastic net": {"l1_ratio": 0.5},
+    "selection": {"selection": lambda results: results["mean_test_score"].argmax()},
+}
+
+
+@on_each_library
+@pytest.mark.filterwarnings("ignore:The best score is at")
+@pytest.mark.parametrize(
+    ("name", "n_classes"), [*((name, 4) for name in PATHS), ("accuracy", 2)]
+)
+def test_a_path_gives_numpys_model(to, name, n_classes):
+    X, y, weight = blobs(n_classes, n=200)
+    weight = None if name == "scorer" else weight
+    to_weight = None if weight is None else to(weight)
+    params = {"alphas": [1e-1, 1e-3], "random_state": 0, **PATHS[name]}
+    expected = SoftmaxRegressionClassifierCV(**params).fit(X, y, weight)
+
+    clf = SoftmaxRegressionClassifierCV(**params).fit(to(X), to(y), to_weight)
+
+    assert_same_model(clf, expected, to(X), X, y, rtol=1e-5)
+    assert clf.alpha_ == expected.alpha_
+    for attribute in ("alphas_", "scores_", "standard_error_", "coef_path_"):
+        ours = getattr(clf, attribute)
+        assert type(ours) is type(clf.coef_)
+        assert ours.device == to(X).device
+        assert_allclose(to_numpy(ours), getattr(expected, attribute), rtol=1e-4)
+    clf.partial_fit(to(X), to(y))
+    expected.partial_fit(X, y)
+    assert_allclose(to_numpy(clf.coef_), expected.coef_, rtol=1e-4, atol=1e-4)
+
+
+@on_each_library
+@pytest.mark.parametrize("dtypes", [(float, float), (int, float), (float, "f4")])
+@pytest.mark.parametrize("soft", [(0, 0), (0, 1), (1, 0)])
+def test_validation_rows_of_a_path(to, dtypes, soft):
+    X, y, _ = blobs(4, n=200)
+    train, test = slice(0, 140), slice(140, 200)
+    targets = [
+        np.eye(4)[y[k]] if s else y[k] for k, s in zip((train, test), soft, strict=True)
+    ]
+    parts = [X[k].astype(dtype) for k, dtype in zip((train, test), dtypes, strict=True)]
+    clf = SoftmaxRegressionClassifierCV(alphas=[1.0, 1e-1, 1e-6])
+    rows = clf, parts[0], targets[0], parts[1], targets[1]
+
+    def fit(clf, X, y, X_val, y_val):
+        return clone(clf).fit(X, y, X_val=X_val, y_val=y_val)
+
+    expected, model = fit(*rows), fit(clf, *map(to, rows[1:]))
+
+    assert_allclose(to_numpy(model.scores_), expected.scores_, rtol=1e-3)
+    assert_allclose(to_numpy(model.coef_), expected.coef_, rtol=1e-2, atol=1e-3)
+    with pytest.raises(ValueError, match="X_val must use the namespace of X"):
+        fit(clf, to(parts[0]), targets[0], parts[1], targets[1])
 
 
 @on_each_library

@@ -5,7 +5,7 @@ import traceback
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax import SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
 
 SPLITS = "minibatches, or rows set aside, are drawn by row: a repeated row may go apart"
 OVERSHOOTS = "a fixed step of 0.1 overshoots on features with a deviation of 20"
@@ -25,6 +25,8 @@ EXPECTED_FAILURES = {
     },
     "learning_rate": {"check_class_weight_classifiers": OVERSHOOTS},
 }
+
+ROUNDING = "rounding, as of sums of repeated rows, grows over the steps of a path"
 
 SETTINGS = [{}, {"batch_size": 7}, {"solver": "svrg"}]
 MORE_SETTINGS = [
@@ -59,6 +61,28 @@ def expected_failures(estimator):
     expected_failed_checks=expected_failures,
 )
 def test_scikit_learn_check(estimator, check):
+    check(estimator)
+
+
+# Few alphas and rows bring the best one to the edge, and classes into few folds.
+@pytest.mark.filterwarnings("ignore:The best score", "ignore:The least populated class")
+@parametrize_with_checks([SoftmaxRegressionClassifierCV(alphas=[1e-1, 1e-3])])
+def test_scikit_learn_check_of_a_path(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:The best score", "ignore:The least populated class")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@parametrize_with_checks(
+    [SoftmaxRegressionClassifierCV(), SoftmaxRegressionClassifierCV(l1_ratio=0.5)],
+    expected_failed_checks=lambda clf: {
+        f"check_sample_weight_equivalence_on_{kind}_data": ROUNDING
+        for kind in ("dense", "sparse")
+        if clf.l1_ratio
+    },
+)
+def test_scikit_learn_check_of_more_paths(estimator, check):
     check(estimator)
 
 

@@ -16,7 +16,7 @@ from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
 from sklearn.linear_model import LogisticRegression
 
 import sksoftmax
-from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax import SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
 
 TABLES_OF_ATTRIBUTES = pytest.mark.skipif(
     tuple(map(int, sklearn.__version__.split(".")[:2])) < (1, 9),
@@ -109,6 +109,23 @@ def test_skops_has_to_trust_one_name_of_ours(fitted, tmp_path, params):
     assert_array_equal(loaded.predict_proba(X), clf.predict_proba(X))
     for model in (clf, loaded):
         model.partial_fit(X[:50], np.arange(50) % 10)
+    assert_array_equal(loaded.coef_, clf.coef_)
+
+
+def test_skops_stores_a_chosen_penalty(datasets, tmp_path):
+    skops_io = pytest.importorskip("skops.io", reason="needs skops")
+    X, y = datasets["iris"]
+    clf = SoftmaxRegressionClassifierCV(cv=3, random_state=0).fit(X, y)
+    path = tmp_path / "model.skops"
+
+    skops_io.dump(clf, path)
+
+    untrusted = skops_io.get_untrusted_types(file=path)
+    assert untrusted == ["sksoftmax._classifier_cv.SoftmaxRegressionClassifierCV"]
+    loaded = skops_io.load(path, trusted=untrusted)
+    assert_array_equal(loaded.scores_, clf.scores_)
+    for model in (clf, loaded):
+        model.partial_fit(X, y)
     assert_array_equal(loaded.coef_, clf.coef_)
 
 

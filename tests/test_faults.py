@@ -25,7 +25,11 @@ from sklearn.model_selection import GridSearchCV
 from threadpoolctl import ThreadpoolController
 
 import sksoftmax
-from sksoftmax import SoftmaxRegressionClassifier, _threads
+from sksoftmax import (
+    SoftmaxRegressionClassifier,
+    SoftmaxRegressionClassifierCV,
+    _threads,
+)
 from sksoftmax._threads import one_blas_thread
 
 CLASSES = np.arange(10)
@@ -287,6 +291,37 @@ def test_wherever_a_fit_fails_it_leaves_no_trace(rows, name, within, error, said
     )
 
     assert n_faults > 0
+    assert traces == []
+
+
+PATH_FAULTS = [
+    ("_stacked_oracle.StackedOracle.sums", {}),
+    ("_solvers.lbfgs.LBFGS._direction", {}),
+    ("_cross_validation.to_attributes", {"scoring": "f1_macro"}),
+    ("_penalty_path.score", {"l1_ratio": 0.5}),
+    ("_solvers.newton.Newton.step", {"tol": 1e-4}),
+]
+
+
+@pytest.mark.filterwarnings("ignore:The best score is at")
+@pytest.mark.parametrize(("within", "params"), PATH_FAULTS)
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_wherever_a_path_fails_it_leaves_no_trace(within, params, method):
+    rng = np.random.RandomState(0)
+    X, y = rng.standard_normal((30, 3)), np.arange(30) % 3
+    generator = np.random.RandomState(7)
+    clf = SoftmaxRegressionClassifierCV(
+        alphas=[1.0, 0.1], cv=2, random_state=generator, **params
+    )
+    arguments = {"classes": [0, 1, 2]} if method == "partial_fit" else {}
+    if method == "fit":
+        clf.fit(X[:, :2], y > 0)
+
+    n_faults, traces = fail_at_each(
+        within, clf, lambda model: getattr(model, method)(X, y, **arguments)
+    )
+
+    assert n_faults > 1
     assert traces == []
 
 

@@ -20,7 +20,7 @@ import scipy.sparse as sp
 from numpy.testing import assert_allclose
 from sklearn.base import clone
 
-from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax import SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::sklearn.exceptions.ConvergenceWarning",
@@ -714,6 +714,47 @@ def test_fit(kind, setting, fitted):
         assert_finite(clf, arguments["X"])
 
 
+PATHS = {
+    "two alphas": {"alphas": [1e-1, 1e-3]},
+    "automatic": {},
+    "L1": {"alphas": [1e-1, 1e-3], "l1_ratio": 0.5},
+    "exact": {"alphas": [1e-1, 1e-3], "tol": 1e-6},
+}
+# Each split needs rows with weight on both sides.
+TOO_FEW = dict.fromkeys(
+    ["two rows", "a row a class", "weights: one row", "weights: two rows"],
+    "Split . of cv must have|at least two rows",
+)
+
+
+@pytest.fixture(scope="module")
+def fitted_path():
+    with pytest.warns(UserWarning, match="The best score is at"):
+        clf = SoftmaxRegressionClassifierCV(alphas=[1.0, 0.1], cv=2).fit(rows(), Y)
+    return pickle.dumps(clf)
+
+
+@pytest.mark.filterwarnings("ignore:The number of unique classes:UserWarning")
+@pytest.mark.filterwarnings("ignore:The best score is at:UserWarning")
+@pytest.mark.filterwarnings("ignore:The least populated class:UserWarning")
+@pytest.mark.parametrize(
+    ("kind", "setting"),
+    [(k, s) for k in KINDS for s in (PATHS if k in SIZES else ["two alphas"])],
+)
+def test_fit_of_a_path(kind, setting, fitted_path):
+    make, expected = KINDS[kind]
+    expected = TOO_FEW.get(kind, expected)
+    arguments = arguments_of(make)
+    params = {"alphas": None, **PATHS[setting]}
+    clf = pickle.loads(fitted_path).set_params(cv=None, **params)
+
+    done = outcome(clf, "fit", arguments, expected)
+
+    if done is not None:
+        assert_finite(clf, arguments["X"])
+        assert np.isfinite(clf.scores_).all()
+
+
 # What a model of the classes 0, 1, 2 and of three features may be told next, beside
 # all kinds of data above of which it makes what `fit` makes.
 SAME_IN_STREAM = [
@@ -1140,7 +1181,7 @@ BROKEN = {
 ONE_BROKEN = """
 import json, os, resource, signal, sys, warnings
 import numpy as np, scipy.sparse as sp
-from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax import SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
 warnings.simplefilter("ignore")
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 dense = np.maximum(np.random.RandomState(0).standard_normal((12, 3)), 0)

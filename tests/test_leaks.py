@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax import SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
 
 MEMORY, FILES = Path("/proc/self/statm"), Path("/proc/self/fd")
 NEEDS_PROC = pytest.mark.skipif(
@@ -163,6 +163,23 @@ def test_no_model_keeps_the_rows(rows, method, params):
         freed = weakref.ref(X), weakref.ref(y)
 
         del X, y
+
+        assert all(ref() is None for ref in freed)
+    finally:
+        gc.enable()
+
+
+@pytest.mark.filterwarnings("ignore:The best score is at")
+@pytest.mark.parametrize("params", [{}, {"l1_ratio": 0.5}, {"scoring": "f1_macro"}])
+def test_no_path_keeps_the_rows(rows, params):
+    X, y = rows[0].copy(), rows[1].copy()
+    clf = SoftmaxRegressionClassifierCV(alphas=[1.0, 0.1], cv=2, **params)
+    gc.disable()
+    try:
+        clf.fit(X, y)
+        freed = weakref.ref(X), weakref.ref(y), weakref.ref(clf)
+
+        del X, y, clf
 
         assert all(ref() is None for ref in freed)
     finally:

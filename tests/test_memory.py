@@ -1,12 +1,13 @@
 """What a fit allocates, by Python's own count of NumPy's memory."""
 
 import tracemalloc
+import warnings
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax import SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
 
 
 def peak_of(work):
@@ -85,3 +86,20 @@ def test_svrg_keeps_no_table_of_sparse_rows_by_classes():
     peak = peak_of(lambda: clf.fit(X, y))
 
     assert peak < 40_000 * 200 * X.dtype.itemsize
+
+
+@pytest.mark.parametrize(
+    "params",
+    [{}, pytest.param({"l1_ratio": 0.5, "max_iter": 2}, marks=pytest.mark.slow)],
+)
+def test_a_path_copies_no_x_and_no_table_of_rows_by_classes(pixels, params):
+    X, y = pixels
+    X, alphas = X.astype(np.float32), [1e4, 1e3]
+    clf = SoftmaxRegressionClassifierCV(alphas=alphas, cv=3, **params)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        peak = peak_of(lambda: clf.fit(X, y))
+
+    # A few numbers of each row for each of four models, and chunks of rows.
+    assert peak < 4 * 8 * 4 * len(y) + 20e6 < X.nbytes

@@ -7,12 +7,13 @@ import pytest
 import scipy.sparse as sp
 import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax import SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
 from sksoftmax._targets import ProbabilityTable
 from sksoftmax._validation import weigh_rows
 
@@ -430,7 +431,8 @@ class Recorder:
         self.models.append(fitted_estimator)
         if context.task_id + 1 == self.fail_after:
             raise RuntimeError("a callback failed")
-        return context.task_name == "epoch" and context.task_id + 1 == self.stop_after
+        is_part = context.task_name in ("epoch", "alpha")
+        return is_part and context.task_id + 1 == self.stop_after
 
 
 @NEEDS_CALLBACKS
@@ -516,6 +518,55 @@ def test_a_callback_that_asks_to_stop_is_obeyed(halves, validated):
     assert clf.n_iter_ == 3
     three = SoftmaxRegressionClassifier(max_iter=3, **params).fit(X, y)
     assert_array_equal(clf.coef_, three.coef_)
+
+
+@NEEDS_CALLBACKS
+@pytest.mark.filterwarnings("ignore:The best score is at")
+@pytest.mark.parametrize("alphas", [None, [1e-1, 1e-3, 1e-5]], ids=["", "given"])
+def test_each_alpha_is_a_task(datasets, alphas):
+    X, y = datasets["iris"]
+    recorder = Recorder()
+    clf = SoftmaxRegressionClassifierCV(alphas=alphas)
+    alone = clone(clf).fit(X, y)
+
+    clf.set_callbacks(recorder).fit(X, y)
+
+    tasks = range(len(clf.alphas_))
+    told = [f"{what} alpha {k}" for k in tasks for what in ("begin", "end")]
+    assert recorder.told == ["setup", "begin fit 0", *told, "end fit 0", "teardown"]
+    assert_array_equal(clf.coef_, alone.coef_)
+    for k, model in enumerate(recorder.models[:-1]):
+        assert_array_equal(model.alphas_, clf.alphas_[: k + 1])
+        assert_array_equal(model.scores_, clf.scores_[: k + 1])
+        assert -log_loss(y, model.predict_proba(X)) > model.best_score_ - 0.1
+
+
+@NEEDS_CALLBACKS
+def test_a_callback_that_stops_a_path_is_obeyed(datasets):
+    X, y = datasets["iris"]
+    clf = SoftmaxRegressionClassifierCV().set_callbacks(Recorder(stop_after=3))
+
+    clf.fit(X, y)
+
+    alphas = SoftmaxRegressionClassifierCV().fit(X, y).alphas_[:3]
+    alphas_given = [*alphas, 1e-6]
+    assert_array_equal(clf.alphas_, alphas)
+    assert clf.alpha_ == alphas[2]
+    clf.set_params(alphas=alphas_given).fit(X, y)  # the best one is no edge of these
+    assert_array_equal(clf.alphas_, alphas_given[:3])
+
+
+@NEEDS_CALLBACKS
+def test_a_callback_that_fails_on_a_path_leaves_the_estimator_as_it_was(datasets):
+    recorder = Recorder(fail_after=2)
+    clf = SoftmaxRegressionClassifierCV().set_callbacks(recorder)
+    before = vars(clf).copy()
+
+    with pytest.raises(RuntimeError, match="a callback failed"):
+        clf.fit(*datasets["iris"])
+
+    assert recorder.told[-1] == "teardown"
+    assert vars(clf) == before
 
 
 @NEEDS_CALLBACKS
@@ -641,6 +692,22 @@ def test_a_bar_of_progress(digits, capsys, monkeypatch, place):
     assert "100%" in shown
     running = [type(thread).__name__ for thread in threading.enumerate()]
     assert "RichProgressMonitor" not in running
+
+
+@NEEDS_CALLBACKS
+@pytest.mark.filterwarnings("ignore:The best score is at")
+@pytest.mark.parametrize("place", ["alone", "pipeline"])
+def test_a_bar_of_progress_over_alphas(datasets, capsys, monkeypatch, place):
+    pytest.importorskip("rich", reason="scikit-learn's ProgressBar needs rich")
+    monkeypatch.setenv("COLUMNS", "160")
+    bar = ProgressBar(max_propagation_depth=None)
+    clf = SoftmaxRegressionClassifierCV(alphas=[1.0, 1e-2, 1e-6])
+
+    PLACES[place](clf).set_callbacks(bar).fit(*datasets["iris"])
+
+    shown = capsys.readouterr().out
+    assert "SoftmaxRegressionClassifierCV - fit" in shown
+    assert "100%" in shown
 
 
 def test_without_callbacks_nothing_is_there_to_set_or_left_behind(digits):

@@ -9,7 +9,7 @@ from scipy.special import softmax
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax import SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
 from sksoftmax.onnx import register
 
 
@@ -21,7 +21,8 @@ def run():
     register()  # before each test, so also again and again
 
     def run(estimator, X, *, zipmap=False, **options):
-        options = {SoftmaxRegressionClassifier: {"zipmap": zipmap, **options}}
+        classes = SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
+        options = {key: {"zipmap": zipmap, **options} for key in classes}
         model = skl2onnx.to_onnx(estimator, X[:1], options=options)
         session = onnxruntime.InferenceSession(
             model.SerializeToString(), providers=["CPUExecutionProvider"]
@@ -64,6 +65,19 @@ def test_pipeline(run, datasets, name, dtype, atol):
     assert_array_equal(label, model.predict(X))
     assert_allclose(proba, model.predict_proba(X), rtol=0, atol=atol)
     assert (label.dtype, proba.dtype) == (np.int64, dtype)
+
+
+@TWO_AND_THREE
+def test_pipeline_with_a_chosen_penalty(run, datasets, name):
+    X, y = datasets[name]
+    labels = np.array(["a", "b", "c"])[y]
+    clf = SoftmaxRegressionClassifierCV(cv=3)
+    model = make_pipeline(StandardScaler(), clf).fit(X, labels)
+
+    label, proba = run(model, X)
+
+    assert_array_equal(label, model.predict(X))
+    assert_allclose(proba, model.predict_proba(X), rtol=0, atol=1e-13)
 
 
 @ALL_SIZES

@@ -13,10 +13,18 @@ import scipy.sparse as sp
 from numpy.testing import assert_array_equal
 from threadpoolctl import ThreadpoolController
 
-from sksoftmax import SoftmaxRegressionClassifier, _data, _preconditioner, _threads
+from sksoftmax import (
+    SoftmaxRegressionClassifier,
+    SoftmaxRegressionClassifierCV,
+    _data,
+    _preconditioner,
+    _strategy,
+    _threads,
+)
 from sksoftmax._arrays import NUMPY
 from sksoftmax._problem import Problem
 from sksoftmax._solvers import sgd
+from sksoftmax._stacked_oracle import StackedOracle
 from sksoftmax._threads import (
     one_blas_thread,
     ordered_map,
@@ -373,25 +381,40 @@ ROWS = {
 }
 
 
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("n_classes", [2, 20])
-@pytest.mark.parametrize("name", ROWS)
-def test_no_bit_depends_on_the_number_of_threads(grant, monkeypatch, name, n_classes):
-    # Small chunks and blocks, so that small data have several.
+BLOCK_WORK = NUMPY.block_work
+
+
+@pytest.fixture
+def small_blocks(monkeypatch):
+    """Make chunks and blocks small, so that small data have several."""
     sizes = {"matmul_chunk_size": 2**12, "chunk_size": 2**10, "block_work": 2**12}
-    if name == "prefetched":
-        del sizes["block_work"]
     for attribute, size in sizes.items():
         monkeypatch.setattr(NUMPY, attribute, size)
     monkeypatch.setattr(_preconditioner, "_GRAM_ROWS", 40)
     monkeypatch.setattr(_data, "BLOCK_ENTRIES", 2**10)
     monkeypatch.setattr(_data, "GROUP_OUTPUTS", 4)
     monkeypatch.setattr(sgd, "PREFETCHED_NUMBERS", 2**8)
-    layout, params = ROWS[name]
+
+
+def make_rows(n_classes, layout):
+    """Return rows with many zeros, their labels, and their weights."""
     rng = np.random.default_rng(0)
     X = rng.standard_normal((700, 30)) * (rng.random((700, 30)) < 0.5)
-    X, y = layout(X), (X[:, :n_classes] + rng.gumbel(size=(700, n_classes))).argmax(1)
-    weight, used, models = rng.uniform(0.5, 2, 700), [], []
+    y = (X[:, :n_classes] + rng.gumbel(size=(700, n_classes))).argmax(1)
+    return layout(X), y, rng.uniform(0.5, 2, 700)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("n_classes", [2, 20])
+@pytest.mark.parametrize("name", ROWS)
+def test_no_bit_depends_on_the_number_of_threads(
+    grant, small_blocks, monkeypatch, name, n_classes
+):
+    if name == "prefetched":
+        monkeypatch.setattr(NUMPY, "block_work", BLOCK_WORK)
+    layout, params = ROWS[name]
+    X, y, weight = make_rows(n_classes, layout)
+    used, models = [], []
     share_work = _threads._share_work
     monkeypatch.setattr(
         _threads, "_share_work", lambda *args: (used.append(1), share_work(*args))[1]
@@ -408,6 +431,50 @@ def test_no_bit_depends_on_the_number_of_threads(grant, monkeypatch, name, n_cla
         assert_array_equal(model.intercept_, models[0].intercept_)
         assert model.loss_curve_ == models[0].loss_curve_
         assert_array_equal(model.predict_proba(X), models[0].predict_proba(X))
+
+
+@pytest.mark.filterwarnings("ignore:The best score is at")
+@pytest.mark.parametrize("n_classes", [2, 20])
+@pytest.mark.parametrize("name", ["dense", "float32", "diagonal", "L1", "sparse"])
+def test_no_bit_of_a_path_depends_on_the_number_of_threads(
+    grant, small_blocks, monkeypatch, name, n_classes
+):
+    layout, params = ROWS[name]
+    rows = make_rows(n_classes, layout)
+    params = {k: v for k, v in params.items() if k != "alpha"}
+    policy = _strategy.DENSE._replace(full_batch_work=0)  # float32 stays so
+    monkeypatch.setattr(_strategy, "DENSE", policy)
+    models = []
+    for n in (1, 2, 3):
+        grant(n)
+        clf = SoftmaxRegressionClassifierCV(
+            alphas=[1e-1, 1e-2], cv=3, random_state=0, **params
+        )
+        models.append(clf.fit(*rows))
+
+    for model in models[1:]:
+        for attribute in ("coef_", "intercept_", "scores_", "coef_path_"):
+            assert_array_equal(getattr(model, attribute), getattr(models[0], attribute))
+
+
+def test_an_interrupt_of_a_path_leaves_no_thread(grant, small_blocks, monkeypatch):
+    grant(2)
+    before, calls = threading.active_count(), []
+
+    def interrupt(*args):
+        calls.append(threading.active_count())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(StackedOracle, "_loss_gradient", interrupt)
+    clf = SoftmaxRegressionClassifierCV()
+
+    with pytest.raises(KeyboardInterrupt):
+        clf.fit(*make_rows(3, np.asarray))
+
+    assert max(calls) == before + 1
+    assert threading.active_count() == before
+    assert not _threads._busy
+    assert vars(clf).keys() == clf.get_params().keys()
 
 
 def test_an_interrupt_of_a_minibatch_leaves_no_thread(grant, monkeypatch, digits):

@@ -89,7 +89,6 @@ def _make_splits(estimator, rows: Rows, n_rows: int, totals):
     is_trained = 1 - np.eye(len(totals))  # of the folds, by the models
     is_trained[-1, -1] = 1  # the last model sees all rows
     class_totals = is_trained @ totals
-    is_known = class_totals[:-1] > 0
     class_weight = [rows.counts["class_weight"]] * len(totals)
     if isinstance(estimator.class_weight, str):  # "balanced" counts the training rows
         class_weight = [
@@ -97,6 +96,7 @@ def _make_splits(estimator, rows: Rows, n_rows: int, totals):
             for count in class_totals
         ]
     class_totals = class_totals * class_weight
+    is_known = class_totals[:-1] > 0
     for k, is_scored in enumerate(totals[:-1] * is_known > 0):
         check_split(k, class_totals[k].any(), is_scored.any())
     scale = [unit_mean_factor(n_rows, total) for total in class_totals.sum(axis=1)]

@@ -222,7 +222,8 @@ class Splits(NamedTuple):
             problems.append(replace(problem, y=y, sample_weight=model_weight))
         for k, is_known in enumerate(self.is_known):
             numbers = np.flatnonzero((fold == k) & is_known[codes] & (weight > 0))
-            tests.append(TestRows(numbers, codes, weight, self.counts_hits))
+            test = TestRows(numbers, codes, weight[numbers], self.counts_hits)
+            tests.append(test)
         return StackedOracle(problems, [*tests, None], n_rows)
 
 
