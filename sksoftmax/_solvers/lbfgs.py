@@ -150,14 +150,14 @@ class LBFGSSolver:
 
     def __init__(self, oracle: OracleProtocol, state: State) -> None:
         """Initialise from the model in `state`, and update its model and t later."""
-        self._oracle, self._state, self._first_t = oracle, state, state.t
+        self._oracle, self._state = oracle, state
         weights, problem = oracle.problem.data.xp.copy(state.average), oracle.problem
         with oracle.threads():
             self._lbfgs = LBFGS(problem, weights, self._evaluate(weights))
-            name = oracle.preconditioner_class
-            hessian = oracle.sampled_hessian(name, weights)
+            preconditioner_class = oracle.preconditioner_class
+            hessian = oracle.sampled_hessian(preconditioner_class, weights)
             is_sample = oracle.n_measured < oracle.n_rows
-            preconditioner = name.build(problem, hessian, is_sample)
+            preconditioner = preconditioner_class.build(problem, hessian, is_sample)
             self._lbfgs.set_penalty(problem.penalty, preconditioner)
 
     @property
@@ -174,20 +174,19 @@ class LBFGSSolver:
         lower it by less than `tol` times itself, and the gap is not estimated at many
         times the objective.
         """
-        steps, evaluation, n_steps = (
-            self._lbfgs.iterate(tol, MOST_STEPS, patience),
-            None,
-            0,
-        )
+        steps = self._lbfgs.iterate(tol, MOST_STEPS, patience)
+        evaluation, n_steps = None, 0
         while True:
             trial, is_plateau = None, False
             try:
                 trial = steps.send(evaluation)
             except StopIteration as end:
                 is_plateau = end.value
-            if self._lbfgs.n_steps > n_steps or trial is None:
-                n_steps = self._lbfgs.n_steps
-                self._state.t, self._state.n_averages = self._first_t + n_steps, n_steps
+            n_new = self._lbfgs.n_steps - n_steps  # 0, or 1 after a good trial
+            if n_new or trial is None:
+                n_steps += n_new
+                self._state.t += n_new
+                self._state.n_averages += n_new
                 objective = self._lbfgs.objective
                 gap = 10 * self._lbfgs.decrement if is_plateau else math.inf
                 yield self, objective, gap <= LARGEST_RELATIVE_GAP * objective
