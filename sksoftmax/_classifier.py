@@ -32,7 +32,7 @@ from sksoftmax._compat import (
 )
 from sksoftmax._kronecker import PHM_ATTRIBUTES
 from sksoftmax._monitoring import Callbacks, make_validation, stops_early
-from sksoftmax._parameters import check_solver, make_generator
+from sksoftmax._parameters import check_solver, check_stream_alpha, make_generator
 from sksoftmax._prediction import predict_in_chunks
 from sksoftmax._state import (
     add_classes,
@@ -95,15 +95,17 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
     The penalty is the only parameter to tune. A minibatch step multiplies the gradient
     by a preconditioner, which approximates the inverse Hessian on sampled rows. The
     step size follows from the largest eigenvalue of the preconditioned Hessian. The
-    model is a running average of the iterates, and features need no scaling. Newton's
-    method on all rows trains small data from the start, and larger dense data after an
-    epoch or a few. ``solver="svrg"`` goes to the optimum.
+    model is a running average of the iterates, and features need no scaling. Steps on
+    all rows train small data from the start, and larger dense data after an epoch or a
+    few. ``solver="svrg"`` goes to the optimum.
 
     Parameters
     ----------
-    alpha : float, default=1e-4
-        Strength of the penalty. `alpha` does not depend on the number of samples. 0 is
-        no penalty; raising `alpha` draws all weights towards zero.
+    alpha : float or "1/n_samples", default=1e-4
+        Strength of the penalty. A number does not depend on the number of samples. 0 is
+        no penalty; raising `alpha` draws all weights towards zero. "1/n_samples" is 1
+        divided by the sum of s_i over the training rows, the penalty of
+        LogisticRegression with C=1. `partial_fit` requires a number.
 
     l1_ratio : float, default=0.0
         Share of L1 in the penalty, between 0 (L2 alone) and 1 (L1 alone). Raising it
@@ -142,8 +144,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
           than 20 %. Sparse X with "sgd" keeps minibatches.
 
     max_iter : int, default=1000
-        Largest number of epochs in `fit`. A Newton step on all rows counts as one
-        epoch, although it makes several passes over the rows. Raising it only matters
+        Largest number of epochs in `fit`. A step on all rows counts as one epoch,
+        although it may make several passes over the rows. Raising it only matters
         for a fit that reaches `max_iter` before the stopping rule, and warns.
 
     tol : float or None, default=1e-2
@@ -152,7 +154,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         - With minibatches, training stops after `n_iter_no_change` epochs in a row that
           each improve the objective by less than ``tol`` times itself. A plateau within
           three epochs, or with a given `batch_size`, is checked on all rows first.
-          Newton steps after minibatches stop when one more pass over the rows is
+          Steps on all rows after minibatches stop when one more pass over the rows is
           expected to gain less than that.
         - Fits with ``solver="svrg"``, of one batch from the start, or of sparse X with
           `l1_ratio` above 0 bound the gap to the optimum. Training stops when the gap
@@ -164,10 +166,10 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         for `max_iter` epochs, or until no step lowers the objective.
 
     n_iter_no_change : int, default=1
-        Number of epochs without enough improvement before training stops. Newton steps
-        after minibatches count passes over all rows instead, and twice as many with the
-        diagonal preconditioner. Raising it makes chance rises of the loss less likely
-        to end training.
+        Number of epochs without enough improvement before training stops. Steps on all
+        rows after minibatches count passes over all rows instead, and twice as many
+        with the diagonal preconditioner. Raising it makes chance rises of the loss less
+        likely to end training.
 
     learning_rate : {"auto", "constant", "invscaling"}, default="auto"
         - "auto": preconditioned steps of automatic size; required by "svrg".
@@ -228,7 +230,10 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         Whether `fit` starts from `coef_` and `intercept_`. The classes must be the
         same, or more: then the model grows as in `partial_fit`. Zeros replace a model
         with a larger objective than weights of zero have. The averaging and the count
-        of updates `t_` start again, and the scales and curvature are measured again.
+        of updates `t_` start again, and the scales and curvature are measured again. A
+        path of penalties goes from large to small `alpha`. Newton steps are then
+        stricter about when to stop, because a change of the penalty leaves little to
+        gain in each pass.
 
     random_state : int, RandomState instance or None, default=None
         Seed of the shuffling, the start of the step size's power iteration and the
@@ -238,8 +243,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
     early_stopping : bool or "auto", default="auto"
         Whether `fit` stops by the log-loss of validation rows instead of the objective.
-        `tol` and `n_iter_no_change` stay the same, and five Newton steps on all rows
-        count as one epoch. `fit` then returns the model of the epoch with the lowest
+        `tol` and `n_iter_no_change` stay the same, and five steps on all rows count as
+        one epoch. `fit` then returns the model of the epoch with the lowest
         log-loss. "auto" means True if `X_val` is given to `fit`, and else False. True
         without `X_val` sets rows aside. False records the losses of `X_val`, and does
         not stop by them. `partial_fit` ignores `early_stopping`.
@@ -278,11 +283,11 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         Names of features, if X has string column names.
 
     n_iter_ : int
-        Epochs of minibatches and Newton steps on all rows of `fit`; `partial_fit` adds
-        one a call.
+        Epochs of minibatches and steps on all rows of `fit`; `partial_fit` adds one a
+        call.
 
     loss_curve_ : list of float
-        Objective of the model after each epoch or Newton step of `fit`. Newton steps
+        Objective of the model after each epoch or step on all rows of `fit`. The steps
         report the objective of all rows, and minibatches that of at most 2048 rows,
         which stay the same. Outliers count as they do in training.
 
@@ -327,8 +332,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
     float32 models float64.
 
     Outliers among the rows have bounded weights in minibatches, in streams, and in the
-    Newton steps that follow minibatches by default. ``solver="svrg"`` and data in one
-    batch minimise the objective above exactly.
+    steps on all rows that follow minibatches by default. ``solver="svrg"`` and data in
+    one batch minimise the objective above exactly.
 
     Threads share the rows of NumPy arrays and SciPy matrices. There are as many threads
     as this process has cores, but no more than BLAS is allowed to use: set them by
@@ -352,11 +357,13 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
     The averaged, preconditioned SGD is described in [1]_ (curvature from sampled rows)
     and [2]_ (averaging). A step is shortened if it would promise a negative loss [3]_.
-    Minibatches first and all rows after them are the idea of [5]_. Steps on all rows
-    are Newton's method, by conjugate gradients with the preconditioner of [1]_. The
-    conjugate gradients stop when further products promise too little [4]_ [6]_. The
-    whole Hessian of up to 2000 weights, of all classes, replaces the preconditioner
-    once the products have cost more than this matrix would.
+    Minibatches first and all rows after them are the idea of [5]_. After minibatches of
+    dense rows, L-BFGS [14]_ with the preconditioner of [1]_ takes the steps on all
+    rows. Elsewhere, and if L-BFGS comes to no plateau, they are Newton's method, by
+    conjugate gradients with this preconditioner. The conjugate gradients stop when
+    further products promise too little [4]_ [6]_. The whole Hessian of up to 2000
+    weights, of all classes, replaces the preconditioner once the products have cost
+    more than this matrix would.
 
     Problems with L1 are solved on few features at a time, the working sets of [11]_.
     The quadratic model of a Newton step keeps L1. An interior point method [12]_
@@ -405,6 +412,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
        Large-Scale l1-Regularized Least Squares".
     .. [13] Blum, Kalai and Langford (1999), "Beating the Hold-Out: Bounds for K-fold
        and Progressive Cross-Validation".
+    .. [14] Liu and Nocedal (1989), "On the Limited Memory BFGS Method for Large Scale
+       Optimization".
 
     Examples
     --------
@@ -433,7 +442,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
     t_: int
 
     _parameter_constraints = {  # noqa: RUF012 (scikit-learn reads this class attribute)
-        "alpha": [Interval(Real, 0, None, closed="left")],
+        "alpha": [Interval(Real, 0, None, closed="left"), StrOptions({"1/n_samples"})],
         "l1_ratio": [Interval(Real, 0, 1, closed="both")],
         "fit_intercept": ["boolean"],
         "solver": [StrOptions({"sgd", "svrg"})],
@@ -464,7 +473,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
     def __init__(
         self,
         *,
-        alpha: float = 1e-4,
+        alpha: float | Literal["1/n_samples"] = 1e-4,
         l1_ratio: float = 0.0,
         fit_intercept: bool = True,
         solver: Literal["sgd", "svrg"] = "sgd",
@@ -550,7 +559,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             an Arrow table. Probabilities in float32 or float64 are not copied if named
             columns are sorted.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows. A common factor changes nothing.
+            Weights of the rows. A common factor changes nothing if `alpha` is a number.
         X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
             Features of rows to validate on after each epoch. `X_val` turns early
             stopping on, see `early_stopping`. A Pipeline transforms `X_val` as X with
@@ -601,7 +610,13 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             if stops_early(self) is True and X_val is None:
                 rows, held_out = rows.split(self.validation_fraction, rng)
             training = measure(self, rows.normalized())
-            problem = make_problem(self, training, rows.y, rows.n_classes)
+            problem = make_problem(
+                self,
+                training,
+                rows.y,
+                rows.n_classes,
+                total_weight=rows.total_weight,
+            )
             validation = make_validation(
                 trained, problem, rows, held_out, X_val, y_val, sample_weight_val
             )
@@ -703,6 +718,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         """
         with all_or_nothing(self) as trained:
             trained._validate_changed_params()  # fit_context does in first calls only
+            check_stream_alpha(self.alpha)
             is_first = not (hasattr(trained, "coef_") or hasattr(trained, "intercept_"))
             has_features = hasattr(trained, "n_features_in_")
             X, y = validate_rows(trained, X, y, reset=is_first or not has_features)

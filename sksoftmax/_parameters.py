@@ -8,6 +8,23 @@ from sksoftmax._arrays import NUMPY
 from sksoftmax._kronecker import KroneckerSums
 
 
+def penalty_strength(alpha, total_weight: float) -> float:
+    """Return the number that the parameter `alpha` stands for.
+
+    `total_weight` is the sum of the weights of the training rows.
+    """
+    return 1 / float(total_weight) if isinstance(alpha, str) else alpha
+
+
+def check_stream_alpha(alpha):
+    """Raise ValueError unless alpha is a number, as calls of partial_fit require."""
+    if isinstance(alpha, str):
+        raise ValueError(
+            f"alpha must be a number in partial_fit, got {alpha!r}: the sum of the "
+            "weights of all calls is not known. Pass 1 divided by that sum, or use fit."
+        )
+
+
 def check_solver(params):
     """Raise ValueError unless the solver supports the learning rate."""
     if params.solver == "svrg" and params.learning_rate != "auto":

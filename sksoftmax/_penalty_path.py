@@ -21,6 +21,10 @@ from sksoftmax._stacked_oracle import score_sums
 from sksoftmax._state import make_state
 from sksoftmax._strategy import phases
 
+# A step ends the iteration if it is expected to gain less than this share of `tol`
+# times the objective. Measured on MNIST, with 1, .3 and .1 of a tolerance of 1e-2: the
+# path takes 22, 26 and 37 passes, to held-out losses of .3073, .3052 and .3050.
+GAIN_SHARE = 0.2
 # Newton's method closes the gap of each model if `tol` is below this tolerance.
 EXACT_TOL = 1e-2
 # Share of the mean of its diagonal to add to the matrix of the preconditioner. Without
@@ -80,7 +84,7 @@ class StackedPath:
         for model in self._models:
             model.set_penalty(problem.penalty, preconditioner)
         steps = {
-            k: model.iterate(tol, params.max_iter)
+            k: model.iterate(GAIN_SHARE * tol, params.max_iter)
             for k, model in enumerate(self._models)
         }
         failed = self._share_passes(steps)

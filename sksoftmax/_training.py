@@ -1,5 +1,6 @@
 """The problem of validated rows, and the loop over epochs that trains a model."""
 
+import math
 import warnings
 from functools import partial
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ from sksoftmax._moments import (
     measure_moments,
 )
 from sksoftmax._outliers import FEW_ROWS, SAMPLED_ROWS
-from sksoftmax._parameters import check_phm
+from sksoftmax._parameters import check_phm, penalty_strength
 from sksoftmax._penalty import ElasticNet
 from sksoftmax._problem import Problem
 from sksoftmax._strategy import is_automatic, takes_all_rows
@@ -99,11 +100,18 @@ def choose_dtype(params, dtype, xp, moments: Moments):
 
 
 def make_problem(
-    params, training: TrainingData, y, n_classes: int, attributes=None
+    params,
+    training: TrainingData,
+    y,
+    n_classes: int,
+    attributes=None,
+    total_weight: float = math.nan,
 ) -> Problem:
     """Return the problem of the training data and their targets y.
 
     `attributes` are the attributes of a fitted model from which training continues.
+    `total_weight` is the sum of the weights of all training rows, before they are
+    scaled. Only an `alpha` that is no number requires `total_weight`.
     """
     data, loss = training.data, cross_entropy(n_classes)
     scaling = ColumnScaling.from_moments(
@@ -114,7 +122,7 @@ def make_problem(
     )
     data.set_center(scaling.center)
     penalty = ElasticNet(
-        params.alpha,
+        penalty_strength(params.alpha, total_weight),
         params.l1_ratio,
         data.n_features,
         params.fit_intercept,

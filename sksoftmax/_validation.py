@@ -299,6 +299,11 @@ class TrainingRows:
         """Return the number of classes of the model."""
         return len(self.class_weight)
 
+    @property
+    def total_weight(self) -> float:
+        """Return the sum of the weights of the rows to train on."""
+        return float(self.weight[self.indices].sum())
+
     def split(self, fraction: float, rng):
         """Return the rows without held-out ones, and the indices of the latter.
 
@@ -325,7 +330,7 @@ class TrainingRows:
         """Return the rows with weights of mean one; held-out rows have weight zero."""
         rows, weight = self.indices, np.zeros_like(self.weight)
         weight[rows] = self.weight[rows] * unit_mean_factor(
-            len(rows), self.weight[rows].sum()
+            len(rows), self.total_weight
         )
         return replace(self, weight=weight)
 

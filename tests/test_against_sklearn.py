@@ -1,5 +1,6 @@
 """The optimum is LogisticRegression's, and so are the defaults' predictions."""
 
+import pickle
 from functools import cache
 
 import numpy as np
@@ -7,7 +8,9 @@ import pytest
 import scipy.sparse as sp
 import sklearn
 from numpy.testing import assert_allclose
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_val_score
 from threadpoolctl import threadpool_limits
 
 from sksoftmax import SoftmaxRegressionClassifier
@@ -230,3 +233,102 @@ def test_more_features_than_rows(objective, n_features, alpha):
         objective(X, y, np.ones(50), alpha, m.coef_, m.intercept_) for m in (clf, lr)
     )
     assert ours <= 1.01 * best
+
+
+@DATA
+@VARIANT
+def test_alpha_of_one_by_the_weights_is_the_penalty_of_c_1(task, name, variant):
+    X, y, sample_weight, _, params, exact = task(name, 1, variant)
+    params = {**params, "alpha": "1/n_samples"}
+
+    clf = SoftmaxRegressionClassifier(solver="svrg", tol=1e-7, **params)
+    clf.fit(X, y, sample_weight)
+
+    assert_allclose(clf.predict_proba(X), exact.predict_proba(X), atol=1e-3)
+    assert clf.get_params()["alpha"] == "1/n_samples"
+
+
+WEIGHT = 1.0 + np.arange(150) % 3
+ONE_BY_THE_WEIGHTS = {
+    "weights": ({}, {"sample_weight": WEIGHT}, 300),
+    "weights of zero": ({}, {"sample_weight": WEIGHT - 1}, 150),
+    "small weights": ({}, {"sample_weight": WEIGHT / 300}, 1),
+    "class weights": ({"class_weight": {0: 2, 1: 0.5}}, {}, 175),
+    "balanced": ({"class_weight": "balanced"}, {"sample_weight": WEIGHT}, 300),
+    "both": ({"class_weight": {0: 3}}, {"sample_weight": WEIGHT}, 498),
+    "L1": ({"l1_ratio": 1.0}, {"sample_weight": WEIGHT}, 300),
+    "minibatches": ({"batch_size": 32}, {"sample_weight": WEIGHT}, 300),
+    "textbook": ({"learning_rate": "constant", "tol": None, "max_iter": 3}, {}, 150),
+    "PHM": ({"phm_order": 2, "preconditioner": "diagonal"}, {}, 150),
+    "rows set aside": ({"early_stopping": True}, {}, 135),
+    "validation rows": ({}, {"X_val": np.eye(4), "y_val": np.arange(4) % 3}, 150),
+}
+
+
+def check_alpha_of_one_by_the_weights(X, y, total_weight, params, arrays):
+    by_words, by_number = (
+        SoftmaxRegressionClassifier(alpha=alpha, random_state=0, **params)
+        for alpha in ("1/n_samples", 1 / total_weight)
+    )
+
+    by_words.fit(X, y, **arrays)
+    by_number.fit(X, y, **arrays)
+
+    assert_allclose(by_words.coef_, by_number.coef_, rtol=1e-6, atol=1e-9)
+    assert_allclose(by_words.intercept_, by_number.intercept_, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("case", ONE_BY_THE_WEIGHTS)
+def test_alpha_of_one_by_the_weights_equals_the_number(datasets, case):
+    X, y = datasets["iris"]
+    if case == "PHM":  # 3 x 4 weights are too few to save any
+        X = np.hstack([X, X**2, X**3, X**0.5, 1 / X])
+
+    params, arrays, total_weight = ONE_BY_THE_WEIGHTS[case]
+    check_alpha_of_one_by_the_weights(X, y, total_weight, params, arrays)
+
+
+@pytest.mark.parametrize("class_weight", [None, {0: 2, 1: 0.5}])
+def test_alpha_of_one_by_the_weights_of_rows_of_probabilities(datasets, class_weight):
+    X, y = datasets["iris"]
+    y = np.eye(3)[y] * 0.7 + 0.1
+    factors = np.ones(3) if class_weight is None else np.array([2, 0.5, 1])
+    arrays = {"sample_weight": WEIGHT}
+
+    check_alpha_of_one_by_the_weights(
+        X, y, (WEIGHT * (y @ factors)).sum(), {"class_weight": class_weight}, arrays
+    )
+
+
+def test_alpha_of_one_by_the_weights_in_searches_pickles_and_warm_starts(datasets):
+    X, y = datasets["iris"]
+    clf = SoftmaxRegressionClassifier(alpha="1/n_samples", warm_start=True)
+    grid = {"alpha": ["1/n_samples", 1e-4]}
+
+    search = GridSearchCV(clf, grid, cv=2, scoring="neg_log_loss").fit(X, y)
+    by_number = clone(clf).set_params(alpha=1 / 75)
+    score = cross_val_score(by_number, X, y, cv=2, scoring="neg_log_loss").mean()
+    copy = pickle.loads(pickle.dumps(clf.fit(X, y)))
+    coef = clf.set_params(alpha=1 / 150).fit(X, y).coef_
+
+    assert search.cv_results_["mean_test_score"][0] == pytest.approx(score, rel=1e-6)
+    assert copy.alpha == "1/n_samples"
+    assert_allclose(coef, copy.coef_, rtol=0.05, atol=0.05)
+
+
+@pytest.mark.parametrize("first", ["nothing", "fit", "partial_fit"])
+def test_alpha_of_one_by_the_weights_is_an_error_in_partial_fit(datasets, first):
+    X, y = datasets["iris"]
+    clf = SoftmaxRegressionClassifier(random_state=0)
+    if first == "fit":
+        clf.set_params(alpha="1/n_samples").fit(X, y)
+    elif first == "partial_fit":
+        clf.partial_fit(X, y, classes=[0, 1, 2])
+    clf.set_params(alpha="1/n_samples")
+    before = vars(clf).copy()
+
+    with pytest.raises(ValueError, match="alpha must be a number in partial_fit, got"):
+        clf.partial_fit(X, y, classes=[0, 1, 2])
+
+    assert vars(clf) == before
+    clf.set_params(alpha=1e-3).partial_fit(X, y, classes=[0, 1, 2])

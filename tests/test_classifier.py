@@ -827,7 +827,7 @@ def test_partial_fit_of_rows_without_weight_changes_nothing(digits, fitted):
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"alpha": -1.0}, r"'alpha' parameter .* range \[0.0, inf\). Got -1.0"),
+        ({"alpha": -1.0}, r"'alpha' parameter .* range \[0.0, inf\) or .* Got -1.0"),
         ({"batch_size": 0}, r"'batch_size' parameter .*'auto'.* Got 0"),
         ({"learning_rate": "adam"}, r"'learning_rate' parameter .*'constant'"),
         ({"preconditioner": "newton"}, r"'preconditioner' parameter .*'gram'"),

@@ -218,3 +218,33 @@ def test_stream_after_svrg_stays_near_the_optimum(datasets, objective):
     after = objective(X, y, np.ones(len(y)), 1e-3, clf.coef_, clf.intercept_)
     assert after < 1.05 * best  # minibatch noise leads away from it, but not far
     assert clf.t_ > count
+
+
+@pytest.mark.parametrize(
+    ("shape", "n_classes", "decay", "factor", "batch_size", "exponents"),
+    [
+        ((20000, 50), 50, 1.0, 11.3, "auto", [-3, -4, -5]),
+        ((4000, 40), 20, 0.5, 6.3, 256, [-3, -4, -4.5, -5, -5.5]),
+    ],
+)
+def test_a_path_of_warm_starts_ends_no_worse_than_other_fits(
+    objective, shape, n_classes, decay, factor, batch_size, exponents
+):
+    rng = np.random.RandomState(0)
+    scale = shape[1] ** 0.5 / 3 * (1.0 + np.arange(shape[1])) ** -decay
+    X = rng.standard_normal(shape) * scale
+    raw = factor * X @ rng.standard_normal((shape[1], n_classes))
+    y = (raw + rng.gumbel(size=raw.shape)).argmax(axis=1)
+    params = {"batch_size": batch_size, "random_state": 0}
+    warm = SoftmaxRegressionClassifier(warm_start=True, **params)
+    values_warm, values_cold = [], []
+
+    for alpha in 10.0 ** np.array(exponents):
+        cold = SoftmaxRegressionClassifier(alpha=alpha, **params)
+        for model, values in ((warm, values_warm), (cold, values_cold)):
+            model.set_params(alpha=alpha).fit(X.astype(np.float32), y)
+            arrays = np.ones(len(y)), alpha, model.coef_, model.intercept_
+            values.append(objective(X, y, *arrays))
+
+    floor = 1e-3 * np.log(n_classes)
+    assert (np.array(values_warm) <= 1.02 * np.array(values_cold) + floor).all()

@@ -382,7 +382,7 @@ INVALID_ALPHAS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("alphas", INVALID_ALPHAS, ids=lambda alphas: type(alphas).__name__)
+@pytest.mark.parametrize("alphas", INVALID_ALPHAS, ids=lambda a: type(a).__name__)
 def test_invalid_alphas(alphas):
     clf = SoftmaxRegressionClassifierCV(alphas=alphas)
 

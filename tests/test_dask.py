@@ -170,6 +170,23 @@ def test_parameters_mean_what_they_mean_on_one_machine(digits, params):
     assert_array_equal(clf.coef_[3] == 0, exact.coef_[3] == 0)
 
 
+@pytest.mark.parametrize("class_weight", [None, "balanced", {3: 0, 5: 2.5}], ids=str)
+def test_alpha_of_one_by_the_weights_counts_all_rows(digits, class_weight):
+    X, y = digits[0][:500], digits[1][:500]
+    weight, params = 1.0 + np.arange(500) % 3, {"class_weight": class_weight}
+    params["alpha"] = "1/n_samples"
+    exact = SoftmaxRegressionClassifier(
+        solver="svrg", tol=1e-7, random_state=0, **params
+    ).fit(X, y, weight)
+
+    clf = fitted(X, y, weight, **params)
+
+    assert_allclose(clf.loss_curve_[-1], exact.loss_curve_[-1], rtol=2e-5)
+    assert_allclose(clf.coef_, exact.coef_, atol=0.02)
+    with pytest.raises(ValueError, match="alpha must be a number in partial_fit"):
+        clf.to_local().partial_fit(X, y)
+
+
 def at_odd_addresses(value):
     """Return arrays as they may arrive from another process."""
     if not isinstance(value, np.ndarray):

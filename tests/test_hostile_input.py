@@ -1102,6 +1102,7 @@ PARAMETERS = {
     "alpha infinite": ({"alpha": np.inf}, "'alpha' parameter"),
     "alpha NaN": ({"alpha": np.nan}, "'alpha' parameter"),
     "alpha of float16": ({"alpha": np.float16(0.1)}, FINITE),
+    "alpha in words": ({"alpha": "1/n"}, "'alpha' parameter"),
     "eta0 1e300": (
         {"eta0": 1e300, **TEXTBOOK},
         "eta0=1e\\+300 is too large.*lower eta0",

@@ -1,22 +1,25 @@
-"""L-BFGS for one of several models that share passes over the rows.
+"""Limited-memory BFGS (Liu and Nocedal 1989), preconditioned.
 
-Limited-memory BFGS (Liu and Nocedal 1989), preconditioned. The pairs of a step and the
-change of the gradient outlive a change of the penalty: the gradient is linear in the
-strength, so a pair stays exact.
+Several models can share the passes over the rows. The pairs of a step and the change of
+the gradient outlive a change of the penalty: the gradient is linear in the strength, so
+a pair stays exact.
 """
 
+import math
 from dataclasses import replace
 
+from sksoftmax._oracle import OracleProtocol
 from sksoftmax._solvers.line_search import wolfe_search
+from sksoftmax._solvers.state import State
+from sksoftmax._stacked_oracle import Evaluation
 
 MEMORY = 5  # pairs
 # Largest share of the slope that the first trial may leave: another trial costs as much
 # as another step.
 FIRST_WOLFE = 0.9
-# A step ends the iteration if it is expected to gain less than this share of `tol`
-# times the objective. Measured on MNIST, with 1, .3 and .1 of a tolerance of 1e-2: the
-# path takes 22, 26 and 37 passes, to held-out losses of .3073, .3052 and .3050.
-GAIN_SHARE = 0.2
+# Steps after minibatches. Newton's method follows if the plateau takes longer.
+MOST_STEPS = 30
+LARGEST_RELATIVE_GAP = 4.0  # of a plateau
 
 
 class LBFGS:
@@ -49,19 +52,21 @@ class LBFGS:
         self.weights, self.evaluation = weights, evaluation
         self._set_objective()
 
-    def iterate(self, tol: float, max_steps: int):
+    def iterate(self, tol: float, max_steps: int, patience: int = 1):
         """Yield weights and receive their Evaluation; return whether it converged.
 
-        The iteration converged if another step is expected to gain little.
+        The iteration converged if `patience` steps in a row were expected to gain less
+        than `tol` times the objective.
         """
-        first, target = self.n_steps, GAIN_SHARE * tol
+        first, n_idle = self.n_steps, 0
         while True:
             direction = self._direction()
             slope = float(self._xp.vdot(self._grad, direction))
-            allowed = target * max(self.objective, self.problem.floor)
+            allowed = tol * max(self.objective, self.problem.floor)
             if self.n_steps == first:  # a step, unless it would gain nothing
                 allowed = min(allowed, self._rounding)
-            if -slope / 2 <= allowed:
+            n_idle = n_idle + 1 if -slope / 2 <= allowed else 0
+            if n_idle == patience:
                 return True
             if self.n_steps == first + max_steps:
                 return False
@@ -130,3 +135,68 @@ class LBFGS:
         penalty = self.problem.penalty
         objective = evaluation.loss + float(penalty.value(weights))
         return objective, evaluation.grad + penalty.gradient(weights)
+
+    @property
+    def decrement(self) -> float:
+        """<G, M G>, with the preconditioner M in place of the inverse Hessian."""
+        preconditioned = self._preconditioner.apply(self._xp.copy(self._grad))
+        return float(self._xp.vdot(self._grad, preconditioned))
+
+
+class LBFGSSolver:
+    """L-BFGS steps of one model on all rows, after minibatches."""
+
+    steps_per_epoch = 5  # that count as one epoch for the patience of validation
+
+    def __init__(self, oracle: OracleProtocol, state: State) -> None:
+        """Initialise from the model in `state`, and update its model and t later."""
+        self._oracle, self._state = oracle, state
+        weights, problem = oracle.problem.data.xp.copy(state.average), oracle.problem
+        with oracle.threads():
+            self._lbfgs = LBFGS(problem, weights, self._evaluate(weights))
+            preconditioner_class = oracle.preconditioner_class
+            hessian = oracle.sampled_hessian(preconditioner_class, weights)
+            is_sample = oracle.n_measured < oracle.n_rows
+            preconditioner = preconditioner_class.build(problem, hessian, is_sample)
+            self._lbfgs.set_penalty(problem.penalty, preconditioner)
+
+    @property
+    def model(self):
+        """The current weights, (n_weights, n_outputs)."""
+        self._state.weights = self._oracle.problem.data.xp.copy(self._lbfgs.weights)
+        self._state.average = self._state.weights
+        return self._state.weights
+
+    def iterate_to_plateau(self, tol: float, patience: int):
+        """Yield itself, the objective and whether it has converged, each step.
+
+        The objective has converged if each of `patience` further steps promises to
+        lower it by less than `tol` times itself, and the gap is not estimated at many
+        times the objective.
+        """
+        steps = self._lbfgs.iterate(tol, MOST_STEPS, patience)
+        evaluation, n_steps = None, 0
+        while True:
+            trial, is_plateau = None, False
+            try:
+                trial = steps.send(evaluation)
+            except StopIteration as end:
+                is_plateau = end.value
+            n_new = self._lbfgs.n_steps - n_steps  # 0, or 1 after a good trial
+            if n_new or trial is None:
+                n_steps += n_new
+                self._state.t += n_new
+                self._state.n_averages += n_new
+                objective = self._lbfgs.objective
+                gap = 10 * self._lbfgs.decrement if is_plateau else math.inf
+                yield self, objective, gap <= LARGEST_RELATIVE_GAP * objective
+            if trial is None:
+                return
+            with self._oracle.threads():
+                evaluation = self._evaluate(trial)
+
+    def _evaluate(self, weights) -> Evaluation:
+        loss, grad = self._oracle.loss_gradient(weights)
+        if not math.isfinite(float(loss)):
+            raise FloatingPointError(f"the loss became {float(loss)}")
+        return Evaluation(float(loss), grad, None)

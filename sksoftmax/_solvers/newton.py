@@ -30,6 +30,10 @@ LARGEST_GROWTH = 10.0
 # After MANY_PRODUCTS products with the Hessian, which cost more than another trial, a
 # line search has to shrink the slope to the share STRONG_WOLFE.
 STRONG_WOLFE, MANY_PRODUCTS = 0.25, 4
+# After a warm start, the allowed gap is compared with this multiple of the decrement.
+# Measured over paths of decreasing alpha: with 1, objectives were up to 3 % above those
+# of cold fits; with 2, at most 1.3 %; with 4, fits took a third longer.
+WARM_FACTOR = 2.0
 
 
 class Newton:
@@ -55,7 +59,7 @@ class Newton:
         state.average = state.weights
         self._weights = self._xp.copy(take(weights, self._active))
         self._l2 = take(problem.penalty.l2, self._active)
-        self._tol, self._patience = 0.0, math.inf
+        self._tol, self._patience, self._is_warm = 0.0, math.inf, False
         self._is_on_plateau = self._is_as_modelled = False
         self._certificate, self.stalled = Certificate(oracle), False
         self._threads = oracle.threads
@@ -84,15 +88,20 @@ class Newton:
         for _ in self._steps():
             yield self, self.objective, self.gap_is_within(tol)
 
-    def iterate_to_plateau(self, tol: float, patience: int):
+    def iterate_to_plateau(self, tol: float, patience: int, is_warm: bool = False):
         """Yield itself, the objective and whether the objective converged, each step.
 
         The objective has converged if one of three conditions holds. The gap is within
         tol, or within half of the digits if rounding stops the progress. All steps were
         as modelled, and `patience` products with the Hessian in a row promised less
         than tol. The last step was, and the last `plateau_steps` gained less than tol.
+
+        After a warm start (`is_warm`), the decrement <r, M r> of the quadratic model's
+        residual r must be small, too. A model for another penalty is far from the
+        optimum in directions of little curvature. There the first products promise
+        little, and many products together gain much.
         """
-        self._tol, self._patience = tol, patience
+        self._tol, self._patience, self._is_warm = tol, patience, is_warm
         for _ in self._steps():
             required_tol = max(tol, math.sqrt(self._eps)) if self.stalled else tol
             converged = self._is_on_plateau or self.gap_is_within(required_tol)
@@ -297,7 +306,8 @@ class Newton:
             preconditioned = self._curvature.apply(residual, free)
             old_power, power = power, float(vdot(residual, preconditioned))
             expected = share * power / 2  # of the next product
-            n_idle = n_idle + 1 if expected <= target else 0
+            promise = max(expected, WARM_FACTOR * power) if self._is_warm else expected
+            n_idle = n_idle + 1 if promise <= target else 0
             self._is_idle = n_idle >= self._patience
             if self._is_idle:
                 return gain

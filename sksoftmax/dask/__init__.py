@@ -51,9 +51,10 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
 
     Parameters
     ----------
-    alpha : float, default=1e-4
-        Strength of the penalty, independent of the number of samples. A larger `alpha`
-        draws all weights towards zero; 0 is no penalty.
+    alpha : float or "1/n_samples", default=1e-4
+        Strength of the penalty. A number does not depend on the number of samples. A
+        larger `alpha` draws all weights towards zero; 0 is no penalty. "1/n_samples" is
+        1 divided by the sum over all rows of sample weight times class weight.
 
     l1_ratio : float, default=0.0
         Share of L1 in the penalty, between 0 (L2 alone) and 1 (L1 alone). A larger
@@ -139,7 +140,7 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
     def __init__(
         self,
         *,
-        alpha: float = 1e-4,
+        alpha: float | Literal["1/n_samples"] = 1e-4,
         l1_ratio: float = 0.0,
         fit_intercept: bool = True,
         max_iter: int = 1000,
@@ -181,7 +182,7 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
             Labels, (n_samples,), in the partitions of X.
         sample_weight : dask array, dask series or list of delayed blocks, default=None
             Weights of the rows, (n_samples,), in the partitions of X. A common factor
-            changes nothing.
+            changes nothing if `alpha` is a number.
 
         Returns
         -------

@@ -11,7 +11,7 @@ from sksoftmax._classifier import SoftmaxRegressionClassifier
 from sksoftmax._data import make_data
 from sksoftmax._labels import find_positions, unite
 from sksoftmax._monitoring import Callbacks
-from sksoftmax._parameters import make_generator
+from sksoftmax._parameters import make_generator, penalty_strength
 from sksoftmax._solvers.newton import Newton
 from sksoftmax._solvers.proximal_newton import make_newton
 from sksoftmax._state import (
@@ -63,6 +63,11 @@ class Rows(NamedTuple):
         shared = self.summaries, self.classes, class_factors, smoothing, self.dtype
         return self.partitions.attach_targets(*shared, folds)
 
+    @property
+    def total_weight(self) -> float:
+        """Return the sum of sample weight times class weight."""
+        return float(self.counts["class_count"] @ self.counts["class_weight"])
+
     def attributes(self) -> dict:
         """Return the attributes of a fitted estimator that depend on no model."""
         attributes = {"classes_": self.classes, "n_features_in_": self.n_features}
@@ -110,7 +115,13 @@ def make_empty_problem(params, rows: Rows, moments):
     dtype = choose_dtype(params, rows.dtype, data.xp, moments)
     data = make_data(empty_rows, dtype, params.fit_intercept)
     training = TrainingData(data, np.empty(0, dtype), None, moments, dtype)
-    return make_problem(params, training, np.empty(0, np.intp), len(rows.classes))
+    return make_problem(
+        params,
+        training,
+        np.empty(0, np.intp),
+        len(rows.classes),
+        total_weight=rows.total_weight,
+    )
 
 
 def summarize(params, partitions: Partitions) -> Rows:
@@ -158,8 +169,9 @@ def _fit_sample(params, rows: Rows, partitions: TrainingPartitions, rng):
     n_rows = min(max(1024, n_rows), _SAMPLED_ROWS, partitions.n_rows)
     sampled = sample_without_replacement(partitions.n_rows, n_rows, random_state=rng)
     X, y, weight = draw_rows(rows, partitions, np.sort(sampled))
-    shared = "alpha", "l1_ratio", "fit_intercept", "preconditioner"
+    shared = "l1_ratio", "fit_intercept", "preconditioner"
     model = SoftmaxRegressionClassifier(
+        alpha=penalty_strength(params.alpha, rows.total_weight),
         **{name: getattr(params, name) for name in shared},
         random_state=rng.randint(2**31 - 1),
     )
