@@ -369,6 +369,8 @@ def write(folder: Path, results: dict) -> None:
         texts += [task_table(piece)]
     for piece in of_kind(results, "task"):
         texts += [f"## {piece['title']}; {MODES[piece['mode']]}\n", task_table(piece)]
+        if piece["name"] in figures.CURVES and piece["mode"] == "one":
+            texts += [f"![Curves](curve_{piece['name']}.png)\n"]
         if piece["curves"]:
             texts += ["To within 1 % of the best test log-loss:\n", close_table(piece)]
     texts += ["## To the optimum, one thread\n", gap_table(results)]
