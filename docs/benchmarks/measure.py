@@ -216,6 +216,11 @@ def measure_task(options, record: Record) -> None:
     record.found["title"] = task.title
     names = options.peers or [peer.name for peer in systems.PEERS]
     peers = [p for p in systems.PEERS if p.name in names or p is systems.REFERENCE]
+    if options.mode != "one":
+        why = "uses one thread, and is in the table for one thread"
+        alone = {peer.name: why for peer in peers if peer.one_thread}
+        record.found["skipped"] |= alone
+        peers = [peer for peer in peers if not peer.one_thread]
     everyone = [systems.OURS, *peers]
     warm_up(task, everyone)
     compare(task, systems.OURS, systems.REFERENCE, peers, record)
