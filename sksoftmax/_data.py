@@ -104,12 +104,9 @@ class Batch:
         raw += intercept
         return raw
 
-    def gradient(self, grad_raw, n_blocks: int = 1):
-        """Return the gradient in the weights, from the gradient in raw predictions.
-
-        Threads compute `n_blocks` blocks of outputs, for dense X.
-        """
-        grad = self._transposed_product(grad_raw, n_blocks)
+    def gradient(self, grad_raw):
+        """Return the gradient in the weights, from the gradient in raw predictions."""
+        grad = self._transposed_product(grad_raw)
         if self._fit_intercept:
             total = self._xp.sum(grad_raw, axis=0)
             if self._center.shape[0]:
@@ -140,10 +137,10 @@ class Batch:
         """Return X times the weights of the features, without the intercept."""
         return self._xp.matmul(self.X, weights)
 
-    def _transposed_product(self, grad_raw, n_blocks: int):
+    def _transposed_product(self, grad_raw):
         """Return X' grad_raw and, for the intercept, one more row at the end."""
         n_weights = self.X.shape[1] + self._fit_intercept
-        return self._xp.matmul_into_rows(self.X.T, grad_raw, n_weights, n_blocks)
+        return self._xp.matmul_into_rows(self.X.T, grad_raw, n_weights)
 
 
 class SparseBatch(Batch):
@@ -179,7 +176,7 @@ class SparseBatch(Batch):
             blocks.append(sp.csr_array(parts, shape=(stop - start, X.shape[1])))
         return blocks
 
-    def _transposed_product(self, grad_raw, n_blocks: int):
+    def _transposed_product(self, grad_raw):
         """Return X' grad_raw and, for the intercept, one more row at the end.
 
         Threads compute groups of outputs, so no sum depends on their number.
@@ -212,20 +209,19 @@ class DenseData(_Data):
     def __init__(self, X, dtype, fit_intercept) -> None:
         super().__init__(X, dtype, fit_intercept)
         self.chunk_rows = max(1, self.xp.chunk_size // self.n_features)
-        self._buffers: dict = {}  # by thread, or by the argument of `batch`
+        self._buffers: dict = {}  # two of each thread
         self.n_stored = self.product_work = X.shape[0] * X.shape[1]
 
-    def batch(self, rows, compact: bool = True, buffer: str = "") -> Batch:
-        """Return a batch of `rows`, valid until the thread makes another.
-
-        A batch in a named buffer is valid until the next one in this buffer.
-        """
+    def batch(self, rows, compact: bool = True) -> Batch:
+        """Return a batch of `rows`, valid until the thread has made two more."""
         if isinstance(rows, slice):
             return Batch(self.xp.astype(self.X[rows, :], self.dtype), self)
-        n_rows, key = rows.shape[0], buffer or get_ident()
-        if key not in self._buffers or n_rows > self._buffers[key].shape[0]:
-            self._buffers[key] = self.xp.empty((n_rows, self.n_features), self.dtype)
-        out = self._buffers[key][:n_rows, :]
+        n_rows, thread = rows.shape[0], get_ident()
+        other, buffer = self._buffers.get(thread, (None, None))
+        if buffer is None or n_rows > buffer.shape[0]:
+            buffer = self.xp.empty((n_rows, self.n_features), self.dtype)
+        self._buffers[thread] = buffer, other
+        out = buffer[:n_rows, :]
         return Batch(self.xp.take_rows(self.X, rows, self.dtype, out), self)
 
     def full_batch(self, rows, compact: bool = True) -> Batch:
@@ -284,11 +280,8 @@ class SparseData(_Data):
         self._position = np.empty(self.n_features, np.int32)
         self._present = np.zeros(self.n_features, bool)
 
-    def batch(self, rows, compact: bool = True, buffer: str = "") -> SparseBatch:
-        """Return a batch of `rows`, if `compact` over the columns that they store.
-
-        `buffer` is for dense X.
-        """
+    def batch(self, rows, compact: bool = True) -> SparseBatch:
+        """Return a batch of `rows`, if `compact` over the columns that they store."""
         X = self._csr_rows(rows)
         if not compact:
             return SparseBatch(X, self)

@@ -102,8 +102,17 @@ class Gram:
         """
         xp, (n_weights, n_outputs) = namespace(grad), grad.shape
         grad = grad / self._scale
-        n_blocks = xp.count_blocks(n_weights**2 * n_outputs)
-        direction = xp.matmul_into_rows(self.inverse, grad, n_weights, n_blocks)
+        n_groups = int(n_weights**2 * n_outputs / xp.block_work)
+        if n_groups < 2:
+            direction = xp.matmul(self.inverse, grad)
+        else:  # groups of outputs, for threads
+            direction = xp.empty(grad.shape, grad.dtype)
+
+            def multiply(group):
+                direction[:, group] = xp.matmul(self.inverse, grad[:, group])
+
+            groups = chunks(slice(0, n_outputs), -(-n_outputs // min(4, n_groups)))
+            list(xp.ordered_map(multiply, groups))
         direction /= self._scale
         return direction
 

@@ -7,6 +7,8 @@ from sksoftmax._arrays import chunks, take
 from sksoftmax._moments import ColumnScaling
 from sksoftmax._threads import one_blas_thread
 
+MOST_BLOCKS = 4  # of a minibatch, so at most four threads gain
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -66,7 +68,8 @@ class Problem:
 
     def count_blocks(self, n_rows: int) -> int:
         """Return the number of blocks of a batch, which threads compute."""
-        return self.data.xp.count_blocks(self.multiply_adds(n_rows))
+        work = self.multiply_adds(n_rows) / self.data.xp.block_work
+        return int(min(MOST_BLOCKS, max(1, work)))
 
     def _loss_gradient_in_blocks(
         self, batch, weights, rows, n_rows: int, snapshot, n_blocks: int
@@ -75,8 +78,9 @@ class Problem:
 
         `weights`, `snapshot` and the gradient are (n_weights, n_outputs).
         """
-        xp = self.data.xp
-        grad_raw = xp.empty((n_rows, self.loss.n_outputs), weights.dtype)
+        xp, n_outputs = self.data.xp, self.loss.n_outputs
+        grad_raw = xp.empty((n_rows, n_outputs), weights.dtype)
+        grad = xp.empty(weights.shape, weights.dtype)
 
         def compute_rows(part):
             block = batch.take_rows(part)
@@ -87,9 +91,15 @@ class Problem:
             )
             return loss
 
-        blocks = chunks(slice(0, n_rows), -(-n_rows // n_blocks))
-        loss = sum(xp.ordered_map(compute_rows, blocks))
-        return loss, batch.gradient(grad_raw, n_blocks)
+        def compute_outputs(part):
+            grad[:, part] = batch.gradient(grad_raw[:, part])
+
+        row_parts, output_parts = (
+            chunks(slice(0, size), -(-size // n_blocks)) for size in (n_rows, n_outputs)
+        )
+        loss = sum(xp.ordered_map(compute_rows, row_parts))
+        list(xp.ordered_map(compute_outputs, output_parts))
+        return loss, grad
 
     def loss_gradient_from_raw(self, batch, raw, rows, n_rows: int, snapshot=None):
         """Return the same loss and gradient from raw predictions; overwrites `raw`."""

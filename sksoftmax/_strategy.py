@@ -118,8 +118,7 @@ def phases(params, problem: Problem, state: State, rows, rng):
 
     The choice depends on the data and the parameters alone, not on the number of
     threads. The constants are measured with one thread. Threads shorten passes over all
-    rows more than minibatches of few classes, so more threads would favour earlier
-    passes.
+    rows more than minibatches, so more threads would favour earlier passes.
     """
     if params.phm_order:
         yield from _constrained_epochs(params, problem, state, rows, rng)

@@ -4,7 +4,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import cache
 
 import joblib
@@ -53,31 +53,12 @@ def one_blas_thread(multiply_adds: float = 0, pools=()) -> Iterator[None]:
             raise
 
 
-@contextmanager
-def shared_threads() -> Iterator[None]:
-    """Yield; calls of `ordered_map` and `prefetch` within use the same threads.
-
-    The threads start with the first call and end with the context. Measured: a call
-    that starts and ends a thread takes 300 us longer.
-    """
-    if getattr(_local, "shared", None) is not None:
-        yield
-        return
-    try:
-        with ExitStack() as stack:
-            _local.shared = cache(lambda: _start_threads(stack, 2**30))
-            yield
-    finally:
-        _local.shared = None
-
-
 def ordered_map(function, items) -> Iterator:
     """Return function(item) for each item, in order, computed by several threads.
 
-    The threads live until the last result, or as long as `shared_threads`. There are as
-    many threads as this process has cores and BLAS has threads, and fewer if other
-    calls have some of them. Only one thread is used within `single_thread` and within
-    another call.
+    The threads live until the last result. There are as many threads as this process
+    has cores and BLAS has threads, and fewer if other calls have some of them. Only one
+    thread is used within `single_thread` and within another call.
     """
     items = list(items)
     if len(items) < 2:
@@ -86,11 +67,15 @@ def ordered_map(function, items) -> Iterator:
 
 
 def _map_by_threads(function, items):
-    with one_blas_thread(), _threads(len(items)) as (n_threads, executor):
+    with one_blas_thread(), _reserve_threads(len(items)) as n_threads:
         if n_threads == 1:
             yield from map(function, items)
-        else:
+            return
+        executor = _start_threads(n_threads - 1)
+        try:
             yield from _share_work(executor, function, items, 2 * n_threads)
+        finally:
+            executor.shutdown(wait=True, cancel_futures=True)
 
 
 def count_free_threads() -> int:
@@ -98,7 +83,7 @@ def count_free_threads() -> int:
 
     Only work whose result is the same for any cut may depend on this number.
     """
-    with _threads(2**30) as (n_threads, _):
+    with _reserve_threads(2**30) as n_threads:
         return n_threads
 
 
@@ -108,48 +93,28 @@ def prefetch(function, items) -> Iterator:
     The results stay valid while the next one is computed.
     """
     items = iter(items)
-    with _threads(2) as (n_threads, executor):
+    with _reserve_threads(2) as n_threads:
         if n_threads == 1:
             yield from map(function, items)
             return
-        following = executor.submit(function, next(items))
+        executor = _start_threads(1)
         try:
+            following = executor.submit(function, next(items))
             for item in items:
                 result = following.result()
                 following = executor.submit(function, item)
                 yield result
             yield following.result()
         finally:
-            _stop([following])
+            executor.shutdown(wait=True, cancel_futures=True)
 
 
-@contextmanager
-def _threads(n_items: int) -> Iterator[tuple]:
-    """Yield the number of threads for a call, and the executor of the helping ones."""
-    shared = getattr(_local, "shared", None)
-    if n_items < 2 or getattr(_local, "is_single", False):
-        yield 1, None
-    elif shared is not None:
-        yield shared()
-    else:
-        with ExitStack() as stack:
-            yield _start_threads(stack, n_items)
-
-
-def _start_threads(stack: ExitStack, n_items: int) -> tuple:
-    """Return the number of threads, and an executor with one thread less, or None.
-
-    The executor starts its threads with its first items, and ends with `stack`.
-    """
-    n_threads = stack.enter_context(_reserve_threads(n_items))
-    if n_threads == 1:
-        return 1, None
+def _start_threads(n_threads: int):
+    """Return an executor whose threads compute one block after the other."""
     # Imported here because scikit-learn does not import it, and few data need it.
     from concurrent.futures import ThreadPoolExecutor
 
-    executor = ThreadPoolExecutor(n_threads - 1, initializer=_set_single_thread)
-    stack.callback(executor.shutdown, wait=True, cancel_futures=True)
-    return n_threads, executor
+    return ThreadPoolExecutor(n_threads, initializer=_set_single_thread)
 
 
 def _share_work(executor, function, items, n_ahead: int):
@@ -165,33 +130,26 @@ def _share_work(executor, function, items, n_ahead: int):
         with np.errstate(all="ignore"):
             return function(item)
 
-    try:
-        while pending or waiting:
-            while waiting and len(pending) < n_ahead:
-                item = waiting.popleft()
-                pending.append((executor.submit(compute, item), item))
-            if not pending[0][0].done():
-                # The caller takes the first block that no thread has begun.
-                for k, (future, item) in enumerate(pending):
-                    if future.cancel():
-                        pending[k] = done, item = Future(), item
-                        done.set_result(compute(item))
-                        break
-            yield pending.popleft()[0].result()
-    finally:
-        _stop([future for future, _ in pending])
-
-
-def _stop(futures) -> None:
-    """Cancel futures, and wait for those that are computed."""
-    for future in futures:
-        if not future.cancel():
-            future.exception()
+    while pending or waiting:
+        while waiting and len(pending) < n_ahead:
+            item = waiting.popleft()
+            pending.append((executor.submit(compute, item), item))
+        if not pending[0][0].done():
+            # The caller takes the first block that no thread has begun.
+            for k, (future, item) in enumerate(pending):
+                if future.cancel():
+                    pending[k] = done, item = Future(), item
+                    done.set_result(compute(item))
+                    break
+        yield pending.popleft()[0].result()
 
 
 @contextmanager
 def _reserve_threads(n_items: int) -> Iterator[int]:
     """Yield how many threads may compute; they count as busy meanwhile."""
+    if n_items < 2 or getattr(_local, "is_single", False):
+        yield 1
+        return
     call, limit = object(), _count_threads()
     try:
         with _lock:
@@ -285,7 +243,6 @@ def _reset_after_fork() -> None:
     global _lock
     _lock = threading.RLock()
     _busy.clear()
-    _local.shared = None
     for limit in _limits.values():
         limit.lift()
     _limits.clear()

@@ -17,7 +17,6 @@ from sksoftmax import (
     SoftmaxRegressionClassifier,
     SoftmaxRegressionClassifierCV,
     _data,
-    _preconditioner,
     _strategy,
     _threads,
 )
@@ -25,13 +24,7 @@ from sksoftmax._arrays import NUMPY
 from sksoftmax._problem import Problem
 from sksoftmax._solvers import sgd
 from sksoftmax._stacked_oracle import StackedOracle
-from sksoftmax._threads import (
-    one_blas_thread,
-    ordered_map,
-    prefetch,
-    shared_threads,
-    single_thread,
-)
+from sksoftmax._threads import one_blas_thread, ordered_map, prefetch, single_thread
 
 
 def n_threads():
@@ -279,70 +272,6 @@ def test_batches_are_made_one_ahead(grant):
     assert not _threads._busy
 
 
-def work_slowly(item):
-    time.sleep(0.005)
-    return threading.get_ident()
-
-
-def test_calls_within_shared_threads_have_the_same_threads(grant):
-    grant(3)
-    before, helpers = threading.active_count(), []
-
-    with shared_threads(), shared_threads():
-        assert threading.active_count() == before  # no thread before the first call
-        for n_items in (2, 9, 9):
-            helpers.append(set(ordered_map(work_slowly, range(n_items))))
-        assert threading.active_count() == before + 2
-        assert sum(_threads._busy.values()) == 3
-        assert _threads.count_free_threads() == 3
-
-    assert helpers[1] == helpers[2] >= helpers[0]
-    assert threading.active_count() == before
-    assert not _threads._busy
-
-
-def test_shared_threads_serve_calls_between_prefetched_items(grant):
-    grant(2)
-    with shared_threads():
-        for k in prefetch(work_slowly, range(4)):
-            assert k != threading.get_ident()
-            assert set(ordered_map(work_slowly, range(9))) == {k, threading.get_ident()}
-
-
-@pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
-def test_an_error_stops_one_call_of_shared_threads(grant, error):
-    grant(3)
-    begun, before = [], threading.active_count()
-
-    def work(item):
-        begun.append(item)
-        time.sleep(0.005)
-        if item == 5:
-            raise error
-
-    with shared_threads():
-        with pytest.raises(error):
-            list(ordered_map(work, range(1000)))
-        n_begun = len(begun)
-        assert list(ordered_map(abs, range(9))) == list(range(9))
-        assert len(begun) == n_begun < 25
-
-    assert threading.active_count() == before
-    assert not _threads._busy
-
-
-def test_other_python_threads_get_what_shared_threads_leave(grant):
-    grant(3)
-
-    def count(_):
-        return len(set(ordered_map(work_slowly, range(9))))
-
-    with shared_threads(), ThreadPoolExecutor(1) as pool:
-        assert list(pool.map(count, [0])) == [3]
-        assert count(0) == 3
-        assert list(pool.map(count, [0])) == [1]
-
-
 def test_warnings_of_numpy_are_those_of_the_caller(grant):
     grant(3)
     zero = np.zeros(1)
@@ -368,7 +297,6 @@ ROWS = {
     "dense": (np.asarray, {}),
     "float32": (np.float32, {}),
     "minibatches": (np.asarray, {"batch_size": 100}),
-    "prefetched": (np.asarray, {"batch_size": 30}),
     "textbook": (np.asarray, {"batch_size": 100, "learning_rate": "constant"}),
     "diagonal": (np.asarray, {"preconditioner": "diagonal"}),
     "svrg": (np.asarray, {"solver": "svrg", "batch_size": 100}),
@@ -390,7 +318,6 @@ def small_blocks(monkeypatch):
     sizes = {"matmul_chunk_size": 2**12, "chunk_size": 2**10, "block_work": 2**12}
     for attribute, size in sizes.items():
         monkeypatch.setattr(NUMPY, attribute, size)
-    monkeypatch.setattr(_preconditioner, "_GRAM_ROWS", 40)
     monkeypatch.setattr(_data, "BLOCK_ENTRIES", 2**10)
     monkeypatch.setattr(_data, "GROUP_OUTPUTS", 4)
     monkeypatch.setattr(sgd, "PREFETCHED_NUMBERS", 2**8)

@@ -22,8 +22,7 @@ class NumPyArrays:
     chunk_size = 2**18
     matmul_chunk_size = 2**20  # numbers in a chunk for matrix products
     wide_batches = False  # whether only large batches are worth their overhead
-    block_work = 3e7  # multiply-adds of a product in a block for a thread
-    most_blocks = 4  # of a product, so at most four threads gain
+    block_work = 3e7  # multiply-adds from which a product is split for threads
     thread_pools = ()  # libraries other than BLAS, see one_blas_thread
 
     # Numbers of other dtypes are converted to float64.
@@ -152,29 +151,11 @@ class NumPyArrays:
         out[...] = X[rows]
         return out
 
-    def count_blocks(self, multiply_adds: float) -> int:
-        """Return the number of blocks of a product, which threads compute."""
-        return int(min(self.most_blocks, max(1, multiply_adds / self.block_work)))
-
     @staticmethod
-    def matmul_into_rows(left, right, n_rows: int, n_blocks: int = 1):
-        """Return left @ right, extended to n_rows rows that are not initialised.
-
-        Threads compute `n_blocks` blocks of columns.
-        """
-        n_columns = right.shape[1]
-        product = np.empty((n_rows, n_columns), right.dtype)
-        filled = product[: left.shape[0]]
-        if n_blocks == 1:
-            np.matmul(left, right, out=filled)
-            return product
-        size = -(-n_columns // n_blocks)
-
-        def multiply(start):
-            columns = slice(start, start + size)
-            np.matmul(left, right[:, columns], out=filled[:, columns])
-
-        list(ordered_map(multiply, range(0, n_columns, size)))
+    def matmul_into_rows(left, right, n_rows: int):
+        """Return left @ right, extended to n_rows rows that are not initialised."""
+        product = np.empty((n_rows, right.shape[1]), right.dtype)
+        np.matmul(left, right, out=product[: left.shape[0]])
         return product
 
     @staticmethod

@@ -3,6 +3,8 @@
 The file _arrays/numpy_arrays.py describes the functions.
 """
 
+import math
+
 import numpy as np
 
 from sksoftmax._arrays.numpy_arrays import NOT_DEFINITE, NUMPY, SHORT
@@ -70,9 +72,7 @@ class StandardArrays:
 
     # Other libraries have threads of their own.
     ordered_map = prefetch = staticmethod(map)
-
-    def count_blocks(self, multiply_adds: float) -> int:
-        return 1
+    block_work = math.inf
 
     def training_dtype(self, X):
         xp = self._xp
@@ -156,7 +156,7 @@ class StandardArrays:
     def take_rows(self, X, rows, dtype, out):
         return self.astype(self._xp.take(X, rows, axis=0), dtype)
 
-    def matmul_into_rows(self, left, right, n_rows: int, n_blocks: int = 1):
+    def matmul_into_rows(self, left, right, n_rows: int):
         product = self.empty((n_rows, right.shape[1]), right.dtype)
         product[: left.shape[0], :] = left @ right
         return product

@@ -123,6 +123,6 @@ class TorchOnCPU(TorchArrays):
     def inverse(self, matrix):
         return self._torch.from_numpy(NUMPY.inverse(matrix.numpy()))
 
-    def matmul_into_rows(self, left, right, n_rows: int, n_blocks: int = 1):
+    def matmul_into_rows(self, left, right, n_rows: int):
         product = NUMPY.matmul_into_rows(left.numpy(), right.numpy(), n_rows)
         return self._torch.from_numpy(product)

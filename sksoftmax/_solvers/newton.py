@@ -12,7 +12,6 @@ from sksoftmax._solvers.certificate import LARGEST_FALL, Certificate
 from sksoftmax._solvers.curvature import Curvature
 from sksoftmax._solvers.line_search import WOLFE, run_search, wolfe_search
 from sksoftmax._solvers.state import State
-from sksoftmax._threads import shared_threads
 
 # Conjugate gradients stop when k more products with the Hessian would lower the model
 # by less than this share of the gain so far (Nash and Sofer 1990). Each product is
@@ -229,7 +228,7 @@ class Newton:
 
     def _steps(self):
         while not self.stalled:
-            with self._threads(), shared_threads():
+            with self._threads():
                 self.step()
             fall = self._certificate.recent_fall(IDLE_STEPS)
             is_idle = fall <= 1e-4 * self._allowed_gap(self._tol)

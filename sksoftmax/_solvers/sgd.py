@@ -1,7 +1,7 @@
 """Minibatch SGD: the loop over batches, its averages and epochs."""
 
 import math
-from itertools import cycle
+from functools import partial
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from sksoftmax._problem import Problem
 from sksoftmax._solvers.plateau import Plateau
 from sksoftmax._solvers.sampler import BatchSampler
 from sksoftmax._solvers.state import State
-from sksoftmax._threads import one_blas_thread, shared_threads
+from sksoftmax._threads import one_blas_thread
 
 MONITORED_ROWS = 2048
 # Averaging touches all weights, but a batch of a lazy step does not. The average is
@@ -71,7 +71,7 @@ class SGD:
         if n_outputs == 1 or work >= SHARED_PRODUCT:  # the preconditioner's matrix
             multiply_adds += work
         pools = problem.data.xp.thread_pools
-        with one_blas_thread(multiply_adds, pools), shared_threads():
+        with one_blas_thread(multiply_adds, pools):
             self._epoch(order, edges)
 
     def _epoch(self, order, edges) -> None:
@@ -123,11 +123,8 @@ class SGD:
 
     def _batches(self, batch_rows, n_rows: int):
         """Yield the batches; a thread copies the rows of the next one meanwhile."""
-        data, buffers = self._problem.data, cycle(["first", "second"])
-
-        def make_batch(rows):
-            return data.batch(rows, self._step.lazy, next(buffers))
-
+        data = self._problem.data
+        make_batch = partial(data.batch, compact=self._step.lazy)
         copies_much = data.is_dense and n_rows * data.n_features >= PREFETCHED_NUMBERS
         copies_much &= self._problem.count_blocks(n_rows) == 1
         return (data.xp.prefetch if copies_much else map)(make_batch, batch_rows)
