@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from threadpoolctl import threadpool_limits
 
 from sksoftmax import SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
 
@@ -97,7 +98,7 @@ def test_a_path_copies_no_x_and_no_table_of_rows_by_classes(pixels, params):
     X, alphas = X.astype(np.float32), [1e4, 1e3]
     clf = SoftmaxRegressionClassifierCV(alphas=alphas, cv=3, **params)
 
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), threadpool_limits(1):  # each thread has chunks
         warnings.simplefilter("ignore")
         peak = peak_of(lambda: clf.fit(X, y))
 
