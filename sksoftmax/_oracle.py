@@ -221,6 +221,23 @@ class Oracle:
         """Return the preconditioner's Hessian of the loss, from a sample of rows."""
         return preconditioner_class.measure(self.problem, self._sample, weights)
 
+    def sampled_curvature(self, weights, direction) -> float:
+        """Return the curvature of the loss along a direction.
+
+        As many rows as those of `sampled_hessian` measure it, but other rows, unless
+        these are all rows.
+        """
+        problem, data, total = self.problem, self.problem.data, 0.0
+        sample = evenly_spaced(self._row_numbers, self.n_measured, shift=0.5)
+        for rows in chunks(data.index(sample), self._chunk_rows):
+            batch = data.batch(rows, compact=False)
+            proba = problem.loss.proba(batch.raw_prediction(weights))
+            product = problem.hessian_product(
+                batch, proba, direction, rows, self.n_measured
+            )
+            total += float(data.xp.vdot(direction, product))
+        return total
+
     def sampled_hessian_work(self, preconditioner_class) -> float:
         """Return the multiply-adds of `sampled_hessian`."""
         return preconditioner_class.work(self.problem.data, self.n_measured)

@@ -57,6 +57,21 @@ def test_passes_over_all_rows_follow_the_minibatches(blobs, n_passes):
     assert clf.t_ > clf.n_iter_
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_each_step_on_all_rows_takes_one_pass(n_passes, seed):
+    rng = np.random.RandomState(seed)
+    X = rng.standard_normal((12000, 1000)).astype(np.float32)
+    raw = 3 * X @ rng.standard_normal((1000, 3)) + rng.gumbel(size=(12000, 3))
+
+    # The matrix from 2048 rows misses a part of the curvature along the first step.
+    clf = SoftmaxRegressionClassifier(tol=0.5, max_iter=10, random_state=0)
+    clf.fit(X, raw.argmax(axis=1))
+
+    n_epochs = 2
+    assert clf.n_iter_ > n_epochs
+    assert len(n_passes) == 1 + clf.n_iter_ - n_epochs
+
+
 @pytest.mark.parametrize(
     "params",
     [{"batch_size": 64}, {"learning_rate": "constant", "eta0": 1e-3, "max_iter": 3}],

@@ -114,7 +114,7 @@ def test_many_rows_of_float32_with_a_far_column():
 
 
 @pytest.mark.parametrize(
-    "counts, n_splits",
+    ("counts", "n_splits"),
     [
         (counts, n_splits)
         for counts in ([200, 100, 33], [5, 2, 400], [3, 1, 2], [7, 7, 7, 7, 1])

@@ -8,7 +8,7 @@ a pair stays exact.
 import math
 from dataclasses import replace
 
-from sksoftmax._oracle import OracleProtocol
+from sksoftmax._oracle import Oracle
 from sksoftmax._solvers.line_search import wolfe_search
 from sksoftmax._solvers.state import State
 from sksoftmax._stacked_oracle import Evaluation
@@ -46,6 +46,18 @@ class LBFGS:
             grad_change += change * step
             self._remember(step, grad_change)
         self._set_objective()
+
+    def set_length(self, measure_curvature) -> None:
+        """Update in place: measure how long the first step is.
+
+        `measure_curvature` returns the curvature of the loss along a direction.
+        """
+        xp, direction = self._xp, self._direction()
+        curvature = measure_curvature(self.weights, direction)
+        curvature += float(xp.vdot(direction, self.problem.penalty.l2 * direction))
+        slope = -float(xp.vdot(self._grad, direction))
+        if curvature > 0 and slope > 0:
+            self._length = slope / curvature
 
     def move(self, weights, evaluation) -> None:
         """Update in place: continue from other weights, with their Evaluation."""
@@ -148,7 +160,7 @@ class LBFGSSolver:
 
     steps_per_epoch = 5  # that count as one epoch for the patience of validation
 
-    def __init__(self, oracle: OracleProtocol, state: State) -> None:
+    def __init__(self, oracle: Oracle, state: State) -> None:
         """Initialise from the model in `state`, and update its model and t later."""
         self._oracle, self._state = oracle, state
         weights, problem = oracle.problem.data.xp.copy(state.average), oracle.problem
@@ -159,6 +171,7 @@ class LBFGSSolver:
             is_sample = oracle.n_measured < oracle.n_rows
             preconditioner = preconditioner_class.build(problem, hessian, is_sample)
             self._lbfgs.set_penalty(problem.penalty, preconditioner)
+            self._lbfgs.set_length(oracle.sampled_curvature)
 
     @property
     def model(self):
