@@ -1,8 +1,8 @@
 """Fits on more cores than there are: python docs/benchmarks/scaling.py [--data DIR].
 
-The script measures rates of this machine, and passes and fits with one and two threads.
-A model of the measured parts gives the times for more threads. Run it while nothing
-else runs.
+The script measures rates of this machine, and passes and fits with some numbers of
+threads. A model of the parts, as the second number of threads has them, gives the times
+for more threads. Run it while nothing else runs.
 """
 
 import argparse
@@ -25,7 +25,7 @@ ASSUMPTIONS = """
 Modelled, with n threads:
 - A shared call of k blocks takes ceil(k / n) times the mean CPU time of its blocks.
 - Shared calls read X from memory at {:.0f} GB/s at most, all threads together.
-- The time outside of shared calls stays (the serial rest, measured with two threads).
+- The time outside of shared calls stays (the serial rest).
 - Cores do not slow down, as they do at a lower clock or in a second socket.
 """
 
@@ -132,6 +132,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder of mnist and news20")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--fits", nargs="*", default=list(FITS), choices=list(FITS))
+    parser.add_argument("--threads", nargs="*", type=int, default=[1, 2])
     parser.add_argument("--bandwidth", type=float, help="GB/s, of all threads")
     args = parser.parse_args()
     rates, meters = {}, Meters()
@@ -140,27 +141,28 @@ def main() -> None:
         + "|---" * 4
         + "|"
     )
-    for n in (1, 2):
+    for n in args.threads:
         with threadpool_limits(n):
             rates[n] = measure_rates()
         print(f"| {n} |", " | ".join(f"{rate:.3g}" for rate in rates[n]), "|")
     bandwidth = args.bandwidth or 4 * rates[1][2]
     print(ASSUMPTIONS.format(bandwidth))
-    titles = ["seconds", "1, measured", "2, measured", "serial rest"]
+    titles = ["seconds", *(f"{n}, measured" for n in args.threads), "serial rest"]
     titles += [f"{n}, modelled" for n in MODELLED]
     print("|", " | ".join(titles), "|\n" + "|---" * len(titles) + "|")
     for name in args.fits:
-        task, runs = getattr(tasks, name)(args.data), {1: [], 2: []}
-        for n in [1, 2] * args.repeats:
+        task, runs = getattr(tasks, name)(args.data), {n: [] for n in args.threads}
+        for n in args.threads * args.repeats:
             estimator = SoftmaxRegressionClassifier(alpha=task.alpha, random_state=0)
             fit = estimator.set_params(**FITS[name]).fit
             with threadpool_limits(n):
                 runs[n].append(meters.measure(fit, task.X, task.y))
-        one, two = (sorted(runs[n], key=lambda pair: pair[0].total) for n in (1, 2))
+        for some in runs.values():
+            some.sort(key=lambda pair: pair[0].total)
         for k, title in enumerate(("fit", "pass")):
-            pair = one[args.repeats // 2][k], two[args.repeats // 2][k]
-            row = [meter.total / meter.n_runs for meter in pair] + [pair[1].rest]
-            row += [pair[1].model(n, 1e9 * bandwidth) for n in MODELLED]
+            medians = [some[args.repeats // 2][k] for some in runs.values()]
+            row = [m.total / m.n_runs for m in medians] + [medians[1].rest]
+            row += [medians[1].model(n, 1e9 * bandwidth) for n in MODELLED]
             print(f"| {name}, {title} |", " | ".join(f"{t:.3g}" for t in row), "|")
 
 
