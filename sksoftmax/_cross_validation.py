@@ -34,6 +34,7 @@ from sksoftmax._state import (
 )
 from sksoftmax._strategy import choose_preconditioner
 from sksoftmax._targets import class_totals, make_targets, weights_by_class
+from sksoftmax._threads import one_blas_thread
 from sksoftmax._training import make_problem, measure
 from sksoftmax._validation import unit_mean_factor, validate_held_out_rows
 
@@ -231,10 +232,11 @@ class CrossValidation:
     def train(self, alpha: float) -> None:
         """Train and score all models at the next strength."""
         params, path = self._estimator, self._path
-        if not path.train(alpha):
-            self._unconverged.append(alpha)
-        self._models.append(PathModel(alpha, path.weights[-1], path.n_steps))
-        losses, scores, error = self._score()
+        with one_blas_thread():  # see `_training.train`
+            if not path.train(alpha):
+                self._unconverged.append(alpha)
+            self._models.append(PathModel(alpha, path.weights[-1], path.n_steps))
+            losses, scores, error = self._score()
         self._losses.append(losses)
         self._scores.append(scores)
         self._errors.append(error)

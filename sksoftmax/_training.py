@@ -24,6 +24,7 @@ from sksoftmax._penalty import ElasticNet
 from sksoftmax._problem import Problem
 from sksoftmax._strategy import is_automatic, takes_all_rows
 from sksoftmax._targets import class_totals, make_targets
+from sksoftmax._threads import one_blas_thread
 from sksoftmax._validation import TrainingRows, check_weight_sum
 
 # Largest ratio of a feature's mean to its standard deviation for float32. Beyond this
@@ -187,23 +188,29 @@ def train(
     without validation rows. `depth` counts the calls from `fit` to this function, so
     that warnings name the caller of `fit`.
     """
-    for solver, objective, converged in callbacks.announce(epochs, params.max_iter):
-        loss_curve.append(objective)
-        done = converged
-        line = f"epoch {len(loss_curve)}: objective {objective:.6f}"
-        if validation is not None:
-            done = validation.watch(solver, converged)
-            line += f", validation log-loss {validation.curve[-1]:.6f}"
-        if params.verbose:
-            print(line)
-        stop = callbacks.end_epoch(partial(make_attributes, solver.model))
-        if stop or (done and params.tol is not None):
-            break
-    else:
-        # `done` is False if the solver has converged before the validation loss has a
-        # plateau, which is no failure: `converged` decides.
-        if params.tol is not None and not converged:
-            _warn_not_converged(params, len(loss_curve), solver.model.dtype, depth + 4)
+    multiply_adds = problem.multiply_adds(problem.data.n_samples)
+    # One thread for what is between passes, too: a thread of BLAS spins after its part
+    # of a product, and would take a core from the threads of the next pass.
+    with one_blas_thread(multiply_adds, problem.data.xp.thread_pools):
+        for solver, objective, converged in callbacks.announce(epochs, params.max_iter):
+            loss_curve.append(objective)
+            done = converged
+            line = f"epoch {len(loss_curve)}: objective {objective:.6f}"
+            if validation is not None:
+                done = validation.watch(solver, converged)
+                line += f", validation log-loss {validation.curve[-1]:.6f}"
+            if params.verbose:
+                print(line)
+            stop = callbacks.end_epoch(partial(make_attributes, solver.model))
+            if stop or (done and params.tol is not None):
+                break
+        else:
+            # `done` is False if the solver has converged before the validation loss has
+            # a plateau, which is no failure: `converged` decides.
+            if params.tol is not None and not converged:
+                _warn_not_converged(
+                    params, len(loss_curve), solver.model.dtype, depth + 4
+                )
     loss_at_zero = problem.loss.loss_at_zero
     if not is_automatic(params) and loss_curve[-1] > loss_at_zero:
         warnings.warn(

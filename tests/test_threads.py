@@ -5,12 +5,14 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_array_equal
+from sklearn.base import clone
 from threadpoolctl import ThreadpoolController
 
 from sksoftmax import (
@@ -70,6 +72,55 @@ def test_minibatches_of_a_fit_are_multiplied_by_one_thread(digits, monkeypatch):
 
     assert len(n_threads_seen) > 20
     assert all(seen == {1} for seen in n_threads_seen)
+
+
+FITS = {
+    "defaults": SoftmaxRegressionClassifier(random_state=0),
+    "svrg": SoftmaxRegressionClassifier(solver="svrg", random_state=0),
+    "diagonal": SoftmaxRegressionClassifier(preconditioner="diagonal", random_state=0),
+    "l1": SoftmaxRegressionClassifier(l1_ratio=1.0, max_iter=4, tol=None),
+    "batch_size": SoftmaxRegressionClassifier(batch_size=256, random_state=0),
+    "phm_order": SoftmaxRegressionClassifier(phm_order=2, max_iter=3, tol=None),
+    "validation": SoftmaxRegressionClassifier(early_stopping=True, random_state=0),
+    "path": SoftmaxRegressionClassifierCV(cv=2, alphas=[1e-2, 1e-4]),
+    "l1 path": SoftmaxRegressionClassifierCV(cv=2, alphas=[1e-2], l1_ratio=1.0),
+}
+
+
+@pytest.mark.parametrize("is_one_batch", [False, True])
+@pytest.mark.parametrize("name", FITS)
+def test_every_product_of_a_fit_has_one_thread(monkeypatch, name, is_one_batch):
+    # A thread of BLAS spins for a while after its part of a product, and would take a
+    # core from the threads of the next pass.
+    rng = np.random.RandomState(0)
+    y = rng.randint(70, size=1500)
+    X = rng.standard_normal((70, 150))[y] + 3 * rng.standard_normal((1500, 150))
+    work = np.inf if is_one_batch else 0
+    monkeypatch.setattr(
+        _strategy, "DENSE", _strategy.DENSE._replace(full_batch_work=work)
+    )
+    library, shared = _threads._blas_libraries()[0], []
+
+    def spy(function, count):
+        def call(a, b, *args, **kwargs):
+            if count(a, b) >= 10_000 and library.get_num_threads() > 1:
+                shared.append((function.__name__, a.shape, b.shape))
+            return function(a, b, *args, **kwargs)
+
+        return call
+
+    for product, count in (
+        ("matmul", lambda a, b: a.size * (b.shape[1] if b.ndim > 1 else 1)),
+        ("vdot", lambda a, b: a.size),
+    ):
+        function = getattr(NUMPY, product)
+        monkeypatch.setattr(type(NUMPY), product, staticmethod(spy(function, count)))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # no convergence, and the edge of alphas
+        clone(FITS[name]).fit(X, y)
+
+    assert not shared
 
 
 def test_an_error_lifts_the_limit():
