@@ -16,7 +16,9 @@ from functools import reduce
 
 from sksoftmax._arrays import add_tuples, chunks, count_rows, namespace, take
 
-_GRAM_ROWS = 1024  # rows of S at a time, in a thread
+# Rows of S at a time, in a thread; more of them if they are narrow, as a thread costs
+# as much as this work, in multiply-adds.
+_GRAM_ROWS, _GRAM_WORK = 1024, 1e8
 # Shares of the diagonal to add to the diagonal for steps on all rows. The first, by the
 # bits of a number, are for Cholesky's factors, the second for a matrix from a sample.
 SMALL_DAMPING, SAMPLED_DAMPING = {64: 1e-10, 32: 1e-4}, 1e-10
@@ -89,7 +91,8 @@ class Gram:
             S *= xp.sqrt(k * (problem.sample_weight[part] / n_rows))[:, None]
             return (xp.matmul(S.T, S),)
 
-        shares = xp.ordered_map(share, chunks(rows, _GRAM_ROWS))
+        part_size = max(_GRAM_ROWS, int(_GRAM_WORK / data.n_weights**2))
+        shares = xp.ordered_map(share, chunks(rows, part_size))
         return reduce(add_tuples, shares)[0]
 
     def restrict(self, free, damping: float) -> None:
