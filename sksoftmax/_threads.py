@@ -13,11 +13,6 @@ from threadpoolctl import ThreadpoolController
 
 # OpenBLAS takes one thread by itself below this number of multiply-adds.
 _TINY_PRODUCT = 9000
-# More threads wait for the interpreter's lock, which each of the ten operations on a
-# block takes. Measured on 16 cores: a pass over MNIST takes .10 s with one thread,
-# .024 s with 6 or 8, and .08 s with 16; a probe of 1000 classes fits in 14.5 s with
-# one, 5.1 s with 8 and 5.0 s with 16.
-MOST_THREADS = 8
 _lock = threading.RLock()
 _limits: dict = {}  # by the id of the library
 _busy: dict = {}  # threads of each call of ordered_map
@@ -170,12 +165,9 @@ def _reserve_threads(n_items: int) -> Iterator[int]:
 
 
 def _count_threads() -> int:
-    """Return the cores of this process or the threads of BLAS, whichever are fewer.
-
-    Never more than MOST_THREADS.
-    """
+    """Return the cores of this process, or the threads of BLAS if they are fewer."""
     affinity = getattr(os, "sched_getaffinity", lambda pid: None)(0)
-    n_threads = min(_count_cores(affinity and tuple(affinity)), MOST_THREADS)
+    n_threads = _count_cores(affinity and tuple(affinity))
     for library in _blas_libraries():
         limit = _limits.get(id(library))
         n_allowed = limit and limit.n_threads

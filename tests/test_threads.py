@@ -344,13 +344,6 @@ def test_threads_are_at_most_the_cores_and_those_of_blas():
         assert _threads._count_threads() == 1
 
 
-def test_there_are_at_most_eight_threads(monkeypatch):
-    monkeypatch.setattr(_threads, "_count_cores", lambda affinity: 64)
-    monkeypatch.setattr(_threads, "_blas_libraries", list)
-
-    assert _threads._count_threads() == 8
-
-
 ROWS = {
     "dense": (np.asarray, {}),
     "float32": (np.float32, {}),
