@@ -76,7 +76,6 @@ class System:
     takes_texts: bool = False
     stops: bool = True  # by a rule of its own
     one_thread: bool = False  # however many cores there are
-    penalised: bool = True  # as the task says; others do not set the mark for quality
     epochs: tuple[int, ...] = ()  # for the curves
 
     def why_not(self, task: Task) -> str | None:
@@ -373,7 +372,6 @@ PEERS = [
         _fasttext,
         "fasttext",
         takes_texts=True,
-        penalised=False,
         epochs=(5, 10, 25, 50, 100),
     ),
     *(
