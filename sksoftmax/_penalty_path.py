@@ -20,6 +20,7 @@ from sksoftmax._solvers.proximal_newton import make_newton
 from sksoftmax._stacked_oracle import score_sums
 from sksoftmax._state import make_state
 from sksoftmax._strategy import phases
+from sksoftmax._threads import one_blas_thread
 
 # A step ends the iteration if it is expected to gain less than this share of `tol`
 # times the objective. Measured on MNIST, with 1, .3 and .1 of a tolerance of 1e-2: the
@@ -54,7 +55,8 @@ class StackedPath:
         self._class = base.preconditioner_class
         self._is_sample = base.n_measured < base.n_rows
         # At weights of zero no label counts, because the models share the matrix.
-        hessian = base.sampled_hessian(self._class, base.problem.zeros())
+        with one_blas_thread():  # see `_training.train`
+            hessian = base.sampled_hessian(self._class, base.problem.zeros())
         if self._class is Gram:
             damping = DAMPING * Gram.trace(hessian) / hessian.shape[0]
             hessian = base.problem.data.xp.add_to_diagonal(hessian, damping)

@@ -52,9 +52,7 @@ def test_user_guide():
     assert result.failed == 0
 
 
-@pytest.mark.parametrize(
-    "page", ["parameters.md", "faq.md", "index.md", "../README.md"]
-)
+@pytest.mark.parametrize("page", ["parameters.md", "faq.md", "index.md"])
 def test_pages_of_the_core(page):
     result = doctest.testfile(str(DOCS / page), module_relative=False)
 
