@@ -4,12 +4,13 @@ Both classes have the same methods. Weights and `squares` have the array type of
 rows, and everything else is in NumPy. Sums over rows are in float64.
 """
 
-from functools import cached_property
-
 import numpy as np
 import scipy.sparse as sp
 
 from sksoftmax._arrays import take
+
+# The squares are kept without functools.cached_property: in Python 3.11 all threads
+# share its lock, and a process that is forked meanwhile would wait for it without end.
 
 
 class DenseColumns:
@@ -17,10 +18,13 @@ class DenseColumns:
 
     def __init__(self, X, xp) -> None:
         self._X, self._xp, self.dtype = X, xp, xp.numpy_dtype(X.dtype)
+        self._known_squares = None
 
-    @cached_property
+    @property
     def _squares(self):
-        return self._X * self._X
+        if self._known_squares is None:
+            self._known_squares = self._X * self._X
+        return self._known_squares
 
     def squares(self, center):
         """Return (X - center)^2; center: (n_features,)."""
@@ -98,11 +102,15 @@ class SparseColumns:
 
     def __init__(self, X, dtype) -> None:
         self._X, self.dtype = sp.csr_array(X, dtype=np.float64, copy=True), dtype
+        self._known_squares = None
 
-    @cached_property
+    @property
     def _squares(self):
-        X = self._X
-        return sp.csr_array((X.data * X.data, X.indices, X.indptr), shape=X.shape)
+        if self._known_squares is None:
+            X = self._X
+            parts = X.data * X.data, X.indices, X.indptr
+            self._known_squares = sp.csr_array(parts, shape=X.shape)
+        return self._known_squares
 
     def squares(self, center):
         """Return X^2; center, (n_features,), is zero for sparse rows."""
