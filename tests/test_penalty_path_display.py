@@ -431,6 +431,7 @@ def test_unfitted_estimators_are_refused(estimator):
     ids=["no path", "another", "lasso", "search", "search of paths"],
 )
 def test_estimators_without_a_path_are_refused(estimator, missing):
+    plt.close("all")  # figures of other tests
     with pytest.raises(
         ValueError, match=rf"estimator must have alphas_ .* without {missing}\. Pass a"
     ):
