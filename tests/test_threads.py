@@ -5,7 +5,6 @@ import subprocess
 import sys
 import threading
 import time
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -87,6 +86,8 @@ FITS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore:The best score is at:UserWarning")  # few alphas
 @pytest.mark.parametrize("is_one_batch", [False, True])
 @pytest.mark.parametrize("name", FITS)
 def test_every_product_of_a_fit_has_one_thread(monkeypatch, name, is_one_batch):
@@ -116,9 +117,7 @@ def test_every_product_of_a_fit_has_one_thread(monkeypatch, name, is_one_batch):
         function = getattr(NUMPY, product)
         monkeypatch.setattr(type(NUMPY), product, staticmethod(spy(function, count)))
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # no convergence, and the edge of alphas
-        clone(FITS[name]).fit(X, y)
+    clone(FITS[name]).fit(X, y)
 
     assert not shared
 

@@ -157,10 +157,10 @@ def main() -> None:
             fit = estimator.set_params(**FITS[name]).fit
             with threadpool_limits(n):
                 runs[n].append(meters.measure(fit, task.X, task.y))
-        for some in runs.values():
-            some.sort(key=lambda pair: pair[0].total)
+        for measured in runs.values():
+            measured.sort(key=lambda pair: pair[0].total)
         for k, title in enumerate(("fit", "pass")):
-            medians = [some[args.repeats // 2][k] for some in runs.values()]
+            medians = [measured[args.repeats // 2][k] for measured in runs.values()]
             row = [m.total / m.n_runs for m in medians] + [medians[1].rest]
             row += [medians[1].model(n, 1e9 * bandwidth) for n in MODELLED]
             print(f"| {name}, {title} |", " | ".join(f"{t:.3g}" for t in row), "|")
