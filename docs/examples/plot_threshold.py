@@ -1,0 +1,147 @@
+"""
+Two classes: a threshold from costs
+===================================
+
+This example chooses the probability from which on a classifier of two classes says yes.
+``predict`` says yes above 0.5, which is right only if both kinds of errors cost the
+same. The threshold is a decision of its own, after training, and needs no change of the
+model.
+"""
+
+# %%
+# Machines that may fail
+# ----------------------
+# One in ten of these (made up) machines fails within a week. An inspection costs 1, and
+# prevents the failure. A failure costs 10. So a missed failure costs 10, and a needless
+# inspection 1.
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.datasets import make_classification
+from sklearn.metrics import (
+    confusion_matrix,
+    make_scorer,
+    precision_recall_curve,
+    precision_score,
+    recall_score,
+)
+from sklearn.model_selection import TunedThresholdClassifierCV, train_test_split
+
+from sksoftmax import SoftmaxRegressionClassifier
+
+X, y = make_classification(
+    20000,
+    n_features=20,
+    n_informative=8,
+    weights=[0.9],
+    class_sep=0.6,
+    flip_y=0.02,
+    random_state=0,
+)
+X_train, X_test, y_train, y_test = train_test_split(
+    X, y, test_size=0.5, stratify=y, random_state=0
+)
+costs = {"missed": 10, "needless": 1}
+clf = SoftmaxRegressionClassifier().fit(X_train, y_train)
+proba = clf.predict_proba(X_test)[:, 1]
+
+
+def cost(y_true, y_pred):
+    """Return the cost of the errors, for 100 machines."""
+    _, needless, missed, _ = confusion_matrix(y_true, y_pred).ravel()
+    total = costs["needless"] * needless + costs["missed"] * missed
+    return 100 * total / len(y_true)
+
+
+# %%
+# The threshold follows from the costs
+# ------------------------------------
+# Take a machine that fails with probability p. Leaving it alone costs 10 p on average,
+# and inspecting it costs 1 (1 - p) more than needed. So inspect if 10 p > 1 - p, that
+# is, if p > 1 / (1 + 10). The rule needs probabilities that can be trusted, as those of
+# a model without class weights mostly can.
+by_costs = costs["needless"] / (costs["needless"] + costs["missed"])
+
+# %%
+# Cross-validation can find a threshold without this rule.
+# ``TunedThresholdClassifierCV`` tries thresholds on rows that the model was not trained
+# on, and takes the best score. This way also works if probabilities are wrong, or if
+# the score is no cost of single rows, such as the F1 score.
+tuned = TunedThresholdClassifierCV(
+    SoftmaxRegressionClassifier(),
+    scoring=make_scorer(cost, greater_is_better=False),
+    thresholds=np.linspace(0.02, 0.6, 117),
+)
+tuned.fit(X_train, y_train)
+thresholds = {
+    "0.5": 0.5,
+    "from the costs": by_costs,
+    "tuned": tuned.best_threshold_,
+}
+for name, threshold in thresholds.items():
+    predicted = proba > threshold
+    print(
+        f"{name:14} threshold {threshold:.3f}, "
+        f"cost {cost(y_test, predicted):5.1f} for 100 machines, "
+        f"failures found {recall_score(y_test, predicted):.2f}, "
+        f"inspections that were needed {precision_score(y_test, predicted):.2f}"
+    )
+
+# %%
+# Cost of each threshold
+# ----------------------
+# A low threshold inspects nearly all machines, and a high one misses most failures.
+# The lowest cost on test machines is near both choices, and far from 0.5. Near the
+# minimum the curve is flat, so the threshold need not be exact.
+looks = {
+    "0.5": {"marker": "X", "color": "#d55e00"},
+    "from the costs": {"marker": "o", "color": "black"},
+    "tuned": {"marker": "s", "color": "#0072b2"},
+}
+grid = np.linspace(0.005, 0.9, 180)
+figure, axes = plt.subplots(figsize=(6, 4.4), layout="constrained")
+axes.plot(grid, [cost(y_test, proba > threshold) for threshold in grid], color="0.5")
+for name, threshold in thresholds.items():
+    axes.plot(
+        threshold,
+        cost(y_test, proba > threshold),
+        markersize=10,
+        linestyle="none",
+        label=f"{name}: {threshold:.2f}",
+        **looks[name],
+    )
+axes.set(
+    xlabel="inspect if the probability is above",
+    ylabel="cost for 100 machines",
+    title="A threshold of 0.5 costs far more than needed",
+    ylim=(0, None),
+)
+axes.legend(title="threshold")
+
+# %%
+# Precision and recall
+# --------------------
+# The same thresholds are points on the curve of precision and recall. The curve shows
+# what can be had from this model: to find more failures, inspect more sound machines.
+# Only costs, or another aim, can tell which point is best.
+precision, recall, _ = precision_recall_curve(y_test, proba)
+figure, axes = plt.subplots(figsize=(6, 4.4), layout="constrained")
+axes.plot(recall, precision, color="0.5")
+for name, threshold in thresholds.items():
+    predicted = proba > threshold
+    axes.plot(
+        recall_score(y_test, predicted),
+        precision_score(y_test, predicted),
+        markersize=10,
+        linestyle="none",
+        label=f"{name}: {threshold:.2f}",
+        **looks[name],
+    )
+axes.set(
+    xlabel="recall (share of the failures found)",
+    ylabel="precision (share of inspections needed)",
+    title="A lower threshold finds more failures, with more inspections",
+    ylim=(0, 1.02),
+)
+axes.legend(title="threshold")
+
+plt.show()
