@@ -2,10 +2,10 @@
 A stream of rows, with classes that arrive later
 ================================================
 
-``partial_fit`` learns rows that come one batch after the other: each row is seen once
-and can then be forgotten. If each batch is predicted before training on the batch, the
-stream itself tells how good the model is at any time. Three of the classes in this
-example are not known at the start.
+This example learns rows that come one batch after the other, by ``partial_fit``: each
+row is seen once and can then be forgotten. If each batch is predicted before training
+on the batch, the stream itself tells how good the model is at any time. Three of the
+classes are not known at the start.
 """
 
 # %%
@@ -100,7 +100,7 @@ def running_accuracy(counted):
 
 
 rows_seen = batch_size * (np.arange(window, len(right)) + 1)
-figure, axes = plt.subplots(figsize=(6.4, 5), layout="constrained")
+figure, axes = plt.subplots(figsize=(6.2, 4.8), layout="constrained")
 axes.plot(rows_seen, running_accuracy(labels >= 0), color="black", label="all rows")
 axes.plot(
     rows_seen,
@@ -127,7 +127,7 @@ axes.set(
     xlabel="rows of the stream",
     ylabel=f"accuracy in the last {window * batch_size} rows",
     ylim=(0, 1.03),
-    title="Tested, then trained on",
+    title="Accuracy falls as classes come, and recovers",
 )
 axes.legend(loc="lower right")
 
