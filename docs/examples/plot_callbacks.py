@@ -165,11 +165,9 @@ class Reporter(Callback):
     def on_fit_task_end(self, estimator, context, *, fitted_estimator):
         """Print a line."""
         if context.task_name == "alpha":
-            alpha, score = (
-                fitted_estimator.alphas_[-1],
-                fitted_estimator.mean_score_[-1],
-            )
-            print(f"alpha={alpha:.1e}: log-loss in cross-validation {-score:.3f}")
+            alpha = fitted_estimator.alphas_[-1]
+            loss = -fitted_estimator.mean_score_[-1]
+            print(f"alpha={alpha:.1e}: log-loss in cross-validation {loss:.3f}")
 
 
 chosen = SoftmaxRegressionClassifierCV().set_callbacks(Reporter())

@@ -2,10 +2,10 @@
 A class between two others: softmax and one-versus-rest
 =======================================================
 
-This example shows what one-versus-rest loses if one class lies between two others. It
-asks of each class whether a straight line cuts the class off from all other rows. No
-line cuts off a class in the middle. Softmax regression compares the classes with each
-other, and finds the class in the middle.
+This example shows what one-versus-rest loses if one class lies between two others.
+One-versus-rest asks of each class whether a straight line cuts the class off from all
+other rows. No line cuts off a class in the middle. Softmax regression compares the
+classes with each other, and finds the class in the middle.
 """
 
 # %%
