@@ -117,12 +117,14 @@ axes.legend()
 # %%
 # The weights as they grow
 # ------------------------
-# The pictures show the weights of one class, on one colour scale: blue pixels speak for
-# a three, and red ones (with a minus) against it. The pattern is there after one epoch,
-# and grows stronger.
+# The pictures show the weights of one class. Blue pixels speak for a three, and red
+# ones (with a minus) against a three. The pattern is there after one epoch, and grows
+# stronger.
+
+# sphinx_gallery_thumbnail_number = 2
 shown = np.unique(np.geomspace(1, len(recorder.weights), 4).round().astype(int))
 limit = np.abs([weights[3] for weights in recorder.weights]).max()
-figure, all_axes = plt.subplots(1, len(shown), figsize=(6.4, 2.6), layout="constrained")
+figure, all_axes = plt.subplots(1, len(shown), figsize=(6.4, 2.3), layout="constrained")
 for axes, epoch in zip(all_axes, shown, strict=True):
     weights = recorder.weights[epoch - 1][3].reshape(8, 8)
     image = axes.imshow(weights, cmap="RdBu", vmin=-limit, vmax=limit)
@@ -130,7 +132,7 @@ for axes, epoch in zip(all_axes, shown, strict=True):
     axes.scatter(columns, rows, s=12, marker="_", color="black")
     axes.set(xticks=[], yticks=[], title=f"epoch {epoch}")
 figure.colorbar(image, ax=list(all_axes), label="weight", shrink=0.7)
-figure.suptitle("What speaks for a three, and what against it (-)")
+figure.suptitle("Blue speaks for a three, red (-) against it, and more so later")
 
 
 # %%

@@ -90,8 +90,8 @@ figure.suptitle("Snow speaks against the bike, a village against the bus")
 # ---------------
 # The score of bike minus the score of car is the logarithm of their odds,
 # P(bike) / P(car). If rain takes the place of dry weather, the log-odds change by a
-# difference of weights, and the odds are multiplied by the exponential of this
-# difference. This factor does not depend on the place or the distance.
+# difference of weights. The exponential of this difference is a factor on the odds. The
+# factor does not depend on the place or the distance.
 columns = model[:-1].get_feature_names_out()
 weights = pd.DataFrame(model[-1].coef_, index=choices, columns=columns)
 
@@ -136,7 +136,8 @@ axes.set(
     xlabel="change of the log-odds, beside the car",
     title="The model finds the odds that made the table",
 )
-axes.legend()
+axes.margins(y=0.1)
+axes.legend(loc="upper right")
 
 # %%
 # A word that is new

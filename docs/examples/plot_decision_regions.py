@@ -91,7 +91,7 @@ draw_regions("One-versus-rest")
 # Why the strip is narrow
 # -----------------------
 # This picture follows the line through the three centres. The classifier of the middle
-# class against the rest is of no use: along the line its probability stays near a
+# class against the rest is of no use. Along the line its probability stays near a
 # fifth, the share of the class. So the middle class is predicted only where both other
 # classifiers say even less. The probability of softmax regression rises to nearly one.
 steps = np.linspace(-2, 2, 200)

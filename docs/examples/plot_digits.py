@@ -2,8 +2,8 @@
 Handwritten digits, from pixels to probabilities
 ================================================
 
-This example trains softmax regression on small images of handwritten digits, and then
-looks at what the model has learnt: its weights, its probabilities and its errors. The
+This example trains softmax regression on small images of handwritten digits, and shows
+what the model has learnt. There are its weights, its probabilities and its errors. The
 images are embedded in scikit-learn, so nothing is downloaded.
 """
 
@@ -51,8 +51,9 @@ print(f"{clf.score(X_test, y_test):.1%} of {len(X_test)} test images are read ri
 # Training lowers the objective, which is the mean loss of the training images and the
 # penalty. The validation images are not trained on. Their loss tells how well the model
 # reads new images. The model is the one of the epoch with the lowest validation loss.
-display = LossCurveDisplay.from_estimator(clf, name="digits")
-display.figure_.suptitle("Both losses level off, and that of new images is higher")
+figure, axes = plt.subplots(figsize=(5.8, 4.2), layout="constrained")
+LossCurveDisplay.from_estimator(clf, name="digits", ax=axes)
+figure.suptitle("Both losses level off, and that of new images is higher")
 
 # %%
 # Bits of surprise
@@ -70,17 +71,18 @@ print(f"Half of the test digits need less than {np.median(surprisal):.3f} bits."
 # -------------------------
 # Each class has a weight for each pixel. Ink on a pixel with a positive weight speaks
 # for the class, and ink on a pixel with a negative weight against the class. A zero
-# has a hole: ink in the middle speaks against it.
-display = CoefficientImageDisplay.from_estimator(
-    clf, image_shape=(8, 8), im_kw={"cmap": "RdBu"}
+# has a hole: ink in the middle speaks against a zero.
+
+# sphinx_gallery_thumbnail_number = 2
+figure, all_axes = plt.subplots(2, 5, figsize=(6.6, 3.5), layout="constrained")
+CoefficientImageDisplay.from_estimator(
+    clf, image_shape=(8, 8), ax=all_axes, im_kw={"cmap": "RdBu"}
 )
 limit = np.abs(clf.coef_).max()
-for axes, weights in zip(display.axes_, clf.coef_.reshape(-1, 8, 8), strict=True):
+for axes, weights in zip(all_axes.flat, clf.coef_.reshape(-1, 8, 8), strict=True):
     rows, columns = np.nonzero(weights < -limit / 6)
-    axes.scatter(columns, rows, s=12, marker="_", color="black")
-display.figure_.suptitle(
-    "Ink on blue pixels speaks for a digit, ink on red ones (-) against it"
-)
+    axes.scatter(columns, rows, s=10, marker="_", color="black")
+figure.suptitle("Ink on blue pixels speaks for a digit, on red ones (-) against it")
 
 # %%
 # One digit and its ten probabilities

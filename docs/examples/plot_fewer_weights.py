@@ -3,8 +3,8 @@ A fraction of the weights
 =========================
 
 This example trains models that describe all weights by a fraction of the numbers.
-Softmax regression has a weight for each feature and class: 640 weights for 8x8 images
-of ten digits, 7840 for MNIST, and millions for wide features of many classes.
+Softmax regression has a weight for each feature and class. There are 640 weights for
+8x8 images of ten digits, and millions for wide features of many classes.
 ``phm_order=n`` makes the weights a sum of n Kronecker products (parameterised
 hypercomplex multiplication, Zhang et al. 2021). About an n-th of the numbers is left.
 """
@@ -45,22 +45,25 @@ for n in (2, 4, 5):
 
 def draw_weights(clf, title):
     """Draw the weights of each class as an image, with a minus on negative ones."""
-    display = CoefficientImageDisplay.from_estimator(
-        clf, image_shape=(8, 8), im_kw={"cmap": "RdBu"}
+    figure, all_axes = plt.subplots(2, 5, figsize=(6.6, 3.5), layout="constrained")
+    CoefficientImageDisplay.from_estimator(
+        clf, image_shape=(8, 8), ax=all_axes, im_kw={"cmap": "RdBu"}
     )
     limit = np.abs(clf.coef_).max()
-    for axes, weights in zip(display.axes_, clf.coef_.reshape(-1, 8, 8), strict=True):
+    for axes, weights in zip(all_axes.flat, clf.coef_.reshape(-1, 8, 8), strict=True):
         rows, columns = np.nonzero(weights < -limit / 6)
-        axes.scatter(columns, rows, s=12, marker="_", color="black")
-    display.figure_.suptitle(title)
+        axes.scatter(columns, rows, s=10, marker="_", color="black")
+    figure.suptitle(title)
 
 
-draw_weights(full, f"All weights: {full.coef_.size} numbers")
+draw_weights(full, f"{full.coef_.size} numbers: each weight is free")
 
 # %%
 # The second picture has weights that share patterns. The same small patterns look at
 # each part of the image, mixed in a different way for each class.
-draw_weights(models[5], f"phm_order=5: {models[5].n_parameters_} numbers")
+
+# sphinx_gallery_thumbnail_number = 2
+draw_weights(models[5], f"{models[5].n_parameters_} numbers: weights share patterns")
 
 # %%
 # The factors

@@ -92,7 +92,7 @@ def draw_bars(values, ylabel, title):
             label=f"class_weight {name}",
             **looks[name],
         )
-    axes.set(ylabel=ylabel, title=title, ylim=(0, 1.02))
+    axes.set(ylabel=ylabel, title=title, ylim=(0, 1.25), yticks=np.linspace(0, 1, 6))
     axes.set_xticks(range(3), labels=names[order])
     axes.legend(fontsize="small")
     return axes

@@ -4,8 +4,8 @@ Choosing the penalty
 
 This example chooses ``alpha``, the strength of the penalty, which is the one parameter
 of softmax regression that needs a value. ``SoftmaxRegressionClassifierCV`` chooses
-alpha by cross-validation. The models of all folds share their passes over the rows,
-from strong to weak penalties, so the choice costs about as much as a few single fits.
+alpha by cross-validation. The models of all folds share their passes over the rows, so
+the choice costs about as much as a few single fits.
 """
 
 # %%
@@ -81,7 +81,7 @@ def draw_coefficients(l1_ratio):
     )
     n_weights = (clf.coef_ != 0).sum()
     name = {0: "L2", 1: "L1"}[l1_ratio]
-    axes.set_title(f"{name} chooses {n_weights} of {len(names)} weights")
+    axes.set_title(f"{name} keeps {n_weights} of {len(names)} measurements")
 
 
 draw_coefficients(l1_ratio=0)
@@ -108,10 +108,9 @@ for l1_ratio in [0, 0.5, 1]:
     model = make_pipeline(StandardScaler(), clf).fit(wide_train, y_train)
     PenaltyPathDisplay.from_estimator(model, name=f"l1_ratio={l1_ratio:g}", ax=axes)
     print(
-        f"l1_ratio={l1_ratio:g}: alpha={clf.alpha_:.2g}, log-loss in cross-validation "
-        f"{-clf.best_score_:.3f}, test "
-        f"{log_loss(y_test, model.predict_proba(wide_test)):.3f}, weights of noise "
-        f"{(clf.coef_[0, 30:] != 0).sum()} of 50"
+        f"l1_ratio={l1_ratio:g}: alpha={clf.alpha_:.2g}, "
+        f"test log-loss {log_loss(y_test, model.predict_proba(wide_test)):.3f}, "
+        f"weights of noise {(clf.coef_[0, 30:] != 0).sum()} of 50"
     )
 axes.set(title="Beside 50 columns of noise, L1 does better", ylim=(0.05, 0.5))
 

@@ -3,9 +3,9 @@ Save a model, and serve it elsewhere
 ====================================
 
 This example saves a fitted model in several ways, and compares the predictions of the
-loaded models and the sizes of the files. pickle and joblib keep everything, and skops
-is safe to load. ``to_logistic_regression`` serves tools that know scikit-learn, and
-ONNX serves systems without Python.
+loaded models and the sizes of the files. The formats pickle and joblib keep everything,
+and skops is safe to load. ``to_logistic_regression`` serves tools that know
+scikit-learn, and ONNX serves systems without Python.
 """
 
 # %%

@@ -14,6 +14,7 @@ classes are not known at the start.
 # The source has eight classes with 30 features. Each row is new, as in a stream that
 # never ends.
 from copy import deepcopy
+from textwrap import fill
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -149,7 +150,7 @@ for name, model in {"now": clf, "200 batches of classes 0 to 4 later": later}.it
 try:
     clf.partial_fit(X, y + 1)
 except ValueError as error:
-    print(f"ValueError: {error}")
+    print(fill(f"ValueError: {error}", 79))
 
 # %%
 # scikit-learn's ``SGDClassifier`` learns from streams, too, and needs all classes in
@@ -158,6 +159,6 @@ sgd = SGDClassifier(loss="log_loss").partial_fit(X, y, classes=np.arange(8))
 try:
     sgd.partial_fit(X, y, classes=np.arange(9))
 except ValueError as error:
-    print(f"ValueError: {error}")
+    print(fill(f"ValueError: {error}", 79))
 
 plt.show()

@@ -4,8 +4,8 @@ Temperature scaling of an over-confident model
 
 This example makes an over-confident model honest by temperature scaling: one number
 divides the raw predictions. A model without a penalty that has seen few rows separates
-these rows perfectly, and from then on only grows more certain. scikit-learn's
-``CalibratedClassifierCV`` (1.8 or later) finds the number that cools the model down.
+these rows perfectly, and from then on only grows more certain. The class
+``CalibratedClassifierCV`` of scikit-learn 1.8 or newer finds the number.
 """
 
 # %%
@@ -78,8 +78,8 @@ axes.set(
 # %%
 # How often is it so sure?
 # ------------------------
-# A point of the curve above that stands for few digits says little. Before, nearly all
-# digits had a confidence above 0.9.
+# A point of the curve above that stands for few digits says little. Before, most digits
+# had a confidence above 0.9.
 figure, axes = plt.subplots(figsize=(5.6, 4), layout="constrained")
 for name, proba in probabilities.items():
     axes.hist(

@@ -133,6 +133,7 @@ for name, some in {"one list": words, "two lists": shared}.items():
     ]
     print(f"words of {name}: mean weight for their topics {np.mean(own):.2f}")
 
+# sphinx_gallery_thumbnail_number = 2
 figure, axes = plt.subplots(figsize=(6.2, 4.2), layout="constrained")
 limit = 1.5 * np.abs(table).max()  # pale enough for black numbers
 axes.imshow(table, cmap="RdBu", vmin=-limit, vmax=limit, aspect="auto")

@@ -70,17 +70,16 @@ tuned = TunedThresholdClassifierCV(
 )
 tuned.fit(X_train, y_train)
 thresholds = {
-    "0.5": 0.5,
+    "predict": 0.5,
     "from the costs": by_costs,
     "tuned": tuned.best_threshold_,
 }
 for name, threshold in thresholds.items():
     predicted = proba > threshold
     print(
-        f"{name:14} threshold {threshold:.3f}, "
-        f"cost {cost(y_test, predicted):5.1f} for 100 machines, "
-        f"failures found {recall_score(y_test, predicted):.2f}, "
-        f"inspections needed {precision_score(y_test, predicted):.2f}"
+        f"{name:14} threshold {threshold:.3f}, cost {cost(y_test, predicted):.1f}, "
+        f"recall {recall_score(y_test, predicted):.2f}, "
+        f"precision {precision_score(y_test, predicted):.2f}"
     )
 
 # %%
@@ -90,7 +89,7 @@ for name, threshold in thresholds.items():
 # The lowest cost on test machines is near both choices, and far from 0.5. Near the
 # minimum the curve is flat, so the threshold need not be exact.
 looks = {
-    "0.5": {"marker": "X", "color": "#d55e00"},
+    "predict": {"marker": "X", "color": "#d55e00"},
     "from the costs": {"marker": "o", "color": "black"},
     "tuned": {"marker": "s", "color": "#0072b2"},
 }

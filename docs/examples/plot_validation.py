@@ -4,7 +4,7 @@ Early stopping on validation data of your own
 
 This example stops training by validation rows that you choose, and scales them in a
 Pipeline. ``early_stopping=True`` sets rows aside at random. If rows come in groups,
-such as images by the same writer, a random choice is too kind: the rows set aside then
+such as images by the same writer, a random choice is too kind. The rows set aside then
 resemble the training rows. In this case pass validation rows to ``fit``.
 """
 
@@ -63,7 +63,7 @@ with sklearn.config_context(enable_metadata_routing=True):
 figure, axes = plt.subplots(figsize=(6.4, 4.8), layout="constrained")
 for name, model in models.items():
     LossCurveDisplay.from_estimator(model, name=name, ax=axes)
-axes.set(ylim=(0, 0.6), title="Without a penalty, the loss of new rows soon rises")
+axes.set(ylim=(0, 0.5), title="The loss of new rows stops falling after some epochs")
 
 # %%
 # Did it help?
