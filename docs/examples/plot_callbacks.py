@@ -88,7 +88,7 @@ print(f"recorded {len(recorder.weights)} epochs")
 # %%
 # Accuracy during training
 # ------------------------
-# The accuracy on rows that are not trained on hardly changes after the first epochs,
+# The accuracy on rows that are not trained on changes little after the first epochs,
 # although training goes on to lower the objective.
 figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
 numbers = np.arange(len(epochs)) + 1

@@ -124,8 +124,8 @@ print(table.round(2).to_string())
 
 # %%
 # The picture compares the fitted log-odds with those that made the table. The points
-# are near the marks of the truth, as 4500 trips can tell. The fitted values are often
-# a little nearer to zero, because the penalty shrinks weights.
+# are as near the truth as 4500 trips can tell. Most points lie a little nearer to zero,
+# because the penalty shrinks weights.
 figure, axes = plt.subplots(figsize=(6.2, 3.8), layout="constrained")
 axes.axvline(0, color="0.8")
 look = {"marker": "|", "s": 300, "linewidth": 3, "color": "#d55e00"}

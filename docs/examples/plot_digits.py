@@ -111,7 +111,9 @@ labels[y_test[i]] += " true"
 right.bar_label(bars, labels, padding=3)
 right.set(xlabel="probability", ylabel="digit", xlim=(0, 1), yticks=clf.classes_)
 right.invert_yaxis()
-figure.suptitle("The least certain test digit, and its probabilities")
+figure.suptitle(
+    f"The least certain test digit: the true {y_test[i]} gets {proba[y_test[i]]:.2f}"
+)
 
 # %%
 # The largest surprises
@@ -123,7 +125,7 @@ figure, all_axes = plt.subplots(2, 4, figsize=(6.4, 4.4), layout="constrained")
 for axes, i in zip(all_axes.flat, np.argsort(-surprisal), strict=False):
     title = f"true {y_test[i]}, read as {predicted[i]}\n{surprisal[i]:.1f} bits"
     draw_image(axes, X_test[i], title)
-figure.suptitle("The test digits that surprise the model most")
+figure.suptitle("The test digits that surprise the model most, and how it reads them")
 
 # %%
 # Which digits are confused?

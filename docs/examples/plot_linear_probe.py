@@ -53,7 +53,7 @@ def draw_path(scoring, title):
     """Draw the scores of the validation rows along the path of penalties."""
     _, axes = plt.subplots(figsize=(6.2, 4.2), layout="constrained")
     PenaltyPathDisplay.from_estimator(probes[scoring], ax=axes)
-    axes.margins(y=0.3)  # room for the names of the marked strengths
+    axes.margins(y=0.5)  # room for the names of the marked strengths
     axes.set_title(title)
 
 

@@ -55,7 +55,7 @@ def cost(fails, inspected):
 # ------------------------------------
 # Take a machine that fails with probability p. Leaving the machine alone costs 10 p on
 # average, and an inspection costs 1. So inspect if p is above 1 / 10. This rule needs
-# probabilities that can be trusted. Mostly those of a model without class weights can.
+# probabilities that can be trusted, so the model has no class weights.
 by_costs = inspection / failure
 
 # %%
