@@ -75,9 +75,7 @@ print(f"Half of the test digits need less than {np.median(surprisal):.3f} bits."
 
 # sphinx_gallery_thumbnail_number = 2
 figure, all_axes = plt.subplots(2, 5, figsize=(6.6, 3.5), layout="constrained")
-CoefficientImageDisplay.from_estimator(
-    clf, image_shape=(8, 8), ax=all_axes, im_kw={"cmap": "RdBu"}
-)
+CoefficientImageDisplay.from_estimator(clf, image_shape=(8, 8), ax=all_axes)
 limit = np.abs(clf.coef_).max()
 for axes, weights in zip(all_axes.flat, clf.coef_.reshape(-1, 8, 8), strict=True):
     rows, columns = np.nonzero(weights < -limit / 6)
