@@ -52,13 +52,14 @@ NEEDS = {
 }
 # Versions of scikit-learn from which on the examples of a page run.
 VERSIONS = {"uncertainty": "1.8"}
+ELSEWHERE = {"devices", "pitfalls"}  # tested below and in test_error_pages.py
 GUIDE = sorted(path.stem for path in (DOCS / "guide").glob("*.md"))
 
 
 # A release of skl2onnx or skops may not know yet what scikit-learn or Python warn of.
 @pytest.mark.filterwarnings("default::DeprecationWarning")
 @pytest.mark.filterwarnings("default::FutureWarning")
-@pytest.mark.parametrize("page", [name for name in GUIDE if name != "devices"])
+@pytest.mark.parametrize("page", [name for name in GUIDE if name not in ELSEWHERE])
 def test_guide(page):
     for needs in NEEDS.get(page, []):
         pytest.importorskip(needs, reason=f"{page}.md needs {needs}")
@@ -75,7 +76,8 @@ def test_guide_to_devices():
     pytest.importorskip("sklearn.callback", reason="devices.md needs scikit-learn 1.9")
     pytest.importorskip("torch", reason="devices.md needs PyTorch")
     text = (DOCS / "guide" / "devices.md").read_text()
-    code, printed = re.search(r"```python\n(.*?)```\s+```text\n(.*?)```", text, re.S).groups()
+    blocks = re.findall(r"```\w+\n(.*?)```", text, flags=re.DOTALL)
+    code, printed = blocks
 
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
@@ -84,7 +86,9 @@ def test_guide_to_devices():
     assert (result.stdout, result.stderr) == (printed, "")
 
 
-@pytest.mark.parametrize("page", ["install", "parameters", "to_the_optimum", "user_guide", "index"])
+@pytest.mark.parametrize(
+    "page", ["index", "install", "parameters", "to_the_optimum", "user_guide"]
+)
 def test_pages_of_the_core(page):
     result = doctest.testfile(str(DOCS / f"{page}.md"), module_relative=False)
 
