@@ -259,8 +259,8 @@ plt.show()
 # ^^^^^^^^^^^^^^^^^^^^^^^^^
 # The digits of the well-known set MNIST have 28 x 28 pixels, hence 784 features. We
 # enlarge our digit to this size by linear interpolation. The large picture has no new
-# detail, as each of its pixels is a mean of pixels of the small one. It serves to show
-# the sizes, and `784 pixels`_ fits a model to such pictures.
+# detail, as each of its pixels is a mean of pixels of the small one. The picture serves
+# to show the sizes, and `784 pixels`_ fits a model to such pictures.
 from scipy.ndimage import zoom
 
 
@@ -575,11 +575,13 @@ outputs = places.predict(X_test)
 outside = ((outputs < 0) | (outputs > 1)).any(axis=1)
 print("our digit:", places.predict([digit])[0].round(2))
 print(f"test digits with an output below 0 or above 1: {outside.mean():.0%}")
+lost = (outputs[range(len(y_test)), y_test] < 0).sum()
+print(f"test digits whose right class has a negative output: {lost}")
 
 # %%
 # Setting negative outputs to zero would make probabilities of them, and bad ones. A
-# class of probability 0 is impossible to the model, and may still occur. The slope
-# is zero there too, so training has nothing to follow.
+# class of probability 0 is impossible to the model, and the last line shows that it
+# occurs. The slope is zero there too, so training has nothing to follow.
 #
 # Three steps: exp, sum, divide
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
@@ -645,8 +647,8 @@ print(f"difference of the scores: {scores[3] - scores[8]:.3f}")
 
 # %%
 # A weight is thus a change of log-odds: black ink on a pixel adds the difference of two
-# weights to the log-odds of their classes. This is what *linear* means in the name
-# linear model. The log-odds are affine in the pixels; the probabilities are not.
+# weights to the log-odds of their classes. The name *linear model* is about log-odds:
+# the log-odds are affine in the pixels, and the probabilities are not.
 #
 # Two classes: the sigmoid
 # ^^^^^^^^^^^^^^^^^^^^^^^^
@@ -691,10 +693,10 @@ plt.show()
 # %%
 # Temperature
 # ^^^^^^^^^^^
-# Physics divides scores by a **temperature** T before the softmax. A high temperature
-# makes all classes alike, a low one makes the leading class nearly certain. The order
-# of the classes stays. :doc:`/auto_examples/plot_temperature` makes a model less sure
-# by its temperature.
+# A **temperature** T divides the scores before the softmax; the name is from physics. A
+# high temperature makes all classes alike, a low one makes the leading class nearly
+# certain. The order of the classes stays. :doc:`/auto_examples/plot_temperature` makes
+# a model less sure by its temperature.
 temperatures = [0.5, 1, 2, 10]
 for T in temperatures:
     heated = softmax(scores / T)
@@ -745,11 +747,11 @@ plt.show()
 # sphinx_gallery_end_ignore
 
 # %%
-# A loop against one product
-# ^^^^^^^^^^^^^^^^^^^^^^^^^^
-# A processor does one large product much faster than many small ones in a loop. The
-# program below measures both on the training digits, the best of five tries, while this
-# page is built.
+# Vectorising: a loop against one product
+# ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# **Vectorising** means to write many small products as one large one, which a processor
+# does much faster. The program below measures both on the training digits, the best of
+# five tries, while this page is built.
 from timeit import repeat
 
 
@@ -784,7 +786,8 @@ print(f"{slow / fast:.0f} times as fast")
 # indices need care. A superscript numbers **rows**, i = 1, ..., n. A subscript numbers
 # **classes**, j = 1, ..., q. So :math:`p^{(i)}_j` is the probability that the model
 # gives to class j in row i, and row i has the class :math:`k_i`. The **likelihood** P
-# is the probability of all labels together, for rows that do not depend on each other:
+# is the probability of all labels together, given the pictures, if the rows do not
+# depend on each other:
 #
 # .. math::
 #
@@ -891,10 +894,10 @@ for name, model in models.items():
 # ^^^^^^^^^
 # Information theory gives the loss a second meaning. The **surprisal** of an event of
 # probability p is :math:`-\log_2 p`, in **bits**. A certain event has 0 bits, one side
-# of a fair coin 1 bit, and a digit that one can only guess has
-# :math:`\log_2 10` bits. A bit is the answer to a yes-or-no question: one of eight
-# equally probable things takes three questions. Probabilities of
-# independent events multiply, so their surprisals add up.
+# of a fair coin 1 bit, and a digit that one can only guess has :math:`\log_2 10` bits.
+# A bit is the answer to a yes-or-no question: one of eight equally probable things
+# takes three questions. The probabilities of independent events multiply, so their
+# surprisals add up.
 surprisal = clf.surprisal([digit], [label])[0]
 print(f"surprisal of our label: {surprisal:.3f} bits")
 print(f"its loss: {loss:.3f} nats, by log 2: {loss / np.log(2):.3f} bits")
@@ -982,9 +985,9 @@ plt.show()
 #    H(y, p) = -\sum_j y_j \log_2 p_j = H(y) + D(y \,\|\, p).
 #
 # The first part, the entropy, is there even for an observer who knows y. The second
-# part is the price of the wrong belief, the **Kullback-Leibler divergence** D. It is
-# never negative, and zero only for p = y. A one-hot label has no entropy, so its whole
-# cross-entropy is divergence.
+# part is the price of the wrong belief, the **Kullback-Leibler divergence** D. The
+# divergence is never negative, and zero only for p = y. A one-hot label has no entropy,
+# so its whole cross-entropy is divergence.
 cross_entropy = -(votes[[3, 8]] * np.log2(p[[3, 8]])).sum()
 divergence = cross_entropy - entropy(votes)
 print("the votes on our digit, and the prediction of the model, in bits:")
@@ -1240,8 +1243,8 @@ print(f"largest difference: {np.abs(steps.coef_[rows] - W_hand).max():.0e}")
 print("classes_ are sorted:", steps.classes_)
 
 # %%
-# The estimator is then left to train to the end, and sees a manor: three floors, 25
-# windows and a garden.
+# At last the estimator trains to the end, with a penalty, and sees a manor: three
+# floors, 25 windows and a garden.
 trained = SoftmaxRegressionClassifier(alpha=0.01).fit(x_hand, kinds)
 manor = trained.predict_proba([[3, 2.5, 1]])[0]
 for kind, probability in zip(trained.classes_, manor, strict=True):
@@ -1447,8 +1450,8 @@ answer.sort_values("probability", ascending=False).set_index("class")
 # %%
 # Draw a digit
 # ^^^^^^^^^^^^
-# The same kind of model runs in the page. Draw a digit, and see its scores, its
-# probabilities and the pixels that speak for and against each class.
+# The model ``clf`` of this page runs in the next figure. Draw a digit, and see its
+# score, its probabilities and the pixels that speak for and against each class.
 #
 # .. interactive:: digit
 #
@@ -1632,7 +1635,7 @@ for share in (0, 0.05, 0.1, 0.2):
 # Take only the first 100 training digits. 640 weights can tell so few digits apart
 # without error, and larger weights always lower the loss further. The rest of the
 # training digits watches as a **validation set**: the model does not train on them. The
-# loss of the training digits falls to nothing. The validation loss falls, turns and
+# loss of the training digits falls towards zero. The validation loss falls, turns and
 # rises, which is **overfitting**.
 from sksoftmax.inspection import LossCurveDisplay
 
@@ -1864,8 +1867,8 @@ print(f"5 nats are a guess among {np.exp(5):.0f} classes")
 #
 # The first derivative is :math:`p_j - y_j`. By the quotient rule, the derivative of
 # :math:`p_j` in :math:`o_j` is :math:`p_j - p_j^2`. A place that is 1 with probability
-# :math:`p_j` and else 0 has this variance. So the loss is convex in the scores: its
-# curvature is never negative.
+# :math:`p_j` and else 0 has this variance. The matrix of all second derivatives is the
+# covariance matrix of the places, so the loss is convex in the scores.
 step = 1e-4
 up, down = (softmax(scores + s * np.eye(10)[3])[3] for s in (step, -step))
 print(f"measured {(up - down) / (2 * step):.6f}", end=", ")
