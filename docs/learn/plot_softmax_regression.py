@@ -102,7 +102,7 @@ def draw_bars(ax, values, true=label, names=DIGITS, title=None, fmt=None):
     ax.set_title(title)
     if fmt:
         ax.bar_label(bars, fmt=fmt, fontsize=10, padding=2)
-        ax.margins(y=0.15)
+        ax.margins(y=0.22)
     return bars
 
 
@@ -249,7 +249,8 @@ for i, value in enumerate(digit):
     )
 draw_picture(axes["strip"], digit, "64 features, row after row", (1, 64))
 axes["strip"].set_aspect("auto")
-axes["strip"].set_xticks(np.arange(8) * 8 - 0.5, [f"row {i + 1}" for i in range(8)])
+axes["strip"].set_xticks(np.arange(8) * 8 + 3.5, [f"row {i + 1}" for i in range(8)])
+axes["strip"].tick_params(length=0)
 for edge in np.arange(8, 64, 8) - 0.5:
     axes["strip"].axvline(edge, color=FOR, linewidth=1)
 plt.show()
@@ -285,7 +286,7 @@ draw_picture(axes["large"], large, "28 x 28, interpolated", (28, 28))
 draw_picture(axes["strip"], large, "784 features, row after row", (1, 784))
 axes["strip"].set_aspect("auto")
 axes["strip"].set_xticks(
-    np.arange(0, 28, 4) * 28 - 0.5, [f"row {i + 1}" for i in range(0, 28, 4)]
+    np.arange(0, 28, 4) * 28 + 13.5, [f"row {i + 1}" for i in range(0, 28, 4)]
 )
 plt.show()
 # sphinx_gallery_end_ignore
@@ -449,8 +450,8 @@ for row, k in zip(axes, [3, 8], strict=True):
     draw_picture(row[0], digit, "our digit")
     draw_signed(row[1], W[k], limit, f"weights of {k}")
     product = W[k] * digit
-    image = draw_signed(row[2], product, limit, f"products, sum {product.sum():+.1f}")
-    row[2].set_xlabel(f"with the intercept {c[k]:+.1f}: score {scores[k]:+.1f}")
+    image = draw_signed(row[2], product, limit, f"products: {product.sum():+.2f}")
+    row[2].set_xlabel(f"intercept {c[k]:+.2f}\nscore {scores[k]:+.2f}")
     row[0].set_ylabel(f"class {k}")
 figure.colorbar(image, ax=axes, label="weight or product", shrink=0.8)
 plt.show()
@@ -608,7 +609,7 @@ figure, axes = figure_of(
     "From scores to probabilities, for our digit", 3, 1, height=6.4
 )
 draw_bars(axes[0], scores, title="scores $o$", fmt="%.1f")
-draw_bars(axes[1], exponentials, title="exponentials $\\exp(o)$", fmt="%.2g")
+draw_bars(axes[1], exponentials, title="exponentials $\\exp(o)$", fmt="%.2f")
 draw_bars(axes[2], p, title="probabilities $p$", fmt="%.2f")
 plt.show()
 # sphinx_gallery_end_ignore
@@ -687,7 +688,7 @@ ax.annotate(
     textcoords="offset points",
 )
 ax.text(-8.8, 0.03, "test digits that are a 3", fontsize=10)
-ax.text(8.8, 0.93, "test digits that are an 8", fontsize=10, ha="right")
+ax.text(8.8, 0.86, "test digits that are an 8", fontsize=10, ha="right")
 ax.set(xlabel="z, the log-odds of 8 to 3", ylabel="probability of 8", xlim=(-9, 9))
 plt.show()
 # sphinx_gallery_end_ignore
@@ -734,7 +735,7 @@ print("X", batch.shape, "times W'", W.T.shape, "gives O", batch_scores.shape)
 print("sums of the rows:", np.unique(batch_proba.sum(axis=1).round(12)))
 # sphinx_gallery_start_ignore
 figure, (left, right) = figure_of(
-    "A minibatch of 64 digits, and its matrix of 64 rows", 1, 2, height=4.0
+    "A minibatch of 64 digits, and its matrix of 64 rows", 1, 2, height=4.5
 )
 tiles = batch.reshape(8, 8, 8, 8).transpose(0, 2, 1, 3).reshape(64, 64)
 draw_picture(left, tiles, "64 digits, ours first", (64, 64))
@@ -917,14 +918,15 @@ for value, name in [
 ]:
     ours = name == "our digit"
     ax.plot(value, -np.log2(value), "o", color=TRUE if ours else "black", ms=7)
+    place = {"certain": (2, -18), "one of eight": (9, -3), "a guessed digit": (8, 7)}
     ax.annotate(
         f"{name}: {abs(np.log2(value)):.2f}",
         (value, -np.log2(value)),
-        xytext=(8, -12 if name == "one of eight" else 6),
+        xytext=place.get(name, (8, 6)),
         textcoords="offset points",
         ha="right" if name == "certain" else "left",
     )
-ax.set(xlabel="p", ylabel="bits", xlim=(0, 1.03), ylim=(-0.1, 6))
+ax.set(xlabel="p", ylabel="bits", xlim=(0, 1.03), ylim=(-0.8, 6))
 plt.show()
 # sphinx_gallery_end_ignore
 
@@ -964,11 +966,11 @@ curve = -grid * np.log2(grid) - (1 - grid) * np.log2(1 - grid)
 ax.plot(grid, curve, color="black")
 for value, name in [(0.5, "fair"), (0.9, "90 % heads"), (0.999, "nearly certain")]:
     height = entropy(np.array([value, 1 - value]))
-    ax.plot(value, height, "o", color="black", ms=7)
+    ax.plot(value, height, "o", color="black", ms=7, clip_on=False)
     ax.annotate(
         f"{name}: {height:.2f}",
         (value, height),
-        xytext=(-8, 4) if value > 0.5 else (0, -18),
+        xytext=(-12, 2 if value > 0.95 else -10) if value > 0.5 else (0, -18),
         textcoords="offset points",
         ha="right" if value > 0.5 else "center",
     )
@@ -1320,7 +1322,7 @@ plt.show()
 
 # sphinx_gallery_start_ignore
 shown = (0, 1, 2, 5, 20, 200)
-figure, ax = figure_of("Weights of the ten classes over the epochs", height=5.0)
+figure, ax = figure_of("Weights of the ten classes over the epochs", height=5.2)
 gap = np.full((6, 10, 10, 10), np.nan)
 for row, epoch in enumerate(shown):
     gap[row, :, 1:9, 1:9] = history[epoch][0].reshape(10, 8, 8)
@@ -1328,12 +1330,14 @@ mosaic = gap.transpose(0, 2, 1, 3).reshape(60, 100)
 limit = np.abs(W).max()
 image = ax.imshow(mosaic, cmap="PuOr", vmin=-limit, vmax=limit)
 rows, columns = np.nonzero(np.nan_to_num(mosaic) < -limit / 4)
-ax.scatter(columns, rows, marker="_", color="white", s=5, linewidth=0.8)
+ax.scatter(columns, rows, marker="_", color="white", s=9, linewidth=0.9)
 ax.set_xticks(np.arange(10) * 10 + 4.5, [f"{k}" for k in range(10)])
 ax.set_yticks(np.arange(6) * 10 + 4.5, [f"epoch {e}" for e in shown])
 ax.tick_params(length=0)
 ax.spines[:].set_visible(False)
-figure.colorbar(image, ax=ax, label="weight", shrink=0.8)
+figure.colorbar(
+    image, ax=ax, label="weight", orientation="horizontal", shrink=0.6, aspect=40
+)
 plt.show()
 # sphinx_gallery_end_ignore
 for epoch in (1, 5, 20, 200):
@@ -1502,7 +1506,13 @@ sure = ax.contour(
     linestyles="dotted",
 )
 ax.clabel(sure, fmt="%.1f", fontsize=10)
-ax.contour(gx, gy, region, levels=[0.5, 1.5, 2.5], colors="black", linewidths=1.2)
+for k, name in enumerate(four):
+    margin = on_grid[:, k] - np.delete(on_grid, k, axis=1).max(axis=1)
+    ax.contour(
+        gx, gy, margin.reshape(gx.shape), levels=[0], colors="black", linewidths=1.2
+    )
+    where = region == k
+    ax.text(gx[where].mean(), gy[where].mean(), name, fontsize=34, alpha=0.55)
 for k, marker in zip(four, ["o", "^", "s", "x"], strict=True):
     own = patches[y_train == k]
     ax.plot(*own.T, marker, color="0.2", ms=4, mfc="none", mew=0.8, label=f"a {k}")
