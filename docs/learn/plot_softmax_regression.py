@@ -51,9 +51,9 @@ import matplotlib.pyplot as plt
 
 plt.rcParams.update(
     {
-        "font.size": 12,
-        "axes.titlesize": 12,
-        "figure.titlesize": 13,
+        "font.size": 13,
+        "axes.titlesize": 13,
+        "figure.titlesize": 14,
         "axes.spines.top": False,
         "axes.spines.right": False,
         "figure.constrained_layout.use": True,
@@ -101,7 +101,7 @@ def draw_bars(ax, values, true=label, names=DIGITS, title=None, fmt=None):
     ax.axhline(0, color=DARK, linewidth=0.8)
     ax.set_title(title)
     if fmt:
-        ax.bar_label(bars, fmt=fmt, fontsize=10, padding=2)
+        ax.bar_label(bars, fmt=fmt, fontsize=11.5, padding=2)
         ax.margins(y=0.22)
     return bars
 
@@ -170,7 +170,7 @@ axes[1].set(
     title="which digit, 0 or 1",
     ylim=(-0.05, 1.05),
 )
-axes[1].legend(fontsize=10, loc="center right")
+axes[1].legend(fontsize=11.5, loc="center right")
 plt.show()
 # sphinx_gallery_end_ignore
 
@@ -245,7 +245,7 @@ draw_picture(axes["picture"], digit, "64 pixels")
 draw_picture(axes["numbers"], 0 * digit, "64 numbers")
 for i, value in enumerate(digit):
     axes["numbers"].text(
-        i % 8, i // 8, f"{16 * value:.0f}", ha="center", va="center", fontsize=11
+        i % 8, i // 8, f"{16 * value:.0f}", ha="center", va="center", fontsize=12
     )
 draw_picture(axes["strip"], digit, "64 features, row after row", (1, 64))
 axes["strip"].set_aspect("auto")
@@ -382,7 +382,7 @@ figure, (left, ax) = figure_of(
     "A picture of four pixels, and the network with twelve weights",
     1,
     2,
-    height=4.4,
+    height=4.8,
     gridspec_kw={"width_ratios": [1, 2.2]},
 )
 draw_picture(left, picture, "2 x 2 pixels", (2, 2))
@@ -408,7 +408,7 @@ for j in range(3):
             f"$w_{{{j + 1}{i + 1}}}$",
             ha="center",
             va="center",
-            fontsize=11,
+            fontsize=12,
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
         )
 for i, value in enumerate(x):
@@ -421,7 +421,7 @@ for j, score in enumerate(W @ x):
     ax.text(1.1, tops[j], f"{names[j]}\n{score:+.1f}", va="center")
 ax.plot([], [], "-", color=FOR, label="weight 1")
 ax.plot([], [], "--", color=AGAINST, label="weight -1")
-ax.legend(loc="lower right", fontsize=10, frameon=False)
+ax.legend(loc="lower right", fontsize=11.5, frameon=False)
 ax.set(xlim=(-0.12, 1.45), ylim=(-1.9, 1.9), title="4 inputs, 3 outputs")
 ax.axis("off")
 plt.show()
@@ -444,7 +444,7 @@ print("same as decision_function:", clf.decision_function([digit])[0].round(1))
 # sign speaks against it.
 
 # sphinx_gallery_start_ignore
-figure, axes = figure_of("How the scores for 3 and for 8 come about", 2, 3, height=5.4)
+figure, axes = figure_of("How the scores for 3 and for 8 come about", 2, 3, height=6.2)
 limit = np.abs(W).max()
 for row, k in zip(axes, [3, 8], strict=True):
     draw_picture(row[0], digit, "our digit")
@@ -507,7 +507,8 @@ for d, q in [(4, 3), (64, 10), (784, 10), (2048, 1000)]:
     print(f"d = {d:4}, q = {q:4}: {d * q:7} weights and {q:4} intercepts")
 
 # %%
-# Zhang et al. (2021) save most of the weights. W becomes a sum of n Kronecker products,
+# Zhang et al. (2021) save most of the weights. Their n, ``phm_order`` in this package, is
+# a number of products, not of rows. W becomes a sum of n Kronecker products,
 # :math:`W = \sum_{i=1}^n A_i \otimes S_i`. Each :math:`A_i` is a small matrix of n x n
 # numbers, and each :math:`S_i` has the size of W divided by n in both directions:
 #
@@ -606,7 +607,7 @@ print("largest difference from predict_proba:", end=" ")
 print(f"{np.abs(p - clf.predict_proba([digit])[0]).max():.0e}")
 # sphinx_gallery_start_ignore
 figure, axes = figure_of(
-    "From scores to probabilities, for our digit", 3, 1, height=6.4
+    "From scores to probabilities, for our digit", 3, 1, height=7.0
 )
 draw_bars(axes[0], scores, title="scores $o$", fmt="%.1f")
 draw_bars(axes[1], exponentials, title="exponentials $\\exp(o)$", fmt="%.2f")
@@ -687,8 +688,8 @@ ax.annotate(
     xytext=(12, -4),
     textcoords="offset points",
 )
-ax.text(-8.8, 0.03, "test digits that are a 3", fontsize=10)
-ax.text(8.8, 0.86, "test digits that are an 8", fontsize=10, ha="right")
+ax.text(-8.8, 0.03, "test digits that are a 3", fontsize=11.5)
+ax.text(8.8, 0.86, "test digits that are an 8", fontsize=11.5, ha="right")
 ax.set(xlabel="z, the log-odds of 8 to 3", ylabel="probability of 8", xlim=(-9, 9))
 plt.show()
 # sphinx_gallery_end_ignore
@@ -799,7 +800,7 @@ print(f"{slow / fast:.0f} times as fast")
 #
 # **Maximum likelihood** chooses the weights with the largest P. For five training
 # digits, of which the first is ours, P is a product of five numbers.
-rows = [1164, 938, 59, 346, 5]
+rows = [1164, 22, 175, 1009, 161]
 right = clf.predict_proba(X_train[rows])[range(5), y_train[rows]]
 factors = " x ".join(f"{value:.2f}" for value in right)
 print(f"P = {factors} = {right.prod():.3f}")
@@ -867,7 +868,7 @@ ax.set(
     ylabel="loss (nats)",
     ylim=(0, 3),
 )
-ax.legend(fontsize=10)
+ax.legend(fontsize=11.5)
 plt.show()
 # sphinx_gallery_end_ignore
 
@@ -954,11 +955,11 @@ def entropy(p):
 
 
 print(f"fair coin:         {entropy(np.array([0.5, 0.5])):.3f} bits")
-print(f"coin, 90 % heads:   {entropy(np.array([0.9, 0.1])):.3f} bits")
+print(f"coin, 90 % heads:  {entropy(np.array([0.9, 0.1])):.3f} bits")
 print(f"one-hot label:     {entropy(y_one_hot):.3f} bits")
 print(f"votes:             {entropy(votes):.3f} bits")
 print(f"our prediction:    {entropy(p):.3f} bits")
-print(f"predictive_entropy: {clf.predictive_entropy([digit])[0]:.3f} bits")
+print(f"by the estimator:  {clf.predictive_entropy([digit])[0]:.3f} bits")
 # sphinx_gallery_start_ignore
 figure, ax = figure_of("Entropy of a coin", height=3.0)
 grid = np.linspace(0.001, 0.999, 400)
@@ -1016,7 +1017,7 @@ ax.set(
     xlim=(0, 1),
     ylim=(0, 4),
 )
-ax.legend(fontsize=10)
+ax.legend(fontsize=11.5)
 plt.show()
 # sphinx_gallery_end_ignore
 
@@ -1058,7 +1059,7 @@ for name, own_X, own_y in [
 gradient = p - y_one_hot
 print("p - y:", gradient.round(2))
 # sphinx_gallery_start_ignore
-figure, axes = figure_of("The gradient in the scores of our digit", 3, 1, height=6.0)
+figure, axes = figure_of("The gradient in the scores of our digit", 3, 1, height=6.6)
 draw_bars(axes[0], p, title="prediction $p$")
 draw_bars(axes[1], y_one_hot, title="label $y$")
 draw_bars(axes[2], gradient, title="gradient $p - y$", fmt="%+.2f")
@@ -1310,7 +1311,7 @@ ax.set_xscale("symlog", linthresh=1)
 ax.set_xticks([0, 1, 2, 5, 10, 20, 50, 100, 200])
 ax.xaxis.set_major_formatter("{x:.0f}")
 ax.set(xlabel="epoch", ylabel="probability", ylim=(0, 1), xlim=(0, 200))
-ax.legend(fontsize=10)
+ax.legend(fontsize=11.5)
 plt.show()
 # sphinx_gallery_end_ignore
 
@@ -1411,7 +1412,7 @@ for (name, curve), style in zip(curves.items(), [":", "-.", "--", "-"], strict=T
     ax.semilogy(range(1, 21), curve, style, color=color, label=name)
 ax.set(xlabel="epoch", ylabel="objective (nats)")
 ax.set_xticks(range(5, 21, 5))
-ax.legend(fontsize=10)
+ax.legend(fontsize=11.5)
 plt.show()
 # sphinx_gallery_end_ignore
 
@@ -1437,6 +1438,7 @@ display = CoefficientImageDisplay.from_estimator(
 # sphinx_gallery_start_ignore
 display.figure_.suptitle("The weights of each class")
 for ax, weights in zip(display.axes_, clf.coef_, strict=True):
+    ax.spines[:].set_visible(True)
     rows, columns = np.nonzero(weights.reshape(8, 8) < -1)
     ax.scatter(columns, rows, marker="_", color="white", s=12, linewidth=1)
 plt.show()
@@ -1448,15 +1450,15 @@ plt.show()
 # This table is the whole answer of the model for our digit.
 answer = pd.DataFrame(
     {
-        "class": [f"{k} (true)" if k == label else f"{k}" for k in range(10)],
         "score": scores.round(2),
         "exp(score)": exponentials.round(3),
         "probability": p.round(4),
         "surprisal (bits)": -np.log2(p).round(2),
-    }
+    },
+    index=[f"{k} (true)" if k == label else f"{k}" for k in range(10)],
 )
 # sphinx_gallery_capture_repr_block = ("_repr_html_",)
-answer.sort_values("probability", ascending=False).set_index("class")
+answer.sort_values("score", ascending=False)
 
 # %%
 # Draw a digit
@@ -1505,7 +1507,7 @@ sure = ax.contour(
     linewidths=0.8,
     linestyles="dotted",
 )
-ax.clabel(sure, fmt="%.1f", fontsize=10)
+ax.clabel(sure, fmt="%.1f", fontsize=11.5)
 for k, name in enumerate(four):
     margin = on_grid[:, k] - np.delete(on_grid, k, axis=1).max(axis=1)
     ax.contour(
@@ -1518,7 +1520,7 @@ for k, marker in zip(four, ["o", "^", "s", "x"], strict=True):
     ax.plot(*own.T, marker, color="0.2", ms=4, mfc="none", mew=0.8, label=f"a {k}")
 ax.plot(*patches[1164], "*", color=TRUE, ms=20, mec="white", label="our digit")
 ax.set(xlabel="ink, upper patch", ylabel="ink, lower patch")
-ax.legend(fontsize=10, loc="upper left", bbox_to_anchor=(1.01, 1))
+ax.legend(fontsize=11.5, loc="upper left", bbox_to_anchor=(1.01, 1))
 plt.show()
 # sphinx_gallery_end_ignore
 
@@ -1530,7 +1532,9 @@ plt.show()
 # 784 pixels
 # ^^^^^^^^^^
 # The enlarged digits are fitted in the same way. The weights are larger pictures, and
-# the predictions hardly change: interpolation added pixels and no information.
+# the accuracy hardly changes: interpolation added pixels and no information. Our digit
+# becomes more certain, because twelve pixels now share the work of one. Their weights
+# are smaller, so the penalty of `The penalty`_ is in effect weaker.
 model = SoftmaxRegressionClassifier().fit(large_train, y_train)
 print(f"{model.coef_.size} weights instead of {clf.coef_.size}")
 print(f"test accuracy {model.score(large_test, y_test):.3f}", end=" ")
@@ -1541,6 +1545,8 @@ display = CoefficientImageDisplay.from_estimator(
 )
 # sphinx_gallery_start_ignore
 display.figure_.suptitle("The weights of 784 pixels")
+for ax in display.axes_:
+    ax.spines[:].set_visible(True)
 plt.show()
 # sphinx_gallery_end_ignore
 
@@ -1586,7 +1592,8 @@ plt.show()
 # A model may know its training digits by heart. The **test set** holds digits that
 # took no part in any choice: not in the fit, and not in the choice of a penalty. The
 # accuracy on these digits estimates the accuracy on new ones. Our digit is a training
-# digit, so its good prediction proves nothing.
+# digit, so its good prediction proves nothing. This page prints test accuracies often,
+# and chooses nothing by them.
 #
 # Two numbers belong beside an accuracy: the accuracy of a trivial answer, and the
 # standard error that chance leaves with so few test digits.
@@ -1595,7 +1602,7 @@ error = np.sqrt(accuracy * (1 - accuracy) / len(y_test))
 print(f"training digits: {clf.score(X_train, y_train):.3f}")
 print(f"test digits:     {accuracy:.3f}, standard error {error:.3f}")
 frequent = np.bincount(y_train).argmax()
-print(f"always a {frequent}:        {(y_test == frequent).mean():.3f}")
+print(f"always a {frequent}:      {(y_test == frequent).mean():.3f}")
 
 # %%
 # The test digits come from the same writers as the training digits. The test set should
@@ -1675,7 +1682,7 @@ display = LossCurveDisplay.from_estimator(model, name="no penalty")
 # sphinx_gallery_start_ignore
 display.figure_.set_size_inches(7.2, 3.8)
 display.figure_.suptitle("Overfitting: 100 training digits, no penalty")
-display.ax_.legend(fontsize=10, loc="center right")
+display.ax_.legend(fontsize=11.5, loc="center right")
 display.ax_.set_ylim(0, 1)
 plt.show()
 # sphinx_gallery_end_ignore
@@ -1718,9 +1725,9 @@ ax.semilogx(alphas, train_loss, "--", color="black", label="training loss")
 ax.semilogx(alphas, val_loss, "-", color="black", label="validation loss")
 ax.plot(alphas[best], val_loss[best], "v", color=TRUE, ms=11, label="best alpha")
 ax.axhline(np.log(10), color="0.6", linewidth=1)
-ax.text(alphas[0], np.log(10) - 0.17, "knowing nothing, log 10", fontsize=10)
+ax.text(alphas[0], np.log(10) - 0.17, "knowing nothing, log 10", fontsize=11.5)
 ax.set(xlabel="alpha, from weak to strong", ylabel="loss (nats)", ylim=(0, 2.5))
-ax.legend(fontsize=10, loc="center left")
+ax.legend(fontsize=11.5, loc="center left")
 plt.show()
 # sphinx_gallery_end_ignore
 
