@@ -40,7 +40,7 @@ STROKES = {
     ],
     6: [[(0.58, 0.13), (0.38, 0.45), *arc(0.5, 0.66, 0.17, 0.19, -0.5, 0.5)]],
     7: [[(0.3, 0.17), (0.7, 0.17), (0.45, 0.86)], [(0.4, 0.52), (0.68, 0.5)]],
-    8: [[*arc(0.5, 0.33, 0.15, 0.17, -0.1, -0.75), *arc(0.5, 0.67, 0.17, 0.18, -0.25, 0.75)]],
+    8: [arc(0.5, 0.32, 0.16, 0.18, -0.25, 0.75), arc(0.5, 0.68, 0.2, 0.19, -0.25, 0.75)],
     9: [[*arc(0.49, 0.34, 0.16, 0.17, 0, -1), (0.65, 0.4), (0.6, 0.86)]],
 }  # fmt: skip
 
@@ -147,20 +147,30 @@ def check_keyboard(page):
     check("the focus is visible", page.evaluate(outline) == "solid")
     before = figure.probabilities()
 
-    def move(*steps):
-        for direction, count in zip(*[iter(steps)] * 2, strict=True):
-            for _ in range(count):
+    def move(*directions, count=1, paint=False):
+        if paint:
+            page.keyboard.down(" ")
+        for _ in range(count):
+            for direction in directions:
                 page.keyboard.press(f"Arrow{direction}")
+        if paint:
+            page.keyboard.up(" ")
 
-    move("Up", 1)
+    move("Up")
     check("moving paints nothing", (figure.probabilities() == before).all())
-    page.keyboard.down(" ")
-    move("Right", 3, "Down", 9, "Left", 5, "Up", 9, "Right", 2)
-    page.keyboard.up(" ")
+    move("Right", count=2, paint=True)
+    move("Right", "Down")
+    move("Down", count=7, paint=True)
+    move("Down", "Left")
+    move("Left", count=3, paint=True)
+    move("Left", "Up")
+    move("Up", count=7, paint=True)
+    move("Up", "Right")
+    page.keyboard.press(" ")
     p = figure.probabilities()
     check("a 0 painted by keyboard is recognised", p.argmax() == 0, p.round(2).tolist())
     page.keyboard.press("Backspace")
-    move("Right", 1)
+    move("Right")
     page.keyboard.press("Backspace")
     check("Backspace erases", not np.allclose(figure.probabilities(), p, atol=1e-6))
 
@@ -250,6 +260,7 @@ def check_without_javascript(page):
 def opened(browser, **options):
     """Open the page, and check at the end that there were no errors or requests."""
     context = browser.new_context(**options)
+    context.add_init_script("localStorage.mode = 'auto'")  # else the theme complains
     page = context.new_page()
     errors, requests = [], []
     page.on("console", lambda line: line.type == "error" and errors.append(line.text))

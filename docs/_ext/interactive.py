@@ -72,29 +72,35 @@ def digit_model():
     return {
         "coef": clf.coef_.round(5).tolist(),
         "intercept": clf.intercept_.round(5).tolist(),
-        "ink": round(X_train.sum(axis=1).mean()),
+        "labels": y_test[chosen].tolist(),
         "examples": X_test[chosen].astype(int).tolist(),
         "proba": clf.predict_proba(X_test[chosen] / 16).round(6).tolist(),
     }
 
 
-def digit_figure(example=2):
+def digit_figure(example=10):
     """Return the figure of a digit, its pixels and its probabilities."""
     model = digit_model()
     ink = np.array(model["examples"][example])
     proba = np.array(model["proba"][example])
     top = proba.argmax()
-    evidence = np.array(model["coef"][top]) * ink / 16
+    contributions = np.array(model["coef"]) * ink / 16
+    evidence, limit = contributions[top], np.abs(contributions).max()
     score = evidence.sum() + model["intercept"][top]
     buttons = "".join(
-        f'<button type="button" data-example="{i}">{i if i < 10 else "unsure"}</button>'
-        for i in range(11)
+        f'<button type="button" data-example="{i}">'
+        f"{label if i < 10 else f'unsure ({label})'}</button>"
+        for i, label in enumerate(model["labels"])
     )
     bars = "".join(bar_row("look", i, i, proba[i], i == top) for i in range(10))
     return f"""
 <figure class="interactive digit" id="interactive-digit">
+<div class="parts">
+<div class="buttons examples" role="group" aria-label="Start from" hidden>
+  <span>Test digits:</span> {buttons}
+  <button type="button" class="clear">Clear</button></div>
 <div class="drawing" hidden>
-  <p class="title" id="digit-draw">Draw a digit</p>
+  <p class="title" id="digit-draw">Or draw a digit</p>
   <svg class="sheet" viewBox="0 0 16 16" tabindex="0" role="application"
     aria-labelledby="digit-draw" aria-describedby="digit-keys">
     <g class="example" transform="scale(2)">{squares(ink / 16)}</g>
@@ -102,34 +108,32 @@ def digit_figure(example=2):
   </svg>
   <p class="note" id="digit-keys">By mouse, pen or finger. By keyboard: arrow keys move,
     the space bar held down paints, Backspace erases.</p>
-  <div class="buttons"><button type="button" class="clear">Clear</button></div>
 </div>
 <div class="pictures">
   <div>
-    <p class="title">The 64 pixels</p>
+    <p class="title">64 pixels</p>
     <svg class="pixels" viewBox="0 0 8 8" role="img"
       aria-label="The digit in 8 by 8 pixels">{squares(ink / 16)}</svg>
   </div>
   <div>
     <p class="title">For (+) and against (−) <b class="class">{top}</b></p>
     <svg class="evidence" viewBox="0 0 8 8" role="img"
-      aria-label="Weight times pixel, for each pixel">{squares(evidence, signs=True)}</svg>
+      aria-label="Weight times pixel, for each pixel">{squares(evidence / limit, signs=True)}</svg>
   </div>
-  <p class="result">Score of <b class="class">{top}</b>: the pixels add up to
-    <b class="sum">{signed(evidence.sum())}</b>, and the offset is
-    <b class="offset">{signed(model["intercept"][top])}</b>, together
-    <b class="score">{signed(score)}</b>.<br>
-    Surprisal of <b class="class">{top}</b>:
-    <b class="bits">{-np.log2(proba[top]):.2f} bits</b>, after {np.log2(10):.2f} bits for
-    knowing nothing.</p>
-  <div class="buttons examples" role="group" aria-label="Test digits" hidden>
-    <span>Test digits:</span> {buttons}</div>
 </div>
+<p class="result">Score of <b class="class">{top}</b>: the pixels add up to
+  <b class="sum">{signed(evidence.sum())}</b>, and the offset is
+  <b class="offset">{signed(model["intercept"][top])}</b>, together
+  <b class="score">{signed(score)}</b>.<br>
+  Surprisal of <b class="class">{top}</b>:
+  <b class="bits">{-np.log2(proba[top]):.2f} bits</b>. Knowing nothing:
+  {np.log2(10):.2f} bits.</p>
 <div class="bars" role="radiogroup" aria-label="The class to look at">
   <p class="title">Probabilities</p>
   {bars}
   <label class="controls" hidden><input type="radio" name="look" value="top" checked>
-    look at the most probable class</label>
+    the most probable</label>
+</div>
 </div>
 <figcaption>A digit as the model sees it, the contribution of each pixel to the score of
   a class (weight times pixel), and the probabilities of the ten classes.
@@ -142,9 +146,8 @@ def digit_figure(example=2):
 
 def squares(values, signs=False):
     """Return 64 squares: their ink, or what they say for (+) and against (-)."""
-    limit = np.abs(values).max() if signs else 1
     cells = []
-    for i, value in enumerate(values / limit):
+    for i, value in enumerate(values):
         side = ' class="for"' if value > 0 else ' class="against"' if value < 0 else ""
         x, y = i % 8, i // 8
         cells.append(
@@ -176,6 +179,7 @@ def scores_figure(classes, scores):
     x, y = proba @ CORNERS
     return f"""
 <figure class="interactive scores" id="interactive-scores">
+<div class="parts">
 <div class="sliders" hidden>
   <p class="title">Scores</p>
   {sliders}
@@ -183,8 +187,8 @@ def scores_figure(classes, scores):
   <div class="buttons">
     <button type="button" data-add="1">+1 to all scores</button>
     <button type="button" data-add="-1">−1 to all</button>
-    <button type="button" data-double="-1">Half the temperature: sharper</button>
-    <button type="button" data-double="1">Twice: flatter</button>
+    <button type="button" data-double="-1">Temperature ÷ 2: sharper</button>
+    <button type="button" data-double="1">× 2: flatter</button>
     <button type="button" class="clear">Start again</button>
   </div>
 </div>
@@ -203,6 +207,7 @@ def scores_figure(classes, scores):
     <circle r="3" style="--x: {x:.3f}px; --y: {y:.3f}px"/>
   </svg>
 </div>
+</div>
 <figcaption>Three scores, their softmax, and the loss. Each point of the triangle is a
   distribution, and each corner is certain of its class. Dashed lines part the predicted
   classes; on a thin line the true class has probability ¼, ½ or ¾.
@@ -215,7 +220,7 @@ def scores_figure(classes, scores):
 def slider(name, low, high, step, value, text):
     """Return a slider with its label and its value."""
     return (
-        f'<label class="row"><span class="name">{escape(name)}</span><input type="range" '
+        f'<label class="entry"><span class="name">{escape(name)}</span><input type="range" '
         f'min="{low}" max="{high}" step="{step}" value="{value}" autocomplete="off">'
         f"<output>{text.replace('-', '−')}</output></label>"
     )
@@ -252,8 +257,9 @@ def path(*points):
 def bar_row(group, value, name, proba, chosen):
     """Return a class, its probability as a bar and as a number, and a radio button."""
     checked = " checked" if chosen and group == "truth" else ""
+    mark = " chosen" if chosen else ""
     return (
-        f'<label class="row{" chosen" * chosen}">'
+        f'<label class="entry{mark}">'
         f'<input type="radio" name="{group}" value="{value}"{checked} autocomplete="off">'
         f'<span class="name">{escape(str(name))}</span>'
         f'<span class="bar" style="--p: {proba:.6f}"></span>'

@@ -30,10 +30,10 @@ const sksoftmaxFigures = {
 
   /* Show probabilities as bars and numbers, and mark the row of the chosen class. */
   showBars(figure, proba, chosen) {
-    figure.querySelectorAll(".bars .row").forEach((row, i) => {
-      row.querySelector(".bar").style.setProperty("--p", proba[i]);
-      row.querySelector(".value").textContent = proba[i].toFixed(3);
-      row.classList.toggle("chosen", i === chosen);
+    figure.querySelectorAll(".bars .entry").forEach((entry, i) => {
+      entry.querySelector(".bar").style.setProperty("--p", proba[i]);
+      entry.querySelector(".value").textContent = proba[i].toFixed(3);
+      entry.classList.toggle("chosen", i === chosen);
     });
   },
 
