@@ -507,8 +507,8 @@ for d, q in [(4, 3), (64, 10), (784, 10), (2048, 1000)]:
     print(f"d = {d:4}, q = {q:4}: {d * q:7} weights and {q:4} intercepts")
 
 # %%
-# Zhang et al. (2021) save most of the weights. Their n, ``phm_order`` in this package, is
-# a number of products, not of rows. W becomes a sum of n Kronecker products,
+# Zhang et al. (2021) save most of the weights. Their n, ``phm_order`` in this package,
+# is a number of products, not of rows. W becomes a sum of n Kronecker products,
 # :math:`W = \sum_{i=1}^n A_i \otimes S_i`. Each :math:`A_i` is a small matrix of n x n
 # numbers, and each :math:`S_i` has the size of W divided by n in both directions:
 #
@@ -849,8 +849,8 @@ print(f"mean over the training digits: {-np.log(everything).mean():.3f}")
 # The formula does not ask for a one-hot label. Suppose that five people read our digit,
 # and three of them say 3 and two say 8. The **soft label** has .6 and .4 in these
 # places. The loss is then the mean of two losses, with the weights .6 and .4. The loss
-# is smallest if the model predicts the label itself, p = y, and this minimum is not
-# zero: nobody can predict the votes with certainty.
+# is smallest if the model predicts the label itself, p = y. This minimum is not zero,
+# because nobody can predict the votes with certainty.
 votes = np.zeros(10)
 votes[[3, 8]] = 3 / 5, 2 / 5
 print(f"loss with the soft label: {-(votes * np.log(p)).sum():.3f}")
@@ -897,8 +897,9 @@ for name, model in models.items():
 # Surprisal
 # ^^^^^^^^^
 # Information theory gives the loss a second meaning. The **surprisal** of an event of
-# probability p is :math:`-\log_2 p`, in **bits**. A certain event has 0 bits, one side
-# of a fair coin 1 bit, and a digit that one can only guess has :math:`\log_2 10` bits.
+# probability p is :math:`-\log_2 p`, in **bits**. A certain event has 0 bits, and one
+# side of a fair coin has 1 bit. A digit that one can only guess has :math:`\log_2 10`
+# bits.
 # A bit is the answer to a yes-or-no question: one of eight equally probable things
 # takes three questions. The probabilities of independent events multiply, so their
 # surprisals add up.
@@ -944,8 +945,9 @@ plt.show()
 #
 #    H(p) = -\sum_j p_j \log_2 p_j.
 #
-# Data with a low entropy are easy to predict, and a good code stores them in few bits:
-# about the entropy for each answer, and never less on average (Shannon 1948).
+# Data with a low entropy are easy to predict, and a good code stores them in few bits. A
+# code takes at least the entropy for an answer on average, and a good code about as much
+# (Shannon 1948).
 
 
 def entropy(p):
@@ -1087,8 +1089,8 @@ for k in (3, 8):
 #    \frac{\partial l}{\partial w_{ji}} = (p_j - y_j) \, x_i, \qquad
 #    \frac{\partial l}{\partial c_j} = p_j - y_j.
 #
-# So the gradient of a class is the digit itself, times one number: a copy of the digit
-# to subtract from the weights of 8, and a copy to add to those of 3.
+# So the gradient of a class is the digit itself, times one number. A step subtracts a
+# faint copy of the digit from the weights of 8, and adds one to the weights of 3.
 grad_W = np.outer(p - y_one_hot, digit)
 print("gradient in W:", grad_W.shape)
 # sphinx_gallery_start_ignore
@@ -1233,8 +1235,8 @@ c_hand = c_hand - 0.1 * grad_c
 #
 # The check
 # ^^^^^^^^^
-# The estimator takes the same two steps if it is told to: a constant step size, all
-# three rows in each step, no penalty and no average.
+# The estimator takes the same two steps by its textbook setting: a constant step size,
+# all three rows in each step, no penalty and no average.
 steps = SoftmaxRegressionClassifier(
     learning_rate="constant",
     eta0=0.1,
@@ -1849,8 +1851,8 @@ print(f"alpha {chosen.alpha_:.0e}, test accuracy {accuracy:.3f}")
 #   each class, by d q weights and q intercepts.
 # - The softmax turns scores into probabilities. Differences of scores are log-odds, and
 #   two classes give the sigmoid.
-# - The loss is minus the logarithm of the probability of the right class. It is minus
-#   the log-likelihood, the surprisal, and the cross-entropy with a one-hot label.
+# - The loss is minus the logarithm of the probability of the right class. The loss is
+#   minus the log-likelihood, the surprisal, and the cross-entropy with a one-hot label.
 # - The gradient in the scores is prediction minus label, and in the weights this
 #   difference times the features.
 # - Minibatch SGD steps down the mean gradient of a few rows. A matrix product does all
@@ -1882,8 +1884,8 @@ print(f"5 nats are a guess among {np.exp(5):.0f} classes")
 #    </details>
 #
 # **2. The second derivative.** Show that the second derivative of the loss in the score
-# :math:`o_j` is :math:`p_j (1 - p_j)`, the variance of the one-hot place j under the
-# prediction. Check it for our digit and class 3.
+# :math:`o_j` is :math:`p_j (1 - p_j)`. Find a random variable with this variance, and
+# check the formula for our digit and class 3.
 #
 # .. raw:: html
 #
@@ -1950,8 +1952,8 @@ for T in (2, 1, 0.5, 0.2):
 #
 #    <details><summary>Answer</summary>
 #
-# The gradient is a difference times the pixel, so it is zero. Without a penalty the
-# weight stays at its start. With a penalty, any other value than zero costs and helps
+# The gradient is zero, a difference times a pixel of zero. The weight stays at its start
+# if there is no penalty. Under a penalty, a weight other than zero costs and helps
 # nothing.
 unused = X_train.max(axis=0) == 0
 print("pixels that are white in all training digits:", np.flatnonzero(unused))
@@ -2002,15 +2004,16 @@ print(f"last quarter:   {model.score(split[1], split[3]):.3f}")
 #
 #    </details>
 #
-# **8. Soft label or two rows.** Show that the row with the votes .6 for 3 and .4 for 8
-# is the same as two rows of the digit, with the labels 3 and 8 and the weights .6 and
-# .4.
+# **8. Soft label or two rows.** Put two rows into the place of the row with the votes .6
+# for 3 and .4 for 8. Both rows are the digit, with the labels 3 and 8. Find the sample
+# weights that give the same model.
 #
 # .. raw:: html
 #
 #    <details><summary>Answer</summary>
 #
-# The loss is linear in y, so both give the same sum. The optimum is then the same.
+# The weights are the votes, .6 and .4. The loss is linear in y, so both ways give the
+# same sum and the same optimum.
 X_two = np.vstack([X_train, digit])
 y_two = np.append(y_train, 8)
 weight = np.ones(len(y_two))
