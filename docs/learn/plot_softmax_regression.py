@@ -945,9 +945,9 @@ plt.show()
 #
 #    H(p) = -\sum_j p_j \log_2 p_j.
 #
-# Data with a low entropy are easy to predict, and a good code stores them in few bits. A
-# code takes at least the entropy for an answer on average, and a good code about as much
-# (Shannon 1948).
+# Data with a low entropy are easy to predict, and a good code stores them in few bits.
+# A code takes at least the entropy for an answer on average, and a good code about as
+# much (Shannon 1948).
 
 
 def entropy(p):
@@ -1952,9 +1952,9 @@ for T in (2, 1, 0.5, 0.2):
 #
 #    <details><summary>Answer</summary>
 #
-# The gradient is zero, a difference times a pixel of zero. The weight stays at its start
-# if there is no penalty. Under a penalty, a weight other than zero costs and helps
-# nothing.
+# The gradient is zero, a difference times a pixel of zero. The weight stays at its
+# start if there is no penalty. Under a penalty, a weight other than zero costs and
+# helps nothing.
 unused = X_train.max(axis=0) == 0
 print("pixels that are white in all training digits:", np.flatnonzero(unused))
 print("largest weight of these pixels:", np.abs(clf.coef_[:, unused]).max())
@@ -2004,9 +2004,9 @@ print(f"last quarter:   {model.score(split[1], split[3]):.3f}")
 #
 #    </details>
 #
-# **8. Soft label or two rows.** Put two rows into the place of the row with the votes .6
-# for 3 and .4 for 8. Both rows are the digit, with the labels 3 and 8. Find the sample
-# weights that give the same model.
+# **8. Soft label or two rows.** Put two rows into the place of the row with the votes
+# .6 for 3 and .4 for 8. Both rows are the digit, with the labels 3 and 8. Find the
+# sample weights that give the same model.
 #
 # .. raw:: html
 #
