@@ -1892,8 +1892,8 @@ print(f"5 nats are a guess among {np.exp(5):.0f} classes")
 #    <details><summary>Answer</summary>
 #
 # The first derivative is :math:`p_j - y_j`. By the quotient rule, the derivative of
-# :math:`p_j` in :math:`o_j` is :math:`p_j - p_j^2`. A place that is 1 with probability
-# :math:`p_j` and else 0 has this variance. The matrix of all second derivatives is the
+# :math:`p_j` in :math:`o_j` is :math:`p_j - p_j^2`. The random variable is place j of a
+# one-hot label whose class is drawn from p. The matrix of all second derivatives is the
 # covariance matrix of the places, so the loss is convex in the scores.
 step = 1e-4
 up, down = (softmax(scores + s * np.eye(10)[3])[3] for s in (step, -step))
