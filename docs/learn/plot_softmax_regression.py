@@ -1121,8 +1121,8 @@ p_new = softmax(W_new @ digit + c_new)
 print(f"p(3) {p[3]:.3f} -> {p_new[3]:.3f}, p(8) {p[8]:.3f} -> {p_new[8]:.3f}")
 print(f"surprisal {-np.log2(p[3]):.3f} -> {-np.log2(p_new[3]):.3f} bits")
 everyone = softmax(X_train @ W_new.T + c_new)[range(n), y_train]
-print("mean surprisal of all training digits:", end=" ")
-print(f"{-np.log2(everything).mean():.4f} -> {-np.log2(everyone).mean():.4f} bits")
+before, after = -np.log2(everything).mean(), -np.log2(everyone).mean()
+print(f"mean of all training digits {before:.4f} -> {after:.4f} bits")
 # sphinx_gallery_start_ignore
 figure, axes = figure_of(
     "Our digit before and after one step of its own", 1, 2, height=2.8, sharey=True
@@ -1365,7 +1365,8 @@ textbook = {
 }
 by_class = np.argsort(y_train)
 for shuffle in (False, True):
-    model = SoftmaxRegressionClassifier(**textbook, shuffle=shuffle, random_state=0)
+    model = SoftmaxRegressionClassifier(**textbook, random_state=0)
+    model.set_params(shuffle=shuffle)
     model.fit(X_train[by_class], y_train[by_class])
     nines = (model.predict(X_test) == 9).mean()
     accuracy = model.score(X_test, y_test)
@@ -1534,7 +1535,7 @@ plt.show()
 # 784 pixels
 # ^^^^^^^^^^
 # The enlarged digits are fitted in the same way. The weights are larger pictures, and
-# the accuracy hardly changes: interpolation added pixels and no information. Our digit
+# the accuracy changes little: interpolation added pixels and no information. Our digit
 # becomes more certain, because twelve pixels now share the work of one. Their weights
 # are smaller, so the penalty of `The penalty`_ is in effect weaker.
 model = SoftmaxRegressionClassifier().fit(large_train, y_train)
@@ -1707,9 +1708,9 @@ plt.show()
 # each step, which others call weight decay. The model learns chance details by heart
 # under a weak penalty, and next to nothing under a strong one.
 alphas = np.logspace(-7, 0, 15)
-models = [
-    SoftmaxRegressionClassifier(alpha=alpha).fit(X_few, y_few) for alpha in alphas
-]
+models = [SoftmaxRegressionClassifier(alpha=alpha) for alpha in alphas]
+for model in models:
+    model.fit(X_few, y_few)
 train_loss, val_loss = (
     [model.surprisal(rows, labels).mean() * np.log(2) for model in models]
     for rows, labels in [(X_few, y_few), (X_val, y_val)]
