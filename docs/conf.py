@@ -1,8 +1,12 @@
 """How Sphinx builds the site: python -m sphinx -W docs docs/_build."""
 
 import re
+import sys
+from pathlib import Path
 
 import sksoftmax
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 project, author = "sksoftmax", "The sksoftmax developers"
 copyright = author
@@ -17,6 +21,7 @@ extensions = [
     "sphinx-mathjax-offline",  # formulas need no internet
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
+    "interactive",  # docs/_ext
 ]
 exclude_patterns = ["_build", "examples", "learn"]
 templates_path = ["_templates"]
