@@ -44,14 +44,17 @@ def sites():
             if not isinstance(node, ast.Call):
                 continue
             name = ast.unparse(node.func)
-            is_error = name.endswith("Error") and name != "FloatingPointError"
+            is_error = name == "kind" or name.endswith(("Error", "Warning"))
             if name == "warnings.warn" and not isinstance(node.args[0], ast.Call):
                 kind = ast.unparse(node.args[1]) if node.args[1:] else "UserWarning"
                 found.append((kind, template(node.args[0])))
-            elif is_error or name == "kind" or name.endswith("Warning"):
-                if node.args:  # else scikit-learn words the message
-                    found.append((name, template(node.args[0])))
-    return [(kind, normalize(message)) for kind, message in found if message != "…"]
+            elif is_error and node.args:  # without them scikit-learn words the message
+                found.append((name, template(node.args[0])))
+    return [
+        (kind, normalize(message))
+        for kind, message in found
+        if kind != "FloatingPointError" and normalize(message)
+    ]
 
 
 def entries(text):

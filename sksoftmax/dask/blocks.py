@@ -29,7 +29,7 @@ class Blocks:
             blocks, self.lengths = rows.to_delayed().ravel().tolist(), rows.chunks[0]
         elif hasattr(rows, "to_delayed"):
             blocks = rows.to_delayed()
-            if len(blocks) != rows.npartitions:
+            if isinstance(blocks, list) and len(blocks) != rows.npartitions:
                 # Dask has joined small partitions, of y in other places than of X.
                 blocks = rows.simplify().to_delayed(optimize_graph=False)
         else:
