@@ -10,6 +10,8 @@ from sphinx import addnodes
 from sphinx.transforms import SphinxTransform
 
 import sksoftmax
+import sksoftmax.dask
+import sksoftmax.inspection
 
 SECTIONS = {"Parameters": "parameter", "Attributes": "attribute"}
 SELF_EXPLAINED = {"X", "y"}  # parameters of every method: not in the index
@@ -34,6 +36,12 @@ FIRST = {
         sksoftmax.SoftmaxRegressionClassifier,
     )
     for name in documented_names(cls)
+}
+
+CLASSES = {
+    name: f"{module.__name__}.{name}"
+    for module in (sksoftmax, sksoftmax.dask, sksoftmax.inspection)
+    for name in module.__all__
 }
 
 
@@ -100,15 +108,31 @@ class AnchorsOfMembers(SphinxTransform):
         content = description[-1]
         anchors = {id_ for node in content.findall() for id_ in _ids(node)}
         for literal in list(content.findall(nodes.literal)):
-            anchor = prefix + literal.astext()
-            if anchor in anchors and not any(
+            name = literal.astext()
+            anchor = prefix + name
+            ancestors = list(_ancestors(literal))
+            if any(
                 isinstance(node, nodes.reference | addnodes.pending_xref)
                 or anchor in _ids(node.children[0])  # in its own description
-                for node in _ancestors(literal)
+                for node in ancestors
             ):
-                reference = nodes.reference("", "", literal.deepcopy(), refid=anchor)
-                reference["internal"] = True
-                literal.replace_self(reference)
+                continue
+            if anchor in anchors:
+                link = nodes.reference("", "", literal.deepcopy(), refid=anchor)
+                link["internal"] = True
+                literal.replace_self(link)
+            elif CLASSES.get(name, prefix[:-1]) != prefix[:-1]:
+                link = addnodes.pending_xref("", literal.deepcopy())
+                link.update_all_atts(
+                    {
+                        "refdomain": "py",
+                        "reftype": "class",
+                        "reftarget": CLASSES[name],
+                        "refexplicit": True,
+                        "refdoc": self.env.docname,
+                    }
+                )
+                literal.replace_self(link)
 
 
 def _ids(node):
