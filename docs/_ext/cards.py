@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 from sksoftmax import SoftmaxRegressionClassifierCV
 
 BLUE, ORANGE, GREY = "#3d85c6", "#e07b1f", "#888888"
-WIDTH, HEIGHT = 320, 170
+WIDTH, HEIGHT = 260, 150
 
 
 def rectangle(x, y, width, height, colour, opacity=1.0, radius=0):
@@ -48,14 +48,14 @@ def pixels(image, left, top, size, positive, negative=ORANGE):
 
 
 def install():
-    """Return a terminal with the two lines that everything begins with."""
+    """Return a terminal with the lines that everything begins with."""
     frame = f'fill="none" stroke="{GREY}" stroke-width="2"'
     return [
-        f'<rect x="16" y="16" width="288" height="138" rx="10" {frame}/>',
-        *(f'<circle cx="{x}" cy="34" r="5" {frame}/>' for x in (36, 54, 72)),
-        words(34, 82, "$ python -m pip install .", 15),
-        words(34, 106, "$ python", 15),
-        words(34, 130, "&gt;&gt;&gt; import sksoftmax", 15, colour=BLUE),
+        f'<rect x="4" y="8" width="252" height="134" rx="10" {frame}/>',
+        *(f'<circle cx="{x}" cy="27" r="5" {frame}/>' for x in (22, 40, 58)),
+        words(16, 66, "$ python -m pip install .", 15.2),
+        words(16, 94, "$ python", 15.2),
+        words(16, 122, "&gt;&gt;&gt; import sksoftmax", 15.2, colour=BLUE),
     ]
 
 
@@ -68,14 +68,14 @@ def learn(clf, X):
         part
         for name, p in enumerate(proba[row])
         for part in (
-            rectangle(204, 12 + 15 * name, max(100 * p, 1.5), 11, BLUE, radius=2),
-            words(196, 21.5 + 15 * name, str(name), 12, "end", "sans-serif"),
+            rectangle(184, 2 + 15 * name, max(120 * p, 1.5), 11, BLUE, radius=2),
+            words(177, 13 + 15 * name, str(name), 15, "end", "sans-serif"),
         )
     ]
-    arrow = f'stroke="{GREY}" stroke-width="2" fill="none"'
+    arrow = f'stroke="{GREY}" stroke-width="3" fill="none"'
     return [
-        *pixels(X[row].reshape(8, 8), 16, 17, 17, GREY),
-        f'<path d="M160 85h16m-6 -6l6 6l-6 6" {arrow}/>',
+        *pixels(X[row].reshape(8, 8), 0, 7, 17, GREY),
+        f'<path d="M134 75h20m-8 -8l8 8l-8 8" {arrow}/>',
         *bars,
     ]
 
@@ -83,20 +83,20 @@ def learn(clf, X):
 def guide(clf):
     """Return the held-out log-loss along the path of penalties."""
     losses = -clf.mean_score_
-    x = np.interp(np.log(clf.alphas_), np.log(clf.alphas_[[-1, 0]]), (28, 300))
-    y = np.interp(losses, (losses.min(), losses.max()), (125, 22))
+    x = np.interp(np.log(clf.alphas_), np.log(clf.alphas_[[-1, 0]]), (18, 246))
+    y = np.interp(losses, (losses.min(), losses.max()), (108, 12))
     line = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
     best = losses.argmin()
     return [
-        f'<path d="M16 10V142H310" stroke="{GREY}" stroke-width="2" fill="none"/>',
+        f'<path d="M6 4V124H254" stroke="{GREY}" stroke-width="2" fill="none"/>',
         f'<polyline points="{line}" fill="none" stroke="{BLUE}" stroke-width="3"/>',
         *(
             f'<circle cx="{a:.1f}" cy="{b:.1f}" r="4" fill="{BLUE}"/>'
             for a, b in zip(x, y, strict=True)
         ),
         f'<circle cx="{x[best]:.1f}" cy="{y[best]:.1f}" r="8" fill="{ORANGE}"/>',
-        words(310, 162, "penalty", 14, "end", "sans-serif"),
-        words(24, 20, "held-out log-loss", 14, "start", "sans-serif"),
+        words(254, 145, "penalty", 18, "end", "sans-serif"),
+        words(14, 20, "held-out log-loss", 18, "start", "sans-serif"),
     ]
 
 
@@ -106,11 +106,7 @@ def examples(clf):
         part
         for name, weights in enumerate(clf.coef_)
         for part in pixels(
-            weights.reshape(8, 8),
-            12 + 61 * (name % 5),
-            22 + 68 * (name // 5),
-            6.6,
-            BLUE,
+            weights.reshape(8, 8), 1 + 53 * (name % 5), 22 + 56 * (name // 5), 5.6, BLUE
         )
     ]
 

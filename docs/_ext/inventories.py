@@ -59,7 +59,7 @@ def public_names(module_name: str) -> dict[str, str]:
     module = importlib.import_module(module_name)
     roles = {}
     for name in getattr(module, "__all__", dir(module)):
-        member = getattr(module, name)
+        member = vars(module).get(name)  # None if it is experimental
         if name.startswith("_") or not callable(member):
             continue
         if module_name == "matplotlib.pyplot" and member.__module__ != module_name:
