@@ -73,7 +73,9 @@ class AnchorsOfMembers(SphinxTransform):
             if description.get("domain") == "py":
                 self.mark(description)
         for description in self.document.findall(addnodes.desc):
-            if description.get("objtype") == "class":
+            if not any(
+                isinstance(node, addnodes.desc) for node in _ancestors(description)
+            ):
                 self.link(description)
 
     def mark(self, description):
@@ -102,7 +104,7 @@ class AnchorsOfMembers(SphinxTransform):
             item[0].insert(0, index)
 
     def link(self, description):
-        """Link the names that the texts of a class mention."""
+        """Link the names that the texts of a class or function mention."""
         signature = description[0]
         prefix = f"{signature.get('module')}.{signature.get('fullname')}."
         content = description[-1]
