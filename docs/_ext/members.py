@@ -4,6 +4,8 @@ The anchor of a parameter is its full name, as `sksoftmax.Some.alpha`, and so is
 name in the inventory of the site.
 """
 
+import inspect
+
 from docutils import nodes
 from numpydoc.docscrape import NumpyDocString
 from sphinx import addnodes
@@ -17,9 +19,9 @@ SECTIONS = {"Parameters": "parameter", "Attributes": "attribute"}
 SELF_EXPLAINED = {"X", "y"}  # parameters of every method: not in the index
 
 
-def documented_names(cls) -> set[str]:
-    """Return the parameters and attributes in the docstring of a class."""
-    doc = NumpyDocString(cls.__doc__)
+def documented_names(documented) -> set[str]:
+    """Return the parameters and attributes in the docstring of a class or method."""
+    doc = NumpyDocString(inspect.getdoc(documented))
     return {
         name.strip()
         for section in SECTIONS
@@ -28,16 +30,18 @@ def documented_names(cls) -> set[str]:
     }
 
 
-# The class that comes first in the index: the first one that documents the name.
+# Where a name leads first, in the index and in a search: the last object of these.
 FIRST = {
-    name: f"sksoftmax.{cls.__name__}"
-    for cls in (
+    name: f"sksoftmax.{documented.__qualname__}"
+    for documented in (
+        sksoftmax.SoftmaxRegressionClassifierCV.fit,
+        sksoftmax.SoftmaxRegressionClassifier.partial_fit,
+        sksoftmax.SoftmaxRegressionClassifier.fit,
         sksoftmax.SoftmaxRegressionClassifierCV,
         sksoftmax.SoftmaxRegressionClassifier,
     )
-    for name in documented_names(cls)
+    for name in documented_names(documented) - SELF_EXPLAINED
 }
-
 CLASSES = {
     name: f"{module.__name__}.{name}"
     for module in (sksoftmax, sksoftmax.dask, sksoftmax.inspection)
@@ -93,8 +97,7 @@ class AnchorsOfMembers(SphinxTransform):
                 item[0]["ids"].append(anchor)
                 if is_class:
                     domain.note_object(anchor, "attribute", anchor, location=item)
-                is_first = is_class and FIRST.get(name) == f"{module}.{owner}"
-                if is_first:
+                if FIRST.get(name) == f"{module}.{owner}":
                     entry = name, "main"
                 elif is_class or name not in SELF_EXPLAINED:
                     entry = f"{name} ({owner} {kind})", ""
