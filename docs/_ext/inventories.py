@@ -4,7 +4,6 @@ Links lead to the public addresses of the packages' documentation.
 """
 
 import importlib
-import inspect
 import pkgutil
 import zlib
 from pathlib import Path
@@ -59,15 +58,15 @@ def public_names(module_name: str) -> dict[str, str]:
     module = importlib.import_module(module_name)
     roles = {}
     for name in getattr(module, "__all__", dir(module)):
-        member = vars(module).get(name)  # None if it is experimental
-        if name.startswith("_") or not callable(member):
-            continue
+        member = vars(module).get(name)
+        if name.startswith("_") or getattr(member, "__name__", None) != name:
+            continue  # a constant, a module, or another name of a function
         if module_name == "matplotlib.pyplot" and member.__module__ != module_name:
             continue
         if isinstance(member, type):
             if module is not numpy or name in NUMPY_CLASSES:
                 roles[f"{module_name}.{name}"] = "class"
-        elif not inspect.ismodule(member):
+        else:
             roles[f"{module_name}.{name}"] = "function"
     return roles
 
