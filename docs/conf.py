@@ -2,11 +2,17 @@
 
 import re
 import sys
+import tomllib
 from pathlib import Path
 
 import sksoftmax
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+
+import inventories  # docs/_ext
+
+HERE = Path(__file__).parent
+URLS = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]["urls"]
 
 project, author = "sksoftmax", "The sksoftmax developers"
 copyright = author
@@ -17,13 +23,17 @@ extensions = [
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
     "sphinx.ext.mathjax",
+    "sphinx.ext.viewcode",
     "sphinx-mathjax-offline",  # formulas need no internet
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
     "interactive",  # docs/_ext
+    "cards",
+    "members",
 ]
-exclude_patterns = ["_build", "examples", "learn"]
+exclude_patterns = ["_build", "examples", "learn", "auto_learn/index.rst"]
 templates_path = ["_templates"]
 
 myst_enable_extensions = ["colon_fence", "deflist"]
@@ -31,12 +41,15 @@ myst_heading_anchors = 3
 
 toc_object_entries_show_parents = "hide"
 default_role = "code"  # what docstrings put between single backticks
+autodoc_typehints = "none"  # the docstrings name the types
 autosummary_generate = True
 numpydoc_class_members_toctree = False
 numpydoc_show_class_members = False
 # All checks but those that ask each method for an extended summary, links or examples,
 # which the class has, and that names of what is returned, as in scikit-learn, be none.
 numpydoc_validation_checks = {"all", "ES01", "SA01", "EX01", "RT02"}
+
+intersphinx_mapping = inventories.write(HERE / "auto_inventories")
 
 copybutton_prompt_text = r">>> |\.\.\. "
 copybutton_prompt_is_regexp = True
@@ -47,6 +60,8 @@ sphinx_gallery_conf = {
     "filename_pattern": "plot_",
     "within_subsection_order": "FileNameSortKey",
     "abort_on_example_error": True,
+    "backreferences_dir": "generated/backreferences",
+    "doc_module": ("sksoftmax",),
     "download_all_examples": False,
     "remove_config_comments": True,
     "image_srcset": ["2x"],
@@ -59,16 +74,29 @@ sphinx_gallery_conf = {
 }
 
 html_theme = "pydata_sphinx_theme"
-html_title = "sksoftmax"
+html_title = f"sksoftmax {version}"
+html_favicon = "_static/favicon.svg"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
-html_sidebars = {"index": [], "auto_learn/*": [], "compare": []}
+html_sidebars = {"index": [], "install": [], "auto_learn/*": []}  # no pages beside them
 html_theme_options = {
-    "logo": {"text": "sksoftmax"},
-    "navbar_end": ["theme-switcher"],
+    "logo": {
+        "text": "sksoftmax",
+        "image_light": "_static/favicon.svg",
+        "image_dark": "_static/favicon.svg",
+    },
+    "header_links_before_dropdown": 7,
+    "navbar_start": ["navbar-logo", "version"],
+    "navbar_end": ["theme-switcher", "navbar-icon-links"],
+    # The header links the repository once pyproject.toml names its address.
+    "icon_links": [
+        {"name": "Source", "url": url, "icon": "fa-solid fa-code-branch"}
+        for name, url in URLS.items()
+        if name in ("Source", "Repository")
+    ],
     "footer_start": ["copyright"],
-    "footer_end": [],
+    "footer_end": ["licence"],
     "secondary_sidebar_items": ["page-toc"],
     "show_toc_level": 2,
     "show_prev_next": False,
@@ -81,6 +109,20 @@ def to_gallery(app, docname, source):
     source[0] = re.sub(script, r"(/auto_examples/\1)", source[0])
 
 
+def without_last_line(app, docname, source):
+    """Drop the empty line that ends the output of an example for doctest alone."""
+    example = r"^( *```python\n(?:(?! *```).*\n)*?)\n( *```)$"
+    source[0] = re.sub(example, r"\1\2", source[0], flags=re.MULTILINE)
+
+
+def with_pages_of_benchmarks(app, docname, source):
+    """Let the page of the benchmarks, which is read elsewhere too, list the others."""
+    if docname == "benchmarks/README":
+        source[0] += "\n```{toctree}\n:hidden:\n\nmore\nresults/results\nDATA\n```\n"
+
+
 def setup(app):
     """Connect what Sphinx is to call."""
     app.connect("source-read", to_gallery)
+    app.connect("source-read", without_last_line)
+    app.connect("source-read", with_pages_of_benchmarks)

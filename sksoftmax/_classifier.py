@@ -79,18 +79,33 @@ _OPTIONAL_ATTRIBUTES = (
 
 
 class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
-    """Softmax (multinomial logistic) regression trained by minibatch SGD.
+    r"""Softmax (multinomial logistic) regression trained by minibatch SGD.
 
-    The estimator minimises, over the weights W (`coef_`) and the intercept c
-    (`intercept_`)::
+    The estimator finds the weights W (`coef_`) and the intercepts c (`intercept_`) that
+    minimise
 
-        sum_i s_i CE(y_i, softmax(W x_i + c)) / sum_i s_i
-        + alpha * ((1 - l1_ratio) / 2 * ||W||_2^2 + l1_ratio * ||W||_1)
+    .. math::
 
-    CE(y, p) = -log p_y is the cross-entropy, and s_i is the sample weight times the
-    weight of the class. Two classes have one row of weights and a sigmoid.
-    :class:`~sklearn.linear_model.LogisticRegression` solves the same problem if
-    ``alpha = 1 / (C * sum_i s_i)``.
+        \frac{\sum_i s_i \, \mathrm{CE}(y_i, \mathrm{softmax}(W x_i + c))}{\sum_i s_i}
+        + \alpha \left(\frac{1 - \rho}{2} \|W\|_2^2 + \rho \|W\|_1\right).
+
+    The strength :math:`\alpha` is `alpha`, and :math:`\rho` is `l1_ratio`.
+    :math:`\mathrm{CE}(y, p) = -\log p_y` is the cross-entropy, and :math:`s_i` is the
+    sample weight times the weight of the class. Two classes have one row of weights and
+    a sigmoid. :class:`~sklearn.linear_model.LogisticRegression` solves the same problem
+    if ``alpha = 1 / (C * sum_i s_i)``.
+
+    The parameters, by what they set:
+
+    - the model: `alpha`, `l1_ratio`, `fit_intercept`, `class_weight`,
+      `label_smoothing`, `phm_order`;
+    - the end of training: `tol`, `max_iter`, `n_iter_no_change`, `early_stopping`,
+      `validation_fraction`;
+    - the way there: `solver`, `batch_size`, `preconditioner`, `average`, `shuffle`,
+      `warm_start`, `random_state`;
+    - the textbook's minibatch SGD instead: `learning_rate`, `eta0`, `power_t`,
+      `momentum`;
+    - what is printed: `verbose`.
 
     The penalty is the only parameter to tune. A minibatch step multiplies the gradient
     by a preconditioner, which approximates the inverse Hessian on sampled rows. The

@@ -30,17 +30,37 @@ _OPTIONAL_ATTRIBUTES = "coef_path_", "progressive_loss_curve_"
 
 
 class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
-    """Softmax regression whose penalty is chosen by cross-validation.
+    r"""Softmax regression whose penalty is chosen by cross-validation.
 
-    The objective is that of :class:`SoftmaxRegressionClassifier`. Its strength `alpha`
-    is chosen on a path from strong to weak penalties [2]_. A model for each split
-    leaves the test rows of the split out, and one more model sees all rows. They are
-    trained side by side in the same passes over X, which cost far less than a fit for
-    each split and strength. The model of all rows at the chosen strength is `coef_`,
-    without another fit: what was validated is what is delivered.
+    The chosen strength, `alpha_`, has the best mean score over K splits into training
+    rows and test rows, unless `selection` says otherwise:
 
-    In each split, `alpha` multiplies the penalty beside the mean loss of the training
-    rows, as in ``SoftmaxRegressionClassifier(alpha=alpha)`` fitted to these rows.
+    .. math::
+
+        \hat\alpha = \arg\max_\alpha \frac{1}{K} \sum_{k=1}^{K}
+        \mathrm{score}(W_k(\alpha), c_k(\alpha);\, \mathrm{test\ rows}_k)
+
+    The model of a split is that of ``SoftmaxRegressionClassifier(alpha=alpha)`` fitted
+    to its training rows :math:`T_k`. With :math:`\rho` as `l1_ratio`, it minimises
+
+    .. math::
+
+        \frac{\sum_{i \in T_k} s_i \, \mathrm{CE}(y_i, \mathrm{softmax}(W x_i + c))}
+        {\sum_{i \in T_k} s_i}
+        + \alpha \left(\frac{1 - \rho}{2} \|W\|_2^2 + \rho \|W\|_1\right).
+
+    The strengths are tried on a path from strong to weak penalties [2]_. A model for
+    each split leaves the test rows of the split out, and one more model sees all rows.
+    They are trained side by side in the same passes over X, which cost far less than a
+    fit for each split and strength. The model of all rows at the chosen strength is
+    `coef_`, without another fit: what was validated is what is delivered.
+
+    The parameters, by what they set:
+
+    - the choice: `alphas`, `cv`, `scoring`, `selection`;
+    - the model: `l1_ratio`, `fit_intercept`, `class_weight`, `label_smoothing`;
+    - the training: `tol`, `max_iter`, `preconditioner`, `random_state`;
+    - what is printed: `verbose`.
 
     Parameters
     ----------

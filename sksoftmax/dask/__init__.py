@@ -21,15 +21,30 @@ __all__ = ["DaskSoftmaxRegressionClassifier", "DaskSoftmaxRegressionClassifierCV
 
 
 class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
-    """Softmax regression on rows in Dask collections, on one machine or on many.
+    r"""Softmax regression on rows in Dask collections, on one machine or on many.
 
-    The optimum is the same as that of `SoftmaxRegressionClassifier`. The method is
-    Newton's, the last part of ``solver="svrg"``. A step solves for its direction by
-    conjugate gradients, preconditioned by a sampled Hessian. Each of their products
-    with the Hessian of all rows takes one pass. The sums of a pass have the size of
-    `coef_`; they are computed where the rows are and added in a tree. The partitioning
-    and the order of the rows do not matter. The first model is fitted to a random
-    sample of at most 131072 rows or 2^24 numbers, in the process that calls `fit`.
+    The objective is that of `SoftmaxRegressionClassifier`, over the rows of all
+    partitions, with :math:`\alpha` as `alpha` and :math:`\rho` as `l1_ratio`:
+
+    .. math::
+
+        \frac{\sum_i s_i \, \mathrm{CE}(y_i, \mathrm{softmax}(W x_i + c))}{\sum_i s_i}
+        + \alpha \left(\frac{1 - \rho}{2} \|W\|_2^2 + \rho \|W\|_1\right)
+
+    The parameters, by what they set:
+
+    - the model: `alpha`, `l1_ratio`, `fit_intercept`, `class_weight`,
+      `label_smoothing`;
+    - the training: `tol`, `max_iter`, `preconditioner`, `random_state`;
+    - what is printed: `verbose`.
+
+    The method is Newton's, the last part of ``solver="svrg"``. A step solves for its
+    direction by conjugate gradients, preconditioned by a sampled Hessian. Each of their
+    products with the Hessian of all rows takes one pass. The sums of a pass have the
+    size of `coef_`; they are computed where the rows are and added in a tree. The
+    partitioning and the order of the rows do not matter. The first model is fitted to a
+    random sample of at most 131072 rows or 2^24 numbers, in the process that calls
+    `fit`.
 
     Training is in the dtype of X, but in float64 if the mean of a float32 feature is
     more than 1000 standard deviations from zero.
@@ -354,7 +369,23 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
 
 
 class DaskSoftmaxRegressionClassifierCV(DaskSoftmaxRegressionClassifier):
-    """Softmax regression on Dask collections, with a cross-validated penalty.
+    r"""Softmax regression on Dask collections, with a cross-validated penalty.
+
+    The chosen strength, `alpha_`, has the best mean score over K splits into training
+    rows and test rows, unless `selection` says otherwise:
+
+    .. math::
+
+        \hat\alpha = \arg\max_\alpha \frac{1}{K} \sum_{k=1}^{K}
+        \mathrm{score}(W_k(\alpha), c_k(\alpha);\, \mathrm{test\ rows}_k)
+
+    The model of a split minimises the objective of `DaskSoftmaxRegressionClassifier`
+    over its training rows. The parameters, by what they set:
+
+    - the choice: `alphas`, `cv`, `scoring`, `selection`;
+    - the model: `l1_ratio`, `fit_intercept`, `class_weight`, `label_smoothing`;
+    - the training: `tol`, `max_iter`, `preconditioner`, `random_state`;
+    - what is printed: `verbose`.
 
     The path of models, the choice of `alpha` and the attributes are those of
     `SoftmaxRegressionClassifierCV`: a model for each split leaves the test rows of the
