@@ -66,6 +66,7 @@ sphinx_gallery_conf = {
     "remove_config_comments": True,
     "image_srcset": ["2x"],
     "capture_repr": (),
+    "copyfile_regex": "index.rst",
     "show_memory": False,
     "write_computation_times": False,
     "min_reported_time": 1000,

@@ -452,6 +452,23 @@ def test_rows_may_come_in_any_collection(digits, kind):
     assert_allclose(clf.score(X, y), expected.to_local().score(*digits))
 
 
+def test_labels_of_one_parquet_file_a_partition(digits, tmp_path):
+    pytest.importorskip("pyarrow", reason="Parquet needs pyarrow")
+    frame = pd.DataFrame(digits[0]).add_prefix("x").assign(y=digits[1])
+    for p in range(8):
+        frame[p::8].to_parquet(tmp_path / f"{p}.parquet")
+    clf = DaskSoftmaxRegressionClassifier(alpha=ALPHA, random_state=0)
+
+    # Dask joins the partitions of y, a small part of each file, and not those of X.
+    with dask.config.set({"dataframe.parquet.minimum-partition-size": 1}):
+        rows = dd.read_parquet(tmp_path)
+        X, y = rows.drop(columns="y"), rows["y"]
+        assert len(y.to_delayed()) < len(X.to_delayed()) == 8
+        clf.fit(X, y)
+        assert clf.score(X, y) > 0.95
+        assert clf.predict(X).numblocks == (8,)
+
+
 def test_wide_sparse_rows_in_the_diagonal_metric():
     rng = np.random.RandomState(0)
     X = rng.standard_normal((600, 3000))

@@ -206,17 +206,17 @@ def test_a_partition_that_cannot_be_used_ends_the_fit(client):
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/clear_refs"), reason="needs Linux")
 @pytest.mark.parametrize(
-    ("kept", "partitions"),
+    ("kept", "n_partitions", "held_partitions"),
     [
-        (True, 0.5),  # beyond those that it keeps
-        # One that is worked on. Dask computes the next ones meanwhile: 2.3 to 4.4 were
-        # measured, and all of a worker's would be 6.
-        (False, 5.0),
+        (True, 12, 0.5),  # beyond those that it keeps
+        # One that is worked on. Dask computes the next ones meanwhile: 2.3 to 5.4 were
+        # measured, and all of a worker's would be 12.
+        (False, 24, 8.0),
     ],
     ids=["kept in memory", "computed in each pass"],
 )
-def test_memory_of_a_worker(client, kept, partitions):
-    shape, n_partitions = (200_000, 100), 12
+def test_memory_of_a_worker(client, kept, n_partitions, held_partitions):
+    shape = (200_000, 100)
 
     def peak_of_memory():
         """Return the most bytes that this process has held since it forgot."""
@@ -246,7 +246,7 @@ def test_memory_of_a_worker(client, kept, partitions):
     partition, square, of_rows = 80e6, 4 * 101**2, 12 * shape[0] * n_partitions
     for worker, peak in client.run(peak_of_memory).items():
         held = peak - before[worker]
-        assert held < partitions * partition + 10 * square + of_rows
+        assert held < held_partitions * partition + 10 * square + of_rows
 
 
 @pytest.fixture

@@ -2,11 +2,11 @@
 A fraction of the weights
 =========================
 
+This example trains models that describe all weights by a fraction of the numbers.
 Softmax regression has a weight for each feature and class. There are 640 weights for
-8x8 images of ten digits, 7840 for MNIST, and millions for wide features of many
-classes. ``phm_order=n`` makes the weights a sum of n Kronecker products (parameterised
-hypercomplex multiplication, Zhang et al. 2021). About an n-th of the numbers then
-describe all weights.
+8x8 images of ten digits, and millions for wide features of many classes.
+``phm_order=n`` makes the weights a sum of n Kronecker products (parameterised
+hypercomplex multiplication, Zhang et al. 2021). About an n-th of the numbers is left.
 """
 
 # %%
@@ -26,22 +26,42 @@ X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X / 16, y, random_state=0)
 
 full = SoftmaxRegressionClassifier(random_state=0).fit(X_train, y_train)
-print(f"all weights  {full.coef_.size:4d}  accuracy {full.score(X_test, y_test):.3f}")
+score = full.score(X_test, y_test)
+print(f"all weights: {full.coef_.size} numbers, accuracy {score:.3f}")
 models = {}
 for n in (2, 4, 5):
     clf = SoftmaxRegressionClassifier(phm_order=n, tol=1e-3, random_state=0)
     models[n] = clf.fit(X_train, y_train)
     score = clf.score(X_test, y_test)
-    print(f"phm_order={n}  {clf.n_parameters_:4d}  accuracy {score:.3f}")
+    print(f"phm_order={n}: {clf.n_parameters_} numbers, accuracy {score:.3f}")
+
 
 # %%
 # The weights as images
 # ---------------------
-# A pattern of weights is now shared. The same small pictures look at each block of the
-# image, mixed in a different way for each class.
-for title, clf in [("All weights", full), ("phm_order=5", models[5])]:
-    display = CoefficientImageDisplay.from_estimator(clf, image_shape=(8, 8))
-    display.figure_.suptitle(f"{title}: {getattr(clf, 'n_parameters_', 640)} numbers")
+# Blue pixels speak for a class, and red ones (with a minus) against it. The first
+# picture has all weights, each free to be another number.
+
+
+def draw_weights(clf, title):
+    """Draw the weights of each class as an image, with a minus on negative ones."""
+    figure, all_axes = plt.subplots(2, 5, figsize=(6.6, 3.5), layout="constrained")
+    CoefficientImageDisplay.from_estimator(clf, image_shape=(8, 8), ax=all_axes)
+    limit = np.abs(clf.coef_).max()
+    for axes, weights in zip(all_axes.flat, clf.coef_.reshape(-1, 8, 8), strict=True):
+        rows, columns = np.nonzero(weights < -limit / 6)
+        axes.scatter(columns, rows, s=10, marker="_", color="black")
+    figure.suptitle(title)
+
+
+draw_weights(full, f"{full.coef_.size} numbers: each weight is free")
+
+# %%
+# The second picture has weights that share patterns. The same small patterns look at
+# each part of the image, mixed in a different way for each class.
+
+# sphinx_gallery_thumbnail_number = 2
+draw_weights(models[5], f"{models[5].n_parameters_} numbers: weights share patterns")
 
 # %%
 # The factors
@@ -53,9 +73,12 @@ clf = models[5]
 total = sum(map(np.kron, clf.phm_A_, clf.phm_S_))
 weights = np.empty_like(total)
 weights[:, clf.phm_permutation_] = total
-print("the same to rounding:", np.abs(weights[:10, :64] - clf.coef_).max() < 1e-12)
+difference = np.abs(weights[:10, :64] - clf.coef_).max()
+print(f"largest difference from coef_: {difference:.0e}")
 
 # %%
+# Another seed, another solution
+# ------------------------------
 # The problem is no longer convex, so another seed finds another solution. Validation
 # data tell how good each solution is.
 scores = [

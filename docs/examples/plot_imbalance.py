@@ -2,11 +2,11 @@
 Rare classes: what class weights give, and what they take
 =========================================================
 
-If one class is nine tenths of the rows, a model that nearly always predicts this class
-is right nine times in ten. Such a model finds few rows of the other classes.
-``class_weight`` makes rare rows count more. Training then finds more of the rare rows,
-and the probabilities are wrong. This example shows both effects, and how to have the
-first without the second.
+This example makes a model find rare classes, and keeps its probabilities right. If one
+class is nine tenths of the rows, a model that nearly always predicts this class is
+right nine times in ten. ``class_weight`` makes rare rows count more. Training then
+finds more of the rare rows, and the probabilities are wrong. There is a way to have the
+first effect without the second.
 """
 
 # %%
@@ -69,48 +69,53 @@ for name, model in models.items():
     )
 
 # %%
-# The gain and the price
-# ----------------------
-# The upper picture shows the gain: weights find rare parts, and good parts are taken
-# for bad ones. The lower picture shows the price. Without weights the mean probability
-# of a class is its share of the rows. A model with weights describes a world in which
-# cracks are as frequent as the weights say.
+# The gain
+# --------
+# Weights find more of the rare parts, and more good parts are taken for bad ones.
 looks = {
     "None": {"color": "black"},
     '"balanced"': {"color": "0.65"},
     "cracked: 10": {"color": "white", "hatch": "///"},
 }
-order = np.argsort(-shares)
-figure, (upper, lower) = plt.subplots(
-    2, 1, figsize=(6.4, 7.5), sharex=True, layout="constrained"
-)
-for axes, values in [(upper, found), (lower, means)]:
-    for i, (name, of_model) in enumerate(values.items()):
-        places = np.arange(3) + 0.26 * (i - 1)
+order = np.argsort(-shares)  # the most frequent class first
+
+
+def draw_bars(values, ylabel, title):
+    """Draw a bar for each class and model, and return the axes."""
+    _, axes = plt.subplots(figsize=(6.2, 4.2), layout="constrained")
+    for i, (name, heights) in enumerate(values.items()):
         axes.bar(
-            places,
-            of_model[order],
+            np.arange(3) + 0.26 * (i - 1),
+            heights[order],
             width=0.24,
             edgecolor="black",
             label=f"class_weight {name}",
             **looks[name],
         )
-for i, share in enumerate(shares[order]):
-    lower.hlines(
-        share,
-        i - 0.45,
-        i + 0.45,
-        color="#d55e00",
-        linestyle="--",
-        linewidth=2,
-        label=None if i else "share of the rows",
-    )
-upper.set(ylabel="share found (recall)", title="Found", ylim=(0, 1))
-lower.set(
-    ylabel="mean predicted probability", title="Expected", ylim=(0, 1), xlabel="class"
+    axes.set(ylabel=ylabel, title=title, ylim=(0, 1.25), yticks=np.linspace(0, 1, 6))
+    axes.set_xticks(range(3), labels=names[order])
+    axes.legend(fontsize="small")
+    return axes
+
+
+axes = draw_bars(found, "share found (recall)", "Weights find more of the rare parts")
+
+# %%
+# The price
+# ---------
+# Without weights, the mean probability of a class is the share of its rows. A model
+# with weights describes a world in which cracks are as frequent as the weights say.
+axes = draw_bars(means, "mean probability", "Weights make probabilities wrong")
+axes.hlines(
+    shares[order],
+    np.arange(3) - 0.45,
+    np.arange(3) + 0.45,
+    color="#d55e00",
+    linestyle="--",
+    linewidth=2,
+    label="share of the rows",
 )
-lower.set_xticks(range(3), labels=names[order])
-lower.legend(fontsize="small")
+axes.legend(fontsize="small")
 
 # %%
 # Both at once

@@ -2,8 +2,9 @@
 Train on files that do not fit into memory
 ==========================================
 
-Rows that are too many for memory can stay in their file. ``fit`` takes a NumPy file
-that is mapped into memory, and ``partial_fit`` takes a Parquet file a batch at a time.
+This example trains on rows that stay in their file, because they are too many for
+memory. ``fit`` takes a NumPy file that is mapped into memory, and ``partial_fit`` takes
+a Parquet file a batch at a time.
 Both files are small in this example, so the example is quick, and a fit on rows in
 memory can be compared. The code is the same for files of any size.
 """
@@ -100,7 +101,7 @@ for _ in range(2):
 # ---------------------
 # One pass comes close to the fit, which takes several passes. (Only this picture needs
 # the score on the test rows after each batch.)
-figure, axes = plt.subplots(figsize=(6.4, 4.8), layout="constrained")
+figure, axes = plt.subplots(figsize=(6.2, 4.4), layout="constrained")
 axes.plot(
     np.array(rows_seen) / 1000,
     accuracies,
@@ -118,7 +119,7 @@ axes.axvline(n_train / 1000, color="0.5", linestyle=":", label="end of the first
 axes.set(
     xlabel="rows seen by partial_fit (thousands)",
     ylabel="test accuracy (share of rows)",
-    title="Training without holding the rows",
+    title="One pass over the Parquet file comes close to the fit",
 )
 axes.legend()
 

@@ -2,9 +2,10 @@
 A linear probe of embeddings
 ============================
 
-A linear probe is a softmax regression on the outputs of a network that is not trained.
-The probe tells what the network has made easy to see, and often the probe is classifier
-enough. The one parameter is the strength of the penalty, and validation rows choose it.
+This example trains a classifier on the embeddings of a network, and lets validation
+rows choose its penalty. Such a classifier is called a linear probe, and the network is
+not trained. The probe tells what the network has made easy to see, and often the probe
+is classifier enough.
 """
 
 # %%
@@ -47,18 +48,28 @@ with threadpool_limits(1):
         n_alphas, n_passes = len(probe.alphas_), probe.n_passes_
         print(f"{scoring}: {n_alphas} strengths in {n_passes} passes over the rows")
 
-figure, all_axes = plt.subplots(2, 1, figsize=(6.4, 7), layout="constrained")
-for axes, probe in zip(all_axes, probes.values(), strict=True):
-    PenaltyPathDisplay.from_estimator(probe, ax=axes)
-all_axes[0].set_title("A path of penalties, on validation rows")
+
+def draw_path(scoring, title):
+    """Draw the scores of the validation rows along the path of penalties."""
+    _, axes = plt.subplots(figsize=(6.2, 4.2), layout="constrained")
+    PenaltyPathDisplay.from_estimator(probes[scoring], ax=axes)
+    axes.margins(y=0.5)  # room for the names of the marked strengths
+    axes.set_title(title)
+
+
+draw_path("accuracy", "Accuracy prefers a strong penalty")
 
 # %%
 # Accuracy or log-loss?
 # ---------------------
-# The two scores prefer different penalties. A rather strong penalty most often puts the
-# right class first. The confidence, the mean probability of the predicted class, is
-# then far below the share that is right. Take log-loss if you use the probabilities,
-# and accuracy if you use only the predictions.
+# The log-loss of the same rows prefers a weaker penalty. A rather strong penalty most
+# often puts the right class first. The confidence, the mean probability of the
+# predicted class, is then far below the share that is right. Take log-loss if you use
+# the probabilities, and accuracy if you use only the predictions.
+draw_path("neg_log_loss", "Log-loss prefers a weaker penalty")
+
+# %%
+# Test rows show both sides of the choice.
 
 
 def describe(name, clf):

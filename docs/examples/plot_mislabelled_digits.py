@@ -2,9 +2,9 @@
 Find wrong labels by their surprisal
 ====================================
 
-A label to which a model gives a very small probability is either a hard case or a wrong
-label. In this example 3 % of the labels of the digits are made wrong on purpose, and
-found again.
+This example makes 3 % of the labels of the digits wrong on purpose, and finds them
+again. A label to which a model gives a very small probability is either a hard case or
+a wrong label.
 """
 
 # %%
@@ -80,7 +80,7 @@ print(
     f"among the {len(to_check)} most surprising rows"
 )
 
-figure, axes = plt.subplots(layout="constrained")
+figure, axes = plt.subplots(figsize=(6.2, 4.4), layout="constrained")
 bins = np.linspace(0, np.ceil(surprisal.max()), 31)
 axes.hist(surprisal[~flipped], bins, color="0.8", edgecolor="0.5", label="right label")
 axes.hist(
@@ -99,20 +99,23 @@ axes.set(
     xlabel="surprisal of the given label (bits)",
     ylabel="labels",
     yscale="log",
-    title="Wrong labels surprise",
+    title="Wrong labels surprise the models far more than right ones",
 )
 axes.legend()
 
 # %%
-# The ten most surprising digits
-# ------------------------------
-figure, all_axes = plt.subplots(2, 5, figsize=(8, 4.4), layout="constrained")
-for axes, i in zip(all_axes.flat, order[:10], strict=True):
+# The most surprising digits
+# --------------------------
+# Each of these images was given the label of another digit.
+
+# sphinx_gallery_thumbnail_number = 2
+figure, all_axes = plt.subplots(2, 4, figsize=(6.4, 4.4), layout="constrained")
+for axes, i in zip(all_axes.flat, order[:8], strict=True):
     axes.imshow(X[i].reshape(8, 8), cmap="Greys")
     axes.set(xticks=[], yticks=[])
     axes.set_title(
         f"given {given[i]}, true {true[i]}\n{surprisal[i]:.1f} bits", fontsize=10
     )
-figure.suptitle("The labels that surprise most")
+figure.suptitle("The labels that surprise most are wrong")
 
 plt.show()

@@ -2,10 +2,10 @@
 Save a model, and serve it elsewhere
 ====================================
 
-A fitted model outlives its process in several ways. pickle and joblib keep everything,
+This example saves a fitted model in several ways, and compares the predictions of the
+loaded models and the sizes of the files. The formats pickle and joblib keep everything,
 and skops is safe to load. ``to_logistic_regression`` serves tools that know
-scikit-learn, and ONNX serves systems without Python. This example goes through all of
-these ways, and compares their predictions and the sizes of the files.
+scikit-learn, and ONNX serves systems without Python.
 """
 
 # %%
@@ -118,12 +118,12 @@ for name, size in sizes.items():
     difference = np.abs(loaded[name] - proba).max()
     print(f"{name:20}{size:6.1f} kB, probabilities differ by at most {difference:.0e}")
 
-figure, axes = plt.subplots(figsize=(6.4, 4.4), layout="constrained")
+figure, axes = plt.subplots(figsize=(6.2, 4), layout="constrained")
 bars = axes.barh(list(sizes), list(sizes.values()), color="0.6", edgecolor="black")
 axes.bar_label(bars, fmt="%.1f", padding=3)
 axes.invert_yaxis()
 axes.margins(x=0.12)
-axes.set(xlabel="size of the file (kB)", title="One model in several files")
+axes.set(xlabel="size of the file (kB)", title="Files that only predict are small")
 
 # %%
 # Files that only predict are small: ONNX and ``LogisticRegression`` hold the weights

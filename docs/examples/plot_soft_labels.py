@@ -2,10 +2,10 @@
 Votes of several annotators as labels, and label smoothing
 ==========================================================
 
-If people disagree about a label, a majority throws the disagreement away, and a model
-that learns from the majority is too sure. ``y`` may hold soft targets instead: the
-shares of the votes. If there is only one label a row, ``label_smoothing`` makes the
-label less than certain. This example compares both.
+This example trains on the votes of people who disagree about labels. A majority throws
+the disagreement away, and a model that learns from the majority is too sure. ``y`` may
+hold soft targets instead: the shares of the votes. If there is only one label a row,
+``label_smoothing`` makes the label less than certain.
 """
 
 # %%
@@ -76,7 +76,7 @@ looks = {
     "one vote": {"color": "0.55", "marker": "^", "linestyle": ":"},
 }
 edges = np.linspace(0.3, 1, 8)
-figure, axes = plt.subplots(figsize=(6.4, 5.4), layout="constrained")
+figure, axes = plt.subplots(figsize=(6, 5), layout="constrained")
 axes.plot([0.3, 1], [0.3, 1], color="0.8", linewidth=3, label="as sure as it should be")
 for name, proba in probabilities.items():
     confidence, right = proba.max(axis=1), proba.argmax(axis=1) == y_test
@@ -90,7 +90,7 @@ for name, proba in probabilities.items():
 axes.set(
     xlabel="confidence",
     ylabel="share that is right",
-    title="Trained on shares, a majority, or one vote",
+    title="A majority makes the model too sure",
 )
 axes.legend()
 
@@ -109,20 +109,37 @@ for name in ["majority of 5", "one vote"]:
         proba = clf.fit(X_train, targets[name]).predict_proba(X_test)
         curves[name].append((log_loss(y_test, proba), proba.max(axis=1).mean()))
 
-figure, (upper, lower) = plt.subplots(
-    2, 1, figsize=(6.4, 7.5), sharex=True, layout="constrained"
-)
-for name, curve in curves.items():
-    for axes, values in zip((upper, lower), np.transpose(curve), strict=True):
-        axes.plot(smoothings, values, label=name, **looks[name])
-of_shares = probabilities["shares of 5"]
-look = {"color": "black", "label": "shares of 5, not smoothed"}
-upper.axhline(log_loss(y_test, of_shares), **look)
-lower.axhline(of_shares.max(axis=1).mean(), **look)
-upper.set(ylabel="test log-loss (nats)", title="Label smoothing")
-lower.set(ylabel="mean confidence", xlabel="label_smoothing (share of each label)")
-upper.legend()
 
+def draw_smoothing(column, from_shares, ylabel, title):
+    """Draw a column of the curves against the share that is smoothed."""
+    _, axes = plt.subplots(figsize=(6, 4.2), layout="constrained")
+    for name, curve in curves.items():
+        values = [row[column] for row in curve]
+        axes.plot(smoothings, values, label=name, **looks[name])
+    axes.axhline(from_shares, color="black", label="shares of 5, not smoothed")
+    axes.set(xlabel="label_smoothing (share of each label)", ylabel=ylabel, title=title)
+    axes.legend()
+
+
+proba = probabilities["shares of 5"]
+draw_smoothing(
+    0,
+    log_loss(y_test, proba),
+    "test log-loss (nats)",
+    "Some smoothing mends a majority, and harms single votes",
+)
+
+# %%
+# Smoothing works through the confidence, the mean probability of the predicted class.
+draw_smoothing(
+    1,
+    proba.max(axis=1).mean(),
+    "mean confidence",
+    "Smoothing lowers the confidence",
+)
+
+# %%
+# The log-loss of the majority is lowest with this much smoothing:
 best = np.array(curves["majority of 5"])[:, 0].argmin()
 clf = SoftmaxRegressionClassifier(label_smoothing=smoothings[best])
 name = f"majority, {smoothings[best]:g}"

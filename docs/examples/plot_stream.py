@@ -2,10 +2,10 @@
 A stream of rows, with classes that arrive later
 ================================================
 
-``partial_fit`` learns rows that come one batch after the other: each row is seen once
-and can then be forgotten. If each batch is predicted before training on the batch, the
-stream itself tells how good the model is at any time. Three of the classes in this
-example are not known at the start.
+This example learns rows that come one batch after the other, by ``partial_fit``: each
+row is seen once and can then be forgotten. If each batch is predicted before training
+on the batch, the stream itself tells how good the model is at any time. Three of the
+classes are not known at the start.
 """
 
 # %%
@@ -14,6 +14,7 @@ example are not known at the start.
 # The source has eight classes with 30 features. Each row is new, as in a stream that
 # never ends.
 from copy import deepcopy
+from textwrap import fill
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -100,7 +101,7 @@ def running_accuracy(counted):
 
 
 rows_seen = batch_size * (np.arange(window, len(right)) + 1)
-figure, axes = plt.subplots(figsize=(6.4, 5), layout="constrained")
+figure, axes = plt.subplots(figsize=(6.2, 4.8), layout="constrained")
 axes.plot(rows_seen, running_accuracy(labels >= 0), color="black", label="all rows")
 axes.plot(
     rows_seen,
@@ -127,7 +128,7 @@ axes.set(
     xlabel="rows of the stream",
     ylabel=f"accuracy in the last {window * batch_size} rows",
     ylim=(0, 1.03),
-    title="Tested, then trained on",
+    title="Accuracy falls as classes come, and recovers",
 )
 axes.legend(loc="lower right")
 
@@ -149,7 +150,7 @@ for name, model in {"now": clf, "200 batches of classes 0 to 4 later": later}.it
 try:
     clf.partial_fit(X, y + 1)
 except ValueError as error:
-    print(f"ValueError: {error}")
+    print(fill(f"ValueError: {error}", 79))
 
 # %%
 # scikit-learn's ``SGDClassifier`` learns from streams, too, and needs all classes in
@@ -158,6 +159,6 @@ sgd = SGDClassifier(loss="log_loss").partial_fit(X, y, classes=np.arange(8))
 try:
     sgd.partial_fit(X, y, classes=np.arange(9))
 except ValueError as error:
-    print(f"ValueError: {error}")
+    print(fill(f"ValueError: {error}", 79))
 
 plt.show()

@@ -2,10 +2,10 @@
 Temperature scaling of an over-confident model
 ==============================================
 
-A model without a penalty that has seen few rows separates these rows perfectly, and
-from then on only grows more certain. Temperature scaling, scikit-learn's
-`CalibratedClassifierCV` (1.8 or later), can cool the model down: one number divides the
-raw predictions.
+This example makes an over-confident model honest by temperature scaling: one number
+divides the raw predictions. A model without a penalty that has seen few rows separates
+these rows perfectly, and from then on only grows more certain. The class
+``CalibratedClassifierCV`` of scikit-learn 1.8 or newer finds the number.
 """
 
 # %%
@@ -57,41 +57,50 @@ for name, proba in probabilities.items():
 # How often is it right when it says 90 %?
 # ----------------------------------------
 # The confidence is the probability of the predicted class. On the diagonal the
-# confidence is the share of digits that are predicted right; below the diagonal the
-# model is too confident. If a confidence is rare, by the histogram, the share is that
-# of a few digits.
-figure, (reliability, counts) = plt.subplots(
-    1, 2, figsize=(10, 4.8), layout="constrained"
-)
+# confidence is the share of digits that are predicted right. Below the diagonal the
+# model is too confident.
 looks = {
     "before": {"color": "black", "marker": "o", "linestyle": "-"},
     "after": {"color": "0.5", "marker": "s", "linestyle": "--"},
 }
-bins = np.linspace(0, 1, 11)
+figure, axes = plt.subplots(figsize=(5.6, 5), layout="constrained")
 for name, proba in probabilities.items():
-    confidence = proba.max(axis=1)
     right = proba.argmax(axis=1) == y_test
     CalibrationDisplay.from_predictions(
-        right, confidence, n_bins=10, name=name, ax=reliability, **looks[name]
+        right, proba.max(axis=1), n_bins=10, name=name, ax=axes, **looks[name]
     )
-    counts.hist(
-        confidence,
-        bins,
+axes.set(
+    xlabel="confidence",
+    ylabel="share that is right",
+    title="Before, the model is far too sure of itself",
+)
+
+# %%
+# How often is it so sure?
+# ------------------------
+# A point of the curve above that stands for few digits says little. Before, most digits
+# had a confidence above 0.9.
+figure, axes = plt.subplots(figsize=(5.6, 4), layout="constrained")
+for name, proba in probabilities.items():
+    axes.hist(
+        proba.max(axis=1),
+        np.linspace(0, 1, 11),
         histtype="step",
         linewidth=2,
         color=looks[name]["color"],
         linestyle=looks[name]["linestyle"],
         label=name,
     )
-reliability.set(
+axes.set(
     xlabel="confidence",
-    ylabel="share that is right",
-    title="Reliability on the test digits",
+    ylabel="test digits",
+    title="Temperature scaling spreads the confidence",
 )
-counts.set(xlabel="confidence", ylabel="test digits", title="How confident it is")
-counts.legend(loc="upper left")
+axes.legend(loc="upper left")
 
 # %%
+# What a temperature cannot do
+# ----------------------------
 # Before, the model was far too sure of itself. Now the surest predictions are about as
 # sure as they should be, and predictions in the middle are a little too modest. One
 # number cannot bend the curve everywhere. Temperature scaling also does not mend

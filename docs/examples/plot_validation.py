@@ -2,10 +2,10 @@
 Early stopping on validation data of your own
 =============================================
 
-``early_stopping=True`` sets rows aside at random. If rows come in groups, such as
-images by the same writer, a random choice is too kind. The rows set aside then resemble
-the training rows. In this case choose the validation rows yourself and pass them to
-``fit``.
+This example stops training by validation rows that you choose, and scales them in a
+Pipeline. ``early_stopping=True`` sets rows aside at random. If rows come in groups,
+such as images by the same writer, a random choice is too kind. The rows set aside then
+resemble the training rows. In this case pass validation rows to ``fit``.
 """
 
 # %%
@@ -35,7 +35,6 @@ X_test, y_test = X[1400:], y[1400:]
 # The validation rows have to be scaled as the training rows are, and three settings
 # make the Pipeline do so. Metadata routing is enabled, the classifier asks for
 # ``X_val`` and ``y_val``, and ``X_val`` is to be transformed on its way.
-sklearn.set_config(enable_metadata_routing=True)
 
 
 def pipeline(**params):
@@ -48,10 +47,11 @@ def pipeline(**params):
 
 
 models = {}
-for alpha in [0, 1e-3, 1e-2]:
-    model = pipeline(alpha=alpha, n_iter_no_change=5, tol=1e-3)
-    model.fit(X_train, y_train, X_val=X_val, y_val=y_val)
-    models[f"alpha={alpha:g}"] = model
+with sklearn.config_context(enable_metadata_routing=True):
+    for alpha in [0, 1e-3, 1e-2]:
+        model = pipeline(alpha=alpha, n_iter_no_change=5, tol=1e-3)
+        model.fit(X_train, y_train, X_val=X_val, y_val=y_val)
+        models[f"alpha={alpha:g}"] = model
 
 # %%
 # The course of training
@@ -60,10 +60,10 @@ for alpha in [0, 1e-3, 1e-2]:
 # The dashed log-loss of the validation data soon stops falling. Training stops after
 # five epochs without a new low, and the model is that of the best epoch, which is
 # marked.
-figure, axes = plt.subplots(figsize=(7, 5), layout="constrained")
+figure, axes = plt.subplots(figsize=(6.4, 4.8), layout="constrained")
 for name, model in models.items():
     LossCurveDisplay.from_estimator(model, name=name, ax=axes)
-axes.set(ylim=(0, 0.4), title="Three penalties, stopped by validation")
+axes.set(ylim=(0, 0.5), title="The loss of new rows stops falling after some epochs")
 
 # %%
 # Did it help?
@@ -71,8 +71,9 @@ axes.set(ylim=(0, 0.4), title="Three penalties, stopped by validation")
 # The same models are trained for 100 epochs, without validation data.
 for name, model in models.items():
     classifier = model[-1]
-    long = pipeline(alpha=classifier.alpha, max_iter=100, tol=None)
-    long.fit(X_train, y_train)
+    with sklearn.config_context(enable_metadata_routing=True):
+        long = pipeline(alpha=classifier.alpha, max_iter=100, tol=None)
+        long.fit(X_train, y_train)
     stopped_loss = log_loss(y_test, model.predict_proba(X_test))
     long_loss = log_loss(y_test, long.predict_proba(X_test))
     print(

@@ -29,6 +29,9 @@ class Blocks:
             blocks, self.lengths = rows.to_delayed().ravel().tolist(), rows.chunks[0]
         elif hasattr(rows, "to_delayed"):
             blocks = rows.to_delayed()
+            if isinstance(blocks, list) and len(blocks) != rows.npartitions:
+                # Dask has joined small partitions, of y in other places than of X.
+                blocks = rows.simplify().to_delayed(optimize_graph=False)
         else:
             blocks = rows
         is_list = isinstance(blocks, list | tuple) and len(blocks)
