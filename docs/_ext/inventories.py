@@ -61,8 +61,9 @@ def public_names(module_name: str) -> dict[str, str]:
         member = vars(module).get(name)
         if name.startswith("_") or getattr(member, "__name__", None) != name:
             continue  # a constant, a module, or another name of a function
-        if module_name == "matplotlib.pyplot" and member.__module__ != module_name:
-            continue
+        is_pyplot = module_name == "matplotlib.pyplot"
+        if is_pyplot and getattr(member, "__module__", None) != module_name:
+            continue  # imported from elsewhere
         if isinstance(member, type):
             if module is not numpy or name in NUMPY_CLASSES:
                 roles[f"{module_name}.{name}"] = "class"
