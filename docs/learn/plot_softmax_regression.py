@@ -68,7 +68,7 @@ FOR, AGAINST = "#542788", "#b35806"  # the ends of the map PuOr
 DIGITS = [str(k) for k in range(10)]
 
 
-def figure_of(title, *args, height=3.0, width=7.2, **kwargs):
+def figure_of(title, *args, height=3.0, width=6.4, **kwargs):
     """Return a figure with a title, which is also its text for screen readers."""
     figure, axes = plt.subplots(*args, figsize=(width, height), **kwargs)
     figure.suptitle(title)
@@ -114,7 +114,7 @@ figure, axes = figure_of(
     1,
     4,
     height=3.1,
-    width=8,
+    width=7.2,
     gridspec_kw={"width_ratios": [3, 0.7, 3.2, 3.2]},
 )
 draw_picture(axes[0], digit, "picture")
@@ -457,7 +457,7 @@ print("same as decision_function:", clf.decision_function([digit])[0].round(1))
 # sign speaks against it.
 
 # sphinx_gallery_start_ignore
-figure, axes = figure_of("How the scores for 3 and for 8 come about", 2, 3, height=6.2)
+figure, axes = figure_of("How the scores for 3 and for 8 come about", 2, 3, height=5.6)
 limit = np.abs(W).max()
 for row, k in zip(axes, [3, 8], strict=True):
     draw_picture(row[0], digit, "our digit")
@@ -521,9 +521,9 @@ for d, q in [(4, 3), (64, 10), (784, 10), (2048, 1000)]:
     print(f"d = {d:4}, q = {q:4}: {d * q:7} weights and {q:4} intercepts")
 
 # %%
-# Zhang et al. (2021) save most of the weights. The **Kronecker product** :math:`A
-# \otimes S` is a large matrix from two small ones. The product puts a copy of S in the
-# place of each number of A, and multiplies the copy by this number.
+# Zhang et al. (2021) save most of the weights. The **Kronecker product**
+# :math:`A \otimes S` is a large matrix from two small ones. The product puts a copy of S
+# in the place of each number of A, and multiplies the copy by this number.
 print(np.kron([[1, 10], [0, -1]], [[1, 2, 3]]))
 
 # %%
@@ -709,8 +709,8 @@ ax.annotate(
     xytext=(12, -4),
     textcoords="offset points",
 )
-ax.text(-8.8, 0.08, "test digits that are a 3", fontsize=13)
-ax.text(8.8, 0.86, "test digits that are an 8", fontsize=13, ha="right")
+ax.text(-8.8, 0.08, "test digits: 3", fontsize=13)
+ax.text(8.8, 0.86, "test digits: 8", fontsize=13, ha="right")
 ax.set(xlabel="z, the log-odds of 8 to 3", ylabel="probability of 8", xlim=(-9, 9))
 plt.show()
 # sphinx_gallery_end_ignore
@@ -763,7 +763,7 @@ print("X", batch.shape, "times W.T", W.T.shape, "gives O", batch_scores.shape)
 print("sums of the rows:", np.unique(batch_proba.sum(axis=1).round(12)))
 # sphinx_gallery_start_ignore
 figure, (left, right) = figure_of(
-    "A minibatch of 64 digits, and its matrix of 64 rows", 1, 2, height=4.5
+    "A minibatch of 64 digits, and its matrix of 64 rows", 1, 2, height=4.0
 )
 tiles = batch.reshape(8, 8, 8, 8).transpose(0, 2, 1, 3).reshape(64, 64)
 draw_picture(left, tiles, "64 digits, ours first", (64, 64))
@@ -1079,7 +1079,8 @@ for name, own_X, own_y in [
 #    l(y, p) = -\sum_j y_j \log \frac{\exp o_j}{\sum_k \exp o_k}
 #      = \log \sum_k \exp o_k - \sum_j y_j o_j,
 #
-# because the :math:`y_j` sum to one. The derivative with respect to a score is
+# because the :math:`y_j` sum to one. The derivative of the logarithm is one over the sum,
+# times the derivative of the sum. So the derivative with respect to a score is
 #
 # .. math::
 #
@@ -1093,9 +1094,16 @@ gradient = p - y_one_hot
 print("p - y:", gradient.round(2))
 # sphinx_gallery_start_ignore
 figure, axes = figure_of("The gradient in the scores of our digit", 3, 1, height=6.6)
+
+
+def signed(value):
+    """Return a number with a sign, or 0."""
+    return f"{value:+.2f}" if abs(value) > 0.005 else "0"
+
+
 draw_bars(axes[0], p, title="prediction p")
 draw_bars(axes[1], y_one_hot, title="label y")
-draw_bars(axes[2], gradient, title="gradient p - y", fmt="%+.2f")
+draw_bars(axes[2], gradient, title="gradient p - y", fmt=signed)
 for ax in axes:
     ax.set_ylim(-0.45 if ax is axes[2] else 0, 1.05 if ax is not axes[2] else 0.45)
 plt.show()
@@ -1299,8 +1307,8 @@ for kind, probability in zip(trained.classes_, manor, strict=True):
 #
 # Minibatch SGD in ten lines
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^
-# **Stochastic gradient descent**, in short SGD, draws a minibatch, takes a step down its
-# gradient, and repeats. The gradient of a minibatch is the gradient of all rows plus
+# **Stochastic gradient descent**, in short SGD, draws a minibatch, takes a step down
+# its gradient, and repeats. The gradient of a minibatch is the gradient of all rows plus
 # noise, at a fraction of the cost. One round through all rows is an **epoch**.
 batch_size, step_size, n_epochs = 64, 0.5, 200
 W, c = np.zeros((10, 64)), np.zeros(10)
@@ -1359,7 +1367,7 @@ plt.show()
 
 # sphinx_gallery_start_ignore
 shown = (0, 1, 2, 5, 20, 200)
-figure, ax = figure_of("Weights of the ten classes over the epochs", height=5.2)
+figure, ax = figure_of("Weights of the ten classes over the epochs", height=4.9)
 gap = np.full((6, 10, 10, 10), np.nan)
 for row, epoch in enumerate(shown):
     gap[row, :, 1:9, 1:9] = history[epoch][0].reshape(10, 8, 8)
@@ -1477,6 +1485,7 @@ display = CoefficientImageDisplay.from_estimator(
 )
 # sphinx_gallery_start_ignore
 display.figure_.suptitle("The weights of each class")
+display.figure_.set_size_inches(0.85 * display.figure_.get_size_inches())
 for ax, weights in zip(display.axes_, clf.coef_, strict=True):
     ax.spines[:].set_visible(True)
     rows, columns = np.nonzero(weights.reshape(8, 8) < -1)
@@ -1570,10 +1579,9 @@ ax.set(xlabel="ink, upper patch", ylabel="ink, lower patch")
 ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1))
 inset = ax.inset_axes([1.04, 0.02, 0.34, 0.34])
 draw_picture(inset, digit)
-for corner, wide, name in [((1.5, 1.5), 2, "upper"), ((0.5, 3.5), 3, "lower")]:
+for corner, wide in [((1.5, 1.5), 2), ((0.5, 3.5), 3)]:
     inset.add_patch(plt.Rectangle(corner, wide, 2, fill=False, edgecolor=TRUE, lw=2.5))
-    inset.text(7.3, corner[1] + 1, name, va="center", ha="right")
-inset.set_title("two patches")
+inset.set_title("upper and\nlower patch")
 plt.show()
 # sphinx_gallery_end_ignore
 
@@ -1598,6 +1606,7 @@ display = CoefficientImageDisplay.from_estimator(
 )
 # sphinx_gallery_start_ignore
 display.figure_.suptitle("The weights of 784 pixels")
+display.figure_.set_size_inches(0.85 * display.figure_.get_size_inches())
 for ax in display.axes_:
     ax.spines[:].set_visible(True)
 plt.show()
@@ -1636,6 +1645,8 @@ axes[0].plot(weight_range, losses, color="black")
 axes[0].set(ylabel="loss (nats)", xlabel="change of the weight")
 axes[1].step(weight_range, accuracies, color="black")
 axes[1].set(ylabel="accuracy", xlabel="change of the weight")
+for ax in axes:
+    ax.set_xticks([-4, -2, 0, 2, 4])
 plt.show()
 # sphinx_gallery_end_ignore
 
@@ -1735,7 +1746,7 @@ print(f"validation loss: lowest {min(curve):.3f} in epoch", end=" ")
 print(f"{np.argmin(curve) + 1}, {curve[-1]:.3f} at the end")
 display = LossCurveDisplay.from_estimator(model, name="no penalty")
 # sphinx_gallery_start_ignore
-display.figure_.set_size_inches(7.2, 3.8)
+display.figure_.set_size_inches(6.4, 3.8)
 display.figure_.suptitle("Overfitting: 100 training digits, no penalty")
 display.ax_.legend(
     ["training loss", f"validation loss, lowest in epoch {np.argmin(curve) + 1}"],
