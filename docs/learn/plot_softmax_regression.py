@@ -522,8 +522,8 @@ for d, q in [(4, 3), (64, 10), (784, 10), (2048, 1000)]:
 
 # %%
 # Zhang et al. (2021) save most of the weights. The **Kronecker product**
-# :math:`A \otimes S` is a large matrix from two small ones. The product puts a copy of S
-# in the place of each number of A, and multiplies the copy by this number.
+# :math:`A \otimes S` is a large matrix from two small ones. The product puts a copy of
+# S in the place of each number of A, and multiplies the copy by this number.
 print(np.kron([[1, 10], [0, -1]], [[1, 2, 3]]))
 
 # %%
@@ -610,8 +610,8 @@ print(f"test digits whose right class has a negative output: {lost}")
 #
 # Three steps: exp, sum, divide
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-# The **softmax** takes the exponential of each score, which is positive, and divides by
-# the sum, so that the probabilities sum to one:
+# The **softmax** takes the exponential of each score, which is positive. Then the
+# softmax divides by the sum, so that the probabilities sum to one:
 #
 # .. math::
 #
@@ -740,8 +740,8 @@ plt.show()
 # sphinx_gallery_end_ignore
 
 # %%
-# The sliders set the scores of three classes and the temperature. The next section but
-# one, `The loss`_, explains the loss.
+# The sliders set the scores of three classes and the temperature. The figure also shows
+# the loss, which `The loss`_ explains.
 #
 # .. interactive:: scores
 
@@ -1079,8 +1079,8 @@ for name, own_X, own_y in [
 #    l(y, p) = -\sum_j y_j \log \frac{\exp o_j}{\sum_k \exp o_k}
 #      = \log \sum_k \exp o_k - \sum_j y_j o_j,
 #
-# because the :math:`y_j` sum to one. The derivative of the logarithm is one over the sum,
-# times the derivative of the sum. So the derivative with respect to a score is
+# because the :math:`y_j` sum to one. The derivative of the logarithm is one over the
+# sum, times the derivative of the sum. So the derivative with respect to a score is
 #
 # .. math::
 #
@@ -1308,8 +1308,8 @@ for kind, probability in zip(trained.classes_, manor, strict=True):
 # Minibatch SGD in ten lines
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^
 # **Stochastic gradient descent**, in short SGD, draws a minibatch, takes a step down
-# its gradient, and repeats. The gradient of a minibatch is the gradient of all rows plus
-# noise, at a fraction of the cost. One round through all rows is an **epoch**.
+# its gradient, and repeats. The gradient of a minibatch is the gradient of all rows
+# plus noise, at a fraction of the cost. One round through all rows is an **epoch**.
 batch_size, step_size, n_epochs = 64, 0.5, 200
 W, c = np.zeros((10, 64)), np.zeros(10)
 history = [(W, c)]
@@ -1466,7 +1466,7 @@ plt.show()
 
 # %%
 # The default treats so few digits as one batch, and takes steps without noise to the
-# optimum. This is the model ``clf`` of the other sections.
+# optimum. The result is the model ``clf`` of the other sections.
 W, c = clf.coef_, clf.intercept_
 
 # %%
