@@ -372,9 +372,9 @@ plt.show()
 #
 # .. math::
 #
-#    o_1 &= w_{11} x_1 + w_{12} x_2 + w_{13} x_3 + w_{14} x_4 + c_1 \\
-#    o_2 &= w_{21} x_1 + w_{22} x_2 + w_{23} x_3 + w_{24} x_4 + c_2 \\
-#    o_3 &= w_{31} x_1 + w_{32} x_2 + w_{33} x_3 + w_{34} x_4 + c_3
+#    o_1 &= w_{11} x_1 {+} w_{12} x_2 {+} w_{13} x_3 {+} w_{14} x_4 {+} c_1 \\
+#    o_2 &= w_{21} x_1 {+} w_{22} x_2 {+} w_{23} x_3 {+} w_{24} x_4 {+} c_2 \\
+#    o_3 &= w_{31} x_1 {+} w_{32} x_2 {+} w_{33} x_3 {+} w_{34} x_4 {+} c_3
 #
 # The weight :math:`w_{jm}` leads from pixel m to class j. Row j of the matrix W holds
 # the weights of class j. So the equations are one **affine transformation**,
@@ -682,7 +682,7 @@ print(f"difference of the scores: {scores[3] - scores[8]:.3f}")
 #
 # .. math::
 #
-#    p_2 = \frac{\exp(o_2)}{\exp(o_1) + \exp(o_2)} = \frac{1}{1 + \exp(-z)}.
+#    p_2 = \frac{\exp o_2}{\exp o_1 + \exp o_2} = \frac{1}{1 + \exp(-z)}.
 #
 # The estimator stores one row of weights for two classes. Here it learns to tell 3 from
 # 8 alone.
@@ -861,8 +861,8 @@ print(f"-log P of our model: {-np.log(everything).sum():.0f}")
 #
 # .. math::
 #
-#    -\log P = \sum_{i=1}^n l(y^{(i)}, p^{(i)}), \qquad
-#    l(y, p) = -\sum_{j=1}^q y_j \log p_j.
+#    -\log P &= \sum_{i=1}^n l(y^{(i)}, p^{(i)}), \\
+#    l(y, p) &= -\sum_{j=1}^q y_j \log p_j.
 #
 # The loss :math:`l` of one row is the **cross-entropy**. Its one-hot label leaves one
 # term, minus the logarithm of the probability of the right class. Training minimises
@@ -1019,8 +1019,9 @@ plt.show()
 #
 # .. math::
 #
-#    H(y, p) = -\sum_j y_j \log_2 p_j = H(y) + D(y \,\|\, p), \qquad
-#    D(y \,\|\, p) = \sum_j y_j \log_2 \frac{y_j}{p_j}.
+#    H(y, p) &= -\sum_j y_j \log_2 p_j \\
+#            &= H(y) + D(y \,\|\, p), \\
+#    D(y \,\|\, p) &= \sum_j y_j \log_2 \frac{y_j}{p_j}.
 #
 # The first part, the entropy, is there even for an observer who knows y. The second
 # part is the price of the wrong belief, the **Kullback-Leibler divergence** D. The
@@ -1076,8 +1077,8 @@ for name, own_X, own_y in [
 #
 # .. math::
 #
-#    l(y, p) = -\sum_j y_j \log \frac{\exp o_j}{\sum_k \exp o_k}
-#      = \log \sum_k \exp o_k - \sum_j y_j o_j,
+#    l(y, p) &= -\sum_j y_j \log \frac{\exp o_j}{\sum_k \exp o_k} \\
+#            &= \log \sum_k \exp o_k - \sum_j y_j o_j,
 #
 # because the :math:`y_j` sum to one. The derivative of the logarithm is one over the
 # sum, times the derivative of the sum. So the derivative with respect to a score is
@@ -1125,7 +1126,7 @@ for k in (3, 8):
 #
 # .. math::
 #
-#    \frac{\partial l}{\partial w_{jm}} = (p_j - y_j) \, x_m, \qquad
+#    \frac{\partial l}{\partial w_{jm}} = (p_j - y_j) \, x_m, \quad
 #    \frac{\partial l}{\partial c_j} = p_j - y_j.
 #
 # So the gradient of a class is the digit itself, times one number. A step subtracts a
