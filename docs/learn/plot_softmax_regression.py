@@ -32,6 +32,9 @@ and of scikit-learn.
 # digits. `Training`_ explains this fit later; until then the finished model lends us
 # its weights. Our digit is a training digit. We chose a digit that is easy to read, and
 # of which the model is not certain.
+#
+# The figure shows the way of the digit from left to right. In all figures, the bar of
+# the true class is blue and hatched.
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
@@ -65,7 +68,7 @@ FOR, AGAINST = "#542788", "#b35806"  # the ends of the map PuOr
 DIGITS = [str(k) for k in range(10)]
 
 
-def figure_of(title, *args, height=3.0, width=7.2, **kwargs):
+def figure_of(title, *args, height=3.0, width=6.4, **kwargs):
     """Return a figure with a title, which is also its text for screen readers."""
     figure, axes = plt.subplots(*args, figsize=(width, height), **kwargs)
     figure.suptitle(title)
@@ -111,7 +114,7 @@ figure, axes = figure_of(
     1,
     4,
     height=3.1,
-    width=8,
+    width=7.2,
     gridspec_kw={"width_ratios": [3, 0.7, 3.2, 3.2]},
 )
 draw_picture(axes[0], digit, "picture")
@@ -139,6 +142,11 @@ plt.show()
 # ^^^^^^^^^^^^^^^^^^^^^^
 # **Regression** answers the question how much. **Classification** answers the question
 # which one, out of q **classes**. Our digit has an answer to both questions.
+#
+# Each point of the figure is a training digit. The left line predicts a number, the
+# ink, from the width of the digit. The right line predicts no number. The line is
+# the border of two classes: the model says 0 below the line and 1 above. The right side
+# shows only the digits 0 and 1.
 print(f"how much ink: {digit.sum():.1f} black pixels")
 print(f"which digit: {label}")
 # sphinx_gallery_start_ignore
@@ -159,9 +167,9 @@ some = np.isin(y_train, [0, 1])
 centre = X_train.reshape(-1, 8, 8)[:, 3:5, 3:5].mean(axis=(1, 2))
 flat = np.column_stack([width + jitter, centre])[some]
 border = SoftmaxRegressionClassifier().fit(flat, y_train[some])
-for k, marker in [(0, "o"), (1, "|")]:
+for k, marker, size in [(0, "o", 4), (1, "|", 7)]:
     own = flat[y_train[some] == k]
-    axes[1].plot(*own.T, marker, color=DARK, markersize=4, mew=0.8, label=f"a {k}")
+    axes[1].plot(*own.T, marker, color=DARK, ms=size, mew=1, label=f"a {k}")
 w, c0 = border.coef_[0], border.intercept_[0]
 axes[1].plot(ends, -(c0 + w[0] * ends) / w[1], color="black")
 axes[1].set(
@@ -170,7 +178,7 @@ axes[1].set(
     title="which digit, 0 or 1",
     ylim=(-0.05, 1.05),
 )
-axes[1].legend(fontsize=11.5, loc="center right")
+axes[1].legend(fontsize=13, loc="center right")
 plt.show()
 # sphinx_gallery_end_ignore
 
@@ -339,12 +347,12 @@ numberings = [rng.permutation(10) for _ in range(30)]
 renumbered = [accuracy_with_numbers(code) for code in numberings]
 print(f"30 numberings: {min(renumbered):.3f} to {max(renumbered):.3f}")
 # sphinx_gallery_start_ignore
-figure, ax = figure_of("Test accuracy by the way the class is written", height=2.4)
+figure, ax = figure_of("Test accuracy by the way the class is written", height=2.8)
 ax.plot(renumbered, np.zeros(30), "|", color="black", markersize=18)
 ax.plot(by_places, 1, "o", color="black", markersize=8)
 ax.plot(clf.score(X_test, y_test), 2, "s", color=TRUE, markersize=8)
 ax.set_yticks(
-    range(3), ["one number,\n30 numberings", "one-hot, squares", "one-hot, softmax"]
+    range(3), ["one number,\n30 numberings", "one-hot,\nlinear", "one-hot,\nsoftmax"]
 )
 ax.set(xlim=(0, 1), ylim=(-0.6, 2.5), xlabel="share of test digits that is right")
 plt.show()
@@ -364,12 +372,17 @@ plt.show()
 #
 # .. math::
 #
-#    o_1 &= w_{11} x_1 + w_{12} x_2 + w_{13} x_3 + w_{14} x_4 + c_1 \\
-#    o_2 &= w_{21} x_1 + w_{22} x_2 + w_{23} x_3 + w_{24} x_4 + c_2 \\
-#    o_3 &= w_{31} x_1 + w_{32} x_2 + w_{33} x_3 + w_{34} x_4 + c_3
+#    o_1 &= w_{11} x_1 {+} w_{12} x_2 {+} w_{13} x_3 {+} w_{14} x_4 {+} c_1 \\
+#    o_2 &= w_{21} x_1 {+} w_{22} x_2 {+} w_{23} x_3 {+} w_{24} x_4 {+} c_2 \\
+#    o_3 &= w_{31} x_1 {+} w_{32} x_2 {+} w_{33} x_3 {+} w_{34} x_4 {+} c_3
 #
-# These equations are one **affine transformation**, :math:`o = W x + c`. Here we set
-# the twelve weights by hand: 1 for the pixels that should be dark, -1 for the others.
+# The weight :math:`w_{jm}` leads from pixel m to class j. Row j of the matrix W holds
+# the weights of class j. So the equations are one **affine transformation**,
+# :math:`o = W x + c`, which is a matrix product and a sum.
+#
+# Here we set the twelve weights by hand: 1 for the pixels that should be dark, -1 for
+# the others. Each line of the figure is a weight. The left circles are the pixels, and
+# the right ones are the scores. The picture is a dark row, which has the largest score.
 names = ["row", "column", "diagonal"]
 picture = np.array([[0.9, 0.8], [0.1, 0.2]])
 x = picture.reshape(-1)
@@ -421,7 +434,7 @@ for j, score in enumerate(W @ x):
     ax.text(1.1, tops[j], f"{names[j]}\n{score:+.1f}", va="center")
 ax.plot([], [], "-", color=FOR, label="weight 1")
 ax.plot([], [], "--", color=AGAINST, label="weight -1")
-ax.legend(loc="lower right", fontsize=11.5, frameon=False)
+ax.legend(loc="lower right", fontsize=13, frameon=False)
 ax.set(xlim=(-0.12, 1.45), ylim=(-1.9, 1.9), title="4 inputs, 3 outputs")
 ax.axis("off")
 plt.show()
@@ -444,7 +457,7 @@ print("same as decision_function:", clf.decision_function([digit])[0].round(1))
 # sign speaks against it.
 
 # sphinx_gallery_start_ignore
-figure, axes = figure_of("How the scores for 3 and for 8 come about", 2, 3, height=6.2)
+figure, axes = figure_of("How the scores for 3 and for 8 come about", 2, 3, height=5.6)
 limit = np.abs(W).max()
 for row, k in zip(axes, [3, 8], strict=True):
     draw_picture(row[0], digit, "our digit")
@@ -467,7 +480,8 @@ for k in (3, 8):
 # Each output depends on each input. In the language of neural networks, this
 # transformation is one **fully connected** layer. The layer does not know which pixels
 # are neighbours. We shuffle the pixels of all digits in the same way and fit again. The
-# new model has the same weights, shuffled, and the same probabilities.
+# new model has the same weights, shuffled, and the same probabilities. The printed
+# differences are rounding errors.
 order = np.random.default_rng(0).permutation(64)
 clf_shuffled = SoftmaxRegressionClassifier().fit(X_train[:, order], y_train)
 proba = clf.predict_proba(X_test)
@@ -507,20 +521,26 @@ for d, q in [(4, 3), (64, 10), (784, 10), (2048, 1000)]:
     print(f"d = {d:4}, q = {q:4}: {d * q:7} weights and {q:4} intercepts")
 
 # %%
-# Zhang et al. (2021) save most of the weights. Their n, ``phm_order`` in this package,
-# is a number of products, not of rows. W becomes a sum of n Kronecker products,
-# :math:`W = \sum_{i=1}^n A_i \otimes S_i`. Each :math:`A_i` is a small matrix of n x n
-# numbers, and each :math:`S_i` has the size of W divided by n in both directions:
+# Zhang et al. (2021) save most of the weights. The **Kronecker product**
+# :math:`A \otimes S` is a large matrix from two small ones. The product puts a copy of
+# S in the place of each number of A, and multiplies the copy by this number.
+print(np.kron([[1, 10], [0, -1]], [[1, 2, 3]]))
+
+# %%
+# W becomes a sum of n such products, :math:`W = \sum_{k=1}^n A_k \otimes S_k`. Here n,
+# the ``phm_order`` of this package, is a number of products, not of rows. Each *mixing
+# matrix* :math:`A_k` has n x n numbers. Each :math:`S_k` has the size of W divided by n
+# in both directions. The sum stores this many numbers:
 #
 # .. math::
 #
-#    \underbrace{n \cdot n^2}_{\text{all } A_i} +
-#    \underbrace{n \cdot \frac{q}{n} \cdot \frac{d}{n}}_{\text{all } S_i}
+#    \underbrace{n \cdot n^2}_{\text{all } A_k} +
+#    \underbrace{n \cdot \frac{q}{n} \cdot \frac{d}{n}}_{\text{all } S_k}
 #    = n^3 + \frac{d q}{n}.
 #
-# The second part is the promised n-fold saving. The first part, :math:`n^3`, grows with
-# n and eats the saving. The best n makes the derivative
-# :math:`3 n^2 - d q / n^2` zero, so :math:`n = \sqrt[4]{d q / 3}`.
+# The second part is the saving that the authors name: d q numbers shrink n-fold. The
+# first part, :math:`n^3`, grows with n and eats the saving. The best n makes the
+# derivative :math:`3 n^2 - d q / n^2` zero, so :math:`n = \sqrt[4]{d q / 3}`.
 d, q = 784, 10
 print(f"best n for d = {d}, q = {q}: {(d * q / 3) ** 0.25:.1f}")
 for n in (2, 5, 10):
@@ -585,12 +605,13 @@ print(f"test digits whose right class has a negative output: {lost}")
 # %%
 # Setting negative outputs to zero would make probabilities of them, and bad ones. A
 # class of probability 0 is impossible to the model, and the last line shows that it
-# occurs. The slope is zero there too, so training has nothing to follow.
+# occurs. An output that is cut off at zero also has no slope: a small change of the
+# weights changes nothing, and training gets no direction.
 #
 # Three steps: exp, sum, divide
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-# The **softmax** takes the exponential of each score, which is positive, and divides by
-# the sum, so that the probabilities sum to one:
+# The **softmax** takes the exponential of each score, which is positive. Then the
+# softmax divides by the sum, so that the probabilities sum to one:
 #
 # .. math::
 #
@@ -609,9 +630,9 @@ print(f"{np.abs(p - clf.predict_proba([digit])[0]).max():.0e}")
 figure, axes = figure_of(
     "From scores to probabilities, for our digit", 3, 1, height=7.0
 )
-draw_bars(axes[0], scores, title="scores $o$", fmt="%.1f")
-draw_bars(axes[1], exponentials, title="exponentials $\\exp(o)$", fmt="%.2f")
-draw_bars(axes[2], p, title="probabilities $p$", fmt="%.2f")
+draw_bars(axes[0], scores, title="scores o", fmt="%.1f")
+draw_bars(axes[1], exponentials, title="exponentials exp(o)", fmt="%.2f")
+draw_bars(axes[2], p, title="probabilities p", fmt="%.2f")
 plt.show()
 # sphinx_gallery_end_ignore
 
@@ -643,8 +664,8 @@ print("the same as of 1 2 3:", softmax(np.array([1.0, 2, 3])).round(3))
 #
 #    \log \frac{p_j}{p_k} = o_j - o_k.
 #
-# So a score has a unit: one more unit multiplies the odds by e. Only differences of
-# scores matter.
+# So a score has a unit: one more unit multiplies the odds by e, about 2.72. Only
+# differences of scores matter.
 print(f"odds of 3 to 8: {p[3]:.3f} / {p[8]:.3f} = {p[3] / p[8]:.2f}")
 print(f"their logarithm: {np.log(p[3] / p[8]):.3f}")
 print(f"difference of the scores: {scores[3] - scores[8]:.3f}")
@@ -661,7 +682,7 @@ print(f"difference of the scores: {scores[3] - scores[8]:.3f}")
 #
 # .. math::
 #
-#    p_2 = \frac{\exp(o_2)}{\exp(o_1) + \exp(o_2)} = \frac{1}{1 + \exp(-z)}.
+#    p_2 = \frac{\exp o_2}{\exp o_1 + \exp o_2} = \frac{1}{1 + \exp(-z)}.
 #
 # The estimator stores one row of weights for two classes. Here it learns to tell 3 from
 # 8 alone.
@@ -688,19 +709,22 @@ ax.annotate(
     xytext=(12, -4),
     textcoords="offset points",
 )
-ax.text(-8.8, 0.03, "test digits that are a 3", fontsize=11.5)
-ax.text(8.8, 0.86, "test digits that are an 8", fontsize=11.5, ha="right")
+ax.text(-8.8, 0.08, "test digits: 3", fontsize=13)
+ax.text(8.8, 0.86, "test digits: 8", fontsize=13, ha="right")
 ax.set(xlabel="z, the log-odds of 8 to 3", ylabel="probability of 8", xlim=(-9, 9))
 plt.show()
 # sphinx_gallery_end_ignore
 
 # %%
+# This model knows two classes only, and has other weights than the model of ten. Their
+# probabilities of 8 need not agree.
+#
 # Temperature
 # ^^^^^^^^^^^
 # A **temperature** T divides the scores before the softmax; the name is from physics. A
 # high temperature makes all classes alike, a low one makes the leading class nearly
-# certain. The order of the classes stays. :doc:`/auto_examples/plot_temperature` makes
-# a model less sure by its temperature.
+# certain. The order of the classes stays. A temperature above 1 mends a model that is
+# too sure: see :doc:`/auto_examples/plot_temperature`.
 temperatures = [0.5, 1, 2, 10]
 for T in temperatures:
     heated = softmax(scores / T)
@@ -716,7 +740,8 @@ plt.show()
 # sphinx_gallery_end_ignore
 
 # %%
-# The sliders set the scores of three classes and the temperature.
+# The sliders set the scores of three classes and the temperature. The figure also shows
+# the loss, which `The loss`_ explains.
 #
 # .. interactive:: scores
 
@@ -727,16 +752,18 @@ plt.show()
 # One product for all rows
 # ^^^^^^^^^^^^^^^^^^^^^^^^
 # A **minibatch** of b digits is a matrix X of b rows. One product gives all scores,
-# :math:`O = X W^\top + c`, and one softmax for each row gives all probabilities. Our
-# digit is the first row here, followed by training digits in their order.
+# :math:`O = X W^\top + c`, and one softmax for each row gives all probabilities. The
+# intercepts c are added to each row. Our digit is the first row here, followed by
+# training digits in their order. The batch has 64 digits, as many as a digit has
+# pixels.
 batch = np.vstack([digit, X_train[:63]])
 batch_scores = batch @ W.T + c
 batch_proba = softmax(batch_scores)
-print("X", batch.shape, "times W'", W.T.shape, "gives O", batch_scores.shape)
+print("X", batch.shape, "times W.T", W.T.shape, "gives O", batch_scores.shape)
 print("sums of the rows:", np.unique(batch_proba.sum(axis=1).round(12)))
 # sphinx_gallery_start_ignore
 figure, (left, right) = figure_of(
-    "A minibatch of 64 digits, and its matrix of 64 rows", 1, 2, height=4.5
+    "A minibatch of 64 digits, and its matrix of 64 rows", 1, 2, height=4.0
 )
 tiles = batch.reshape(8, 8, 8, 8).transpose(0, 2, 1, 3).reshape(64, 64)
 draw_picture(left, tiles, "64 digits, ours first", (64, 64))
@@ -753,9 +780,10 @@ plt.show()
 # %%
 # Vectorising: a loop against one product
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-# **Vectorising** means to write many small products as one large one, which a processor
-# does much faster. The program below measures both on the training digits, the best of
-# five tries, while this page is built.
+# **Vectorising** means to write many small products as one large one. A loop pays the
+# cost of a call for each row, and the large product pays once. The program below
+# measures both on the training digits, the best of five tries, while this page is
+# built.
 from timeit import repeat
 
 
@@ -789,9 +817,10 @@ print(f"{slow / fast:.0f} times as fast")
 # A model is good if it gives high probabilities to the labels that occurred. Two
 # indices need care. A superscript numbers **rows**, i = 1, ..., n. A subscript numbers
 # **classes**, j = 1, ..., q. So :math:`p^{(i)}_j` is the probability that the model
-# gives to class j in row i, and row i has the class :math:`k_i`. The **likelihood** P
-# is the probability of all labels together, given the pictures, if the rows do not
-# depend on each other:
+# gives to class j in row i, and row i has the class :math:`k_i`. A p without
+# superscript belongs to one row. The **likelihood** P is the probability of all labels
+# together, given the pictures; others write P(Y | X). The probabilities are multiplied,
+# because we suppose that the rows do not depend on each other:
 #
 # .. math::
 #
@@ -832,8 +861,8 @@ print(f"-log P of our model: {-np.log(everything).sum():.0f}")
 #
 # .. math::
 #
-#    -\log P = \sum_{i=1}^n l(y^{(i)}, p^{(i)}), \qquad
-#    l(y, p) = -\sum_{j=1}^q y_j \log p_j.
+#    -\log P &= \sum_{i=1}^n l(y^{(i)}, p^{(i)}), \\
+#    l(y, p) &= -\sum_{j=1}^q y_j \log p_j.
 #
 # The loss :math:`l` of one row is the **cross-entropy**. Its one-hot label leaves one
 # term, minus the logarithm of the probability of the right class. Training minimises
@@ -846,11 +875,11 @@ print(f"mean over the training digits: {-np.log(everything).mean():.3f}")
 # %%
 # Soft labels
 # ^^^^^^^^^^^
-# The formula does not ask for a one-hot label. Suppose that five people read our digit,
-# and three of them say 3 and two say 8. The **soft label** has .6 and .4 in these
-# places. The loss is then the mean of two losses, with the weights .6 and .4. The loss
-# is smallest if the model predicts the label itself, p = y. This minimum is not zero,
-# because nobody can predict the votes with certainty.
+# The formula does not ask for a one-hot, or hard, label. Suppose that five people read
+# our digit, and three of them say 3 and two say 8. The **soft label** has .6 and .4 in
+# these places. The loss is then the mean of two losses, with the weights .6 and .4. The
+# loss is smallest if the model predicts the label itself, p = y. This minimum is not
+# zero, because nobody can predict the votes with certainty.
 votes = np.zeros(10)
 votes[[3, 8]] = 3 / 5, 2 / 5
 print(f"loss with the soft label: {-(votes * np.log(p)).sum():.3f}")
@@ -868,7 +897,7 @@ ax.set(
     ylabel="loss (nats)",
     ylim=(0, 3),
 )
-ax.legend(fontsize=11.5)
+ax.legend(fontsize=13)
 plt.show()
 # sphinx_gallery_end_ignore
 
@@ -888,7 +917,9 @@ for name, model in models.items():
     print(f"{name:9} p(3) = {q3:.2f}, p(8) = {q8:.2f}")
 
 # %%
-# :doc:`/auto_examples/plot_soft_labels` compares votes, majorities and smoothing.
+# The model of the votes comes near .6 and .4. Smoothing makes the model less sure of
+# every digit. :doc:`/auto_examples/plot_soft_labels` compares votes, majorities and
+# smoothing.
 
 # %%
 # Surprise in bits
@@ -899,10 +930,9 @@ for name, model in models.items():
 # Information theory gives the loss a second meaning. The **surprisal** of an event of
 # probability p is :math:`-\log_2 p`, in **bits**. A certain event has 0 bits, and one
 # side of a fair coin has 1 bit. A digit that one can only guess has :math:`\log_2 10`
-# bits.
-# A bit is the answer to a yes-or-no question: one of eight equally probable things
-# takes three questions. The probabilities of independent events multiply, so their
-# surprisals add up.
+# bits. A bit is the answer to a yes-or-no question: one of eight equally probable
+# things takes three questions. The probabilities of independent events multiply, so
+# their surprisals add up.
 surprisal = clf.surprisal([digit], [label])[0]
 print(f"surprisal of our label: {surprisal:.3f} bits")
 print(f"its loss: {loss:.3f} nats, by log 2: {loss / np.log(2):.3f} bits")
@@ -946,8 +976,8 @@ plt.show()
 #    H(p) = -\sum_j p_j \log_2 p_j.
 #
 # Data with a low entropy are easy to predict, and a good code stores them in few bits.
-# A code takes at least the entropy for an answer on average, and a good code about as
-# much (Shannon 1948).
+# A *code* writes each answer as a string of bits. A code takes at least the entropy for
+# an answer on average, and a good code about as much (Shannon 1948).
 
 
 def entropy(p):
@@ -989,12 +1019,14 @@ plt.show()
 #
 # .. math::
 #
-#    H(y, p) = -\sum_j y_j \log_2 p_j = H(y) + D(y \,\|\, p).
+#    H(y, p) &= -\sum_j y_j \log_2 p_j \\
+#            &= H(y) + D(y \,\|\, p), \\
+#    D(y \,\|\, p) &= \sum_j y_j \log_2 \frac{y_j}{p_j}.
 #
 # The first part, the entropy, is there even for an observer who knows y. The second
 # part is the price of the wrong belief, the **Kullback-Leibler divergence** D. The
 # divergence is never negative, and zero only for p = y. A one-hot label has no entropy,
-# so its whole cross-entropy is divergence.
+# so its whole cross-entropy is divergence. The figure has a coin with 90 % heads.
 cross_entropy = -(votes[[3, 8]] * np.log2(p[[3, 8]])).sum()
 divergence = cross_entropy - entropy(votes)
 print("the votes on our digit, and the prediction of the model, in bits:")
@@ -1019,7 +1051,7 @@ ax.set(
     xlim=(0, 1),
     ylim=(0, 4),
 )
-ax.legend(fontsize=11.5)
+ax.legend(fontsize=13)
 plt.show()
 # sphinx_gallery_end_ignore
 
@@ -1045,10 +1077,11 @@ for name, own_X, own_y in [
 #
 # .. math::
 #
-#    l(y, p) = -\sum_j y_j \log \frac{\exp o_j}{\sum_k \exp o_k}
-#      = \log \sum_k \exp o_k - \sum_j y_j o_j,
+#    l(y, p) &= -\sum_j y_j \log \frac{\exp o_j}{\sum_k \exp o_k} \\
+#            &= \log \sum_k \exp o_k - \sum_j y_j o_j,
 #
-# because the :math:`y_j` sum to one. The derivative in a score is
+# because the :math:`y_j` sum to one. The derivative of the logarithm is one over the
+# sum, times the derivative of the sum. So the derivative with respect to a score is
 #
 # .. math::
 #
@@ -1062,9 +1095,16 @@ gradient = p - y_one_hot
 print("p - y:", gradient.round(2))
 # sphinx_gallery_start_ignore
 figure, axes = figure_of("The gradient in the scores of our digit", 3, 1, height=6.6)
-draw_bars(axes[0], p, title="prediction $p$")
-draw_bars(axes[1], y_one_hot, title="label $y$")
-draw_bars(axes[2], gradient, title="gradient $p - y$", fmt="%+.2f")
+
+
+def signed(value):
+    """Return a number with a sign, or 0."""
+    return f"{value:+.2f}" if abs(value) > 0.005 else "0"
+
+
+draw_bars(axes[0], p, title="prediction p")
+draw_bars(axes[1], y_one_hot, title="label y")
+draw_bars(axes[2], gradient, title="gradient p - y", fmt=signed)
 for ax in axes:
     ax.set_ylim(-0.45 if ax is axes[2] else 0, 1.05 if ax is not axes[2] else 0.45)
 plt.show()
@@ -1081,12 +1121,12 @@ for k in (3, 8):
 # %%
 # From scores to weights
 # ^^^^^^^^^^^^^^^^^^^^^^
-# A weight acts on its score through its pixel. By the chain rule, its derivative is the
-# derivative of the score times the pixel:
+# The weight :math:`w_{jm}` of pixel m acts on the score of class j. By the chain rule,
+# the derivative of the weight is the derivative of the score times the pixel:
 #
 # .. math::
 #
-#    \frac{\partial l}{\partial w_{ji}} = (p_j - y_j) \, x_i, \qquad
+#    \frac{\partial l}{\partial w_{jm}} = (p_j - y_j) \, x_m, \quad
 #    \frac{\partial l}{\partial c_j} = p_j - y_j.
 #
 # So the gradient of a class is the digit itself, times one number. A step subtracts a
@@ -1136,7 +1176,8 @@ plt.show()
 # %%
 # The other digits pay for this step. A good step is a compromise, the mean gradient of
 # many digits. The mean over a minibatch is one product, :math:`(P - Y)^\top X / b`. The
-# rows of Y are the one-hot labels.
+# rows of Y are the one-hot labels. The rows of P are the probabilities: this P is a
+# matrix, not the likelihood.
 
 
 def loss_gradient(W, c, X, Y):
@@ -1236,7 +1277,8 @@ c_hand = c_hand - 0.1 * grad_c
 # The check
 # ^^^^^^^^^
 # The estimator takes the same two steps by its textbook setting: a constant step size,
-# all three rows in each step, no penalty and no average.
+# all three rows in each step, no penalty and no average. `Training`_ explains the
+# average, and `The penalty`_ the penalty.
 steps = SoftmaxRegressionClassifier(
     learning_rate="constant",
     eta0=0.1,
@@ -1266,9 +1308,9 @@ for kind, probability in zip(trained.classes_, manor, strict=True):
 #
 # Minibatch SGD in ten lines
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^
-# **Stochastic gradient descent** draws a minibatch, takes a step down its gradient, and
-# repeats. The gradient of a minibatch is the gradient of all rows plus noise, at a
-# fraction of the cost. One round through all rows is an **epoch**.
+# **Stochastic gradient descent**, in short SGD, draws a minibatch, takes a step down
+# its gradient, and repeats. The gradient of a minibatch is the gradient of all rows
+# plus noise, at a fraction of the cost. One round through all rows is an **epoch**.
 batch_size, step_size, n_epochs = 64, 0.5, 200
 W, c = np.zeros((10, 64)), np.zeros(10)
 history = [(W, c)]
@@ -1287,8 +1329,8 @@ for epoch in (0, 1, 2, 5, 20, 200):
     print(f"epoch {epoch:3}: {surprise:.3f} bits, accuracy {accuracy:.3f}")
 
 # %%
-# Weights of zero give all classes the probability 1/10, and so log2 10 bits. The
-# classes are tied, and ``argmax`` decides for class 0.
+# Weights of zero give all classes the probability 1/10, and so :math:`\log_2 10` bits.
+# The classes are tied, and ``argmax`` decides for class 0.
 #
 # Our digit over the epochs
 # ^^^^^^^^^^^^^^^^^^^^^^^^^
@@ -1313,7 +1355,7 @@ ax.set_xscale("symlog", linthresh=1)
 ax.set_xticks([0, 1, 2, 5, 10, 20, 50, 100, 200])
 ax.xaxis.set_major_formatter("{x:.0f}")
 ax.set(xlabel="epoch", ylabel="probability", ylim=(0, 1), xlim=(0, 200))
-ax.legend(fontsize=11.5)
+ax.legend(fontsize=13)
 plt.show()
 # sphinx_gallery_end_ignore
 
@@ -1321,11 +1363,12 @@ plt.show()
 # The weights over the epochs
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # The weights of each class begin as a blank and grow into a pattern. A row of the
-# figure is an epoch, and a column is a class.
+# figure is an epoch, and a column is a class. Class 0 learns its hole first: ink in the
+# centre speaks against a 0.
 
 # sphinx_gallery_start_ignore
 shown = (0, 1, 2, 5, 20, 200)
-figure, ax = figure_of("Weights of the ten classes over the epochs", height=5.2)
+figure, ax = figure_of("Weights of the ten classes over the epochs", height=4.9)
 gap = np.full((6, 10, 10, 10), np.nan)
 for row, epoch in enumerate(shown):
     gap[row, :, 1:9, 1:9] = history[epoch][0].reshape(10, 8, 8)
@@ -1395,6 +1438,9 @@ print(f"accuracy: {model.score(X_test, y_test):.3f}")
 # size of the steps follows from the same curvature. The model is the average of the
 # weights after each step, in which the noise cancels out. :doc:`/algorithm` has the
 # formulas.
+#
+# The figure shows the *objective*, the loss of the training digits and a small penalty.
+# `The penalty`_ explains the second part.
 settings = {
     "step size 0.02": {**textbook, "alpha": 1e-4, "eta0": 0.02},
     "step size 0.5": {**textbook, "alpha": 1e-4},
@@ -1415,13 +1461,13 @@ for (name, curve), style in zip(curves.items(), [":", "-.", "--", "-"], strict=T
     ax.semilogy(range(1, 21), curve, style, color=color, label=name)
 ax.set(xlabel="epoch", ylabel="objective (nats)")
 ax.set_xticks(range(5, 21, 5))
-ax.legend(fontsize=11.5)
+ax.legend(fontsize=13)
 plt.show()
 # sphinx_gallery_end_ignore
 
 # %%
 # The default treats so few digits as one batch, and takes steps without noise to the
-# optimum. This is the model ``clf`` of the other sections.
+# optimum. The result is the model ``clf`` of the other sections.
 W, c = clf.coef_, clf.intercept_
 
 # %%
@@ -1440,6 +1486,7 @@ display = CoefficientImageDisplay.from_estimator(
 )
 # sphinx_gallery_start_ignore
 display.figure_.suptitle("The weights of each class")
+display.figure_.set_size_inches(0.85 * display.figure_.get_size_inches())
 for ax, weights in zip(display.axes_, clf.coef_, strict=True):
     ax.spines[:].set_visible(True)
     rows, columns = np.nonzero(weights.reshape(8, 8) < -1)
@@ -1450,7 +1497,9 @@ plt.show()
 # %%
 # The table of probabilities
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^
-# This table is the whole answer of the model for our digit.
+# This table is the whole answer of the model for our digit. The columns lead from the
+# score to the probability, which sums to one, and on to the surprisal. The surprisal of
+# a row is the one that the model would have if the class of the row were the true one.
 answer = pd.DataFrame(
     {
         "score": scores.round(2),
@@ -1474,10 +1523,10 @@ answer.sort_values("score", ascending=False)
 # Decision regions
 # ^^^^^^^^^^^^^^^^
 # The whole model fits into one picture if there are two features. The features here are
-# the ink in two patches at the left of the digit. An 8 and a 6 close the lower loop, an
-# 8 and a 9 the upper one, and a 3 leaves both open. Two classes have equal scores if
-# their log-odds are zero, which is the equation of a straight line. So the regions have
-# straight borders.
+# the ink in two patches at the left of the digit, which the small picture shows. An 8
+# and a 6 close the lower loop, an 8 and a 9 the upper one, and a 3 leaves both open.
+# Two classes have equal scores if their log-odds are zero, which is the equation of a
+# straight line. So the regions have straight borders.
 four = [3, 6, 8, 9]
 some = np.isin(y_train, four)
 pictures = X_train.reshape(-1, 8, 8)
@@ -1490,6 +1539,8 @@ print(f"accuracy with two features: {accuracy:.3f}")
 print("classes:", flat.classes_, end=", ")
 print("our digit:", flat.predict_proba(patches[[1164]])[0].round(2))
 # sphinx_gallery_start_ignore
+from matplotlib.patheffects import withStroke
+
 figure, ax = figure_of("Decision regions of four digits", height=5.4)
 gx, gy = np.meshgrid(np.linspace(-0.02, 1.02, 261), np.linspace(-0.02, 1.02, 261))
 on_grid = flat.predict_proba(np.column_stack([gx.ravel(), gy.ravel()]))
@@ -1510,20 +1561,28 @@ sure = ax.contour(
     linewidths=0.8,
     linestyles="dotted",
 )
-ax.clabel(sure, fmt="%.1f", fontsize=11.5)
+for text in ax.clabel(sure, fmt="%.1f", fontsize=13):
+    text.set_bbox({"facecolor": "white", "alpha": 0.7, "lw": 0, "pad": 0.5})
+    text.set_zorder(4)
 for k, name in enumerate(four):
     margin = on_grid[:, k] - np.delete(on_grid, k, axis=1).max(axis=1)
     ax.contour(
         gx, gy, margin.reshape(gx.shape), levels=[0], colors="black", linewidths=1.2
     )
     where = region == k
-    ax.text(gx[where].mean(), gy[where].mean(), name, fontsize=34, alpha=0.55)
+    number = ax.text(gx[where].mean(), gy[where].mean(), name, fontsize=34, zorder=5)
+    number.set_path_effects([withStroke(linewidth=4, foreground="white")])
 for k, marker in zip(four, ["o", "^", "s", "x"], strict=True):
     own = patches[y_train == k]
     ax.plot(*own.T, marker, color="0.2", ms=4, mfc="none", mew=0.8, label=f"a {k}")
 ax.plot(*patches[1164], "*", color=TRUE, ms=20, mec="white", label="our digit")
 ax.set(xlabel="ink, upper patch", ylabel="ink, lower patch")
-ax.legend(fontsize=11.5, loc="upper left", bbox_to_anchor=(1.01, 1))
+ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1))
+inset = ax.inset_axes([1.04, 0.02, 0.3, 0.3])
+draw_picture(inset, digit)
+for corner, wide in [((1.5, 1.5), 2), ((0.5, 3.5), 3)]:
+    inset.add_patch(plt.Rectangle(corner, wide, 2, fill=False, edgecolor=TRUE, lw=2.5))
+inset.set_title("upper and\nlower patch")
 plt.show()
 # sphinx_gallery_end_ignore
 
@@ -1537,7 +1596,7 @@ plt.show()
 # The enlarged digits are fitted in the same way. The weights are larger pictures, and
 # the accuracy changes little: interpolation added pixels and no information. Our digit
 # becomes more certain, because twelve pixels now share the work of one. Their weights
-# are smaller, so the penalty of `The penalty`_ is in effect weaker.
+# are smaller, so the penalty on them is in effect weaker (see `The penalty`_).
 model = SoftmaxRegressionClassifier().fit(large_train, y_train)
 print(f"{model.coef_.size} weights instead of {clf.coef_.size}")
 print(f"test accuracy {model.score(large_test, y_test):.3f}", end=" ")
@@ -1548,6 +1607,7 @@ display = CoefficientImageDisplay.from_estimator(
 )
 # sphinx_gallery_start_ignore
 display.figure_.suptitle("The weights of 784 pixels")
+display.figure_.set_size_inches(0.85 * display.figure_.get_size_inches())
 for ax in display.axes_:
     ax.spines[:].set_visible(True)
 plt.show()
@@ -1586,6 +1646,8 @@ axes[0].plot(weight_range, losses, color="black")
 axes[0].set(ylabel="loss (nats)", xlabel="change of the weight")
 axes[1].step(weight_range, accuracies, color="black")
 axes[1].set(ylabel="accuracy", xlabel="change of the weight")
+for ax in axes:
+    ax.set_xticks([-4, -2, 0, 2, 4])
 plt.show()
 # sphinx_gallery_end_ignore
 
@@ -1598,8 +1660,10 @@ plt.show()
 # digit, so its good prediction proves nothing. This page prints test accuracies often,
 # and chooses nothing by them.
 #
-# Two numbers belong beside an accuracy: the accuracy of a trivial answer, and the
-# standard error that chance leaves with so few test digits.
+# Two numbers belong beside an accuracy. The first is the accuracy of a trivial answer.
+# The second is the standard error, which tells how far chance moves the accuracy of so
+# few test digits. An accuracy a of n test digits has the standard error
+# :math:`\sqrt{a (1 - a) / n}`.
 accuracy = clf.score(X_test, y_test)
 error = np.sqrt(accuracy * (1 - accuracy) / len(y_test))
 print(f"training digits: {clf.score(X_train, y_train):.3f}")
@@ -1683,9 +1747,12 @@ print(f"validation loss: lowest {min(curve):.3f} in epoch", end=" ")
 print(f"{np.argmin(curve) + 1}, {curve[-1]:.3f} at the end")
 display = LossCurveDisplay.from_estimator(model, name="no penalty")
 # sphinx_gallery_start_ignore
-display.figure_.set_size_inches(7.2, 3.8)
+display.figure_.set_size_inches(6.4, 3.8)
 display.figure_.suptitle("Overfitting: 100 training digits, no penalty")
-display.ax_.legend(fontsize=11.5, loc="center right")
+display.ax_.legend(
+    ["training loss", f"validation loss, lowest in epoch {np.argmin(curve) + 1}"],
+    loc="upper right",
+)
 display.ax_.set_ylim(0, 1)
 plt.show()
 # sphinx_gallery_end_ignore
@@ -1702,11 +1769,12 @@ plt.show()
 # .. math::
 #
 #    \frac{1}{n} \sum_i l(y^{(i)}, p^{(i)})
-#    + \frac{\alpha}{2} \sum_{j, i} w_{ji}^2.
+#    + \frac{\alpha}{2} \sum_{j, m} w_{jm}^2.
 #
-# The gradient of the penalty, :math:`\alpha w_{ji}`, draws each weight towards zero in
-# each step, which others call weight decay. The model learns chance details by heart
-# under a weak penalty, and next to nothing under a strong one.
+# The strength of the penalty is :math:`\alpha`, in code ``alpha``. The gradient of the
+# penalty, :math:`\alpha w_{jm}`, draws each weight towards zero in each step. Others
+# say weight decay. The model learns chance details by heart under a weak penalty, and
+# next to nothing under a strong one.
 alphas = np.logspace(-7, 0, 15)
 models = [SoftmaxRegressionClassifier(alpha=alpha) for alpha in alphas]
 for model in models:
@@ -1728,15 +1796,15 @@ ax.semilogx(alphas, train_loss, "--", color="black", label="training loss")
 ax.semilogx(alphas, val_loss, "-", color="black", label="validation loss")
 ax.plot(alphas[best], val_loss[best], "v", color=TRUE, ms=11, label="best alpha")
 ax.axhline(np.log(10), color="0.6", linewidth=1)
-ax.text(alphas[0], np.log(10) - 0.17, "knowing nothing, log 10", fontsize=11.5)
+ax.text(alphas[0], np.log(10) - 0.17, "knowing nothing, log 10", fontsize=13)
 ax.set(xlabel="alpha, from weak to strong", ylabel="loss (nats)", ylim=(0, 2.5))
-ax.legend(fontsize=11.5, loc="center left")
+ax.legend(fontsize=13, loc="center left")
 plt.show()
 # sphinx_gallery_end_ignore
 
 # %%
 # The weights show the effect. Each picture has its own colour scale, up to its largest
-# weight.
+# weight. The penalty shrinks the weights, and the strong one also leaves out details.
 
 # sphinx_gallery_start_ignore
 figure, axes = figure_of(
@@ -1764,8 +1832,12 @@ from sksoftmax import SoftmaxRegressionClassifierCV
 chosen = SoftmaxRegressionClassifierCV().fit(X_train, y_train)
 accuracy = chosen.score(X_test, y_test)
 print(f"alpha {chosen.alpha_:.0e}, test accuracy {accuracy:.3f}")
+print(f"alpha {clf.alpha:.0e}, the default: {clf.score(X_test, y_test):.3f}")
 
 # %%
+# Two fits with the same alpha may differ in a few digits, because each fit stops a
+# little before the optimum.
+#
 # Symbols
 # -------
 # The textbook is *Dive into Deep Learning* (Zhang, Lipton, Li and Smola), in its
@@ -1799,6 +1871,10 @@ print(f"alpha {chosen.alpha_:.0e}, test accuracy {accuracy:.3f}")
 #      - :math:`W`, q x d
 #      - :math:`\mathbf{W}`, q x d for a row, d x q for a batch
 #      - ``coef_``, q x d; 1 x d for two classes
+#    * - weight of feature m, class j
+#      - :math:`w_{jm}`
+#      - :math:`w_{jm}`
+#      - ``coef_[j, m]``
 #    * - intercepts
 #      - :math:`c`
 #      - :math:`\mathbf{b}`, bias
