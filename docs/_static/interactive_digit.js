@@ -181,10 +181,11 @@
   });
   sheet.addEventListener("pointermove", (event) => {
     if (!sheet.hasPointerCapture(event.pointerId)) return;
-    const stroke = strokes[strokes.length - 1], [x, y] = place(event);
-    const [lastX, lastY] = stroke[stroke.length - 1];
-    if (Math.hypot(x - lastX, y - lastY) < 0.2) return;
-    stroke.push([x, y]);
+    const stroke = strokes[strokes.length - 1];
+    for (const point of event.getCoalescedEvents()) {
+      const [x, y] = place(point), [lastX, lastY] = stroke[stroke.length - 1];
+      if (Math.hypot(x - lastX, y - lastY) > 0.2) stroke.push([x, y]);
+    }
     showSoon();
   });
 
