@@ -119,9 +119,9 @@ def check(name, holds, *details):
         sys.exit(1)
 
 
-def check_drawing(page, draw):
+def check_drawing(page, draw, digits):
     figure = Figure(page, "digit")
-    for digit in STROKES:
+    for digit in digits:
         getattr(figure, draw)(digit)
         p = figure.probabilities()
         what = f"a drawn {digit} is recognised ({draw})"
@@ -262,7 +262,7 @@ def check_scores(page):
 
 
 def check_phone(page):
-    check_drawing(page, "draw_by_touch")
+    check_drawing(page, "draw_by_touch", (0, 2, 3, 1))
     before = page.evaluate("scrollY")
     Figure(page, "digit").draw_by_touch(1)
     after = page.evaluate("scrollY")
@@ -316,7 +316,7 @@ with sync_playwright() as playwright:
     browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
     wide = {"width": 1280, "height": 900}
     with opened(browser, viewport=wide) as page:
-        check_drawing(page, "draw_by_mouse")
+        check_drawing(page, "draw_by_mouse", STROKES)
         check_examples(page)
         check_keyboard(page)
         check_scores(page)

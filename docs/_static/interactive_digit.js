@@ -179,6 +179,8 @@
     strokes.push([place(event)]);
     showSoon();
   });
+  // A finger that draws does not scroll, and a quick stroke does not swallow the next tap.
+  sheet.addEventListener("touchstart", (event) => event.preventDefault());
   sheet.addEventListener("pointermove", (event) => {
     if (!sheet.hasPointerCapture(event.pointerId)) return;
     const stroke = strokes[strokes.length - 1];
