@@ -17,8 +17,16 @@ from sklearn.model_selection import train_test_split
 from sksoftmax import SoftmaxRegressionClassifier
 
 PAGE = Path(sys.argv[1]).resolve() / "auto_learn" / "plot_softmax_regression.html"
-FLAGS = """--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync
---disable-background-networking --disable-component-update""".split()
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+]
+MINUS = "\N{MINUS SIGN}"
 
 
 def arc(x, y, width, height, start, stop):
@@ -32,7 +40,7 @@ STROKES = {
     0: [arc(0.5, 0.5, 0.2, 0.33, -0.25, 0.77)],
     1: [[(0.42, 0.25), (0.53, 0.14), (0.52, 0.85)]],
     2: [[*arc(0.5, 0.33, 0.18, 0.17, -0.5, 0.1), (0.3, 0.82), (0.72, 0.82)]],
-    3: [[*arc(0.47, 0.31, 0.17, 0.16, -0.4, 0.2), *arc(0.47, 0.65, 0.2, 0.19, -0.2, 0.4)]],
+    3: [[*arc(0.5, 0.31, 0.17, 0.16, -0.4, 0.2), *arc(0.5, 0.65, 0.2, 0.2, -0.2, 0.4)]],
     4: [[(0.48, 0.14), (0.27, 0.58), (0.72, 0.57)], [(0.58, 0.38), (0.55, 0.88)]],
     5: [
         [(0.34, 0.16), (0.32, 0.45), *arc(0.46, 0.62, 0.19, 0.21, -0.3, 0.4)],
@@ -40,7 +48,7 @@ STROKES = {
     ],
     6: [[(0.58, 0.13), (0.38, 0.45), *arc(0.5, 0.66, 0.17, 0.19, -0.5, 0.5)]],
     7: [[(0.3, 0.17), (0.7, 0.17), (0.45, 0.86)], [(0.4, 0.52), (0.68, 0.5)]],
-    8: [arc(0.5, 0.32, 0.16, 0.18, -0.25, 0.75), arc(0.5, 0.68, 0.2, 0.19, -0.25, 0.75)],
+    8: [arc(0.5, 0.32, 0.16, 0.18, -0.25, 0.75), arc(0.5, 0.68, 0.2, 0.2, -0.25, 0.75)],
     9: [[*arc(0.49, 0.34, 0.16, 0.17, 0, -1), (0.65, 0.4), (0.6, 0.86)]],
 }  # fmt: skip
 
@@ -56,19 +64,28 @@ class Figure:
         return self.root.locator(selector)
 
     def probabilities(self):
-        self.page.wait_for_timeout(60)  # the scripts draw once a frame
+        """Return the probabilities of the bars, once they have stopped to change."""
         bars = "bars => bars.map(bar => Number(bar.style.getPropertyValue('--p')))"
-        return np.array(self.find(".bar").evaluate_all(bars))
+        before, now = None, self.find(".bar").evaluate_all(bars)
+        while now != before:
+            self.page.wait_for_timeout(100)
+            before, now = now, self.find(".bar").evaluate_all(bars)
+        return np.array(now)
 
     def number(self, selector):
         text = self.find(selector).first.text_content()
-        return float(text.split()[0].replace("−", "-"))
+        return float(text.split()[0].replace(MINUS, "-"))
 
     def strokes(self, digit):
-        """Return the strokes of a digit in pixels of the page."""
+        """Return the strokes of a digit in pixels of the page, with many points."""
         box = self.find(".sheet").bounding_box()
         scale, corner = [box["width"], box["height"]], [box["x"], box["y"]]
-        return [(np.array(stroke) * scale + corner).tolist() for stroke in STROKES[digit]]
+        for stroke in STROKES[digit]:
+            corners = np.arange(len(stroke))
+            between = np.linspace(0, len(stroke) - 1, max(60, 2 * len(stroke)))
+            x, y = np.transpose(np.array(stroke) * scale + corner)
+            fine = np.interp(between, corners, x), np.interp(between, corners, y)
+            yield np.transpose(fine).tolist()
 
     def draw_by_mouse(self, digit):
         self.find(".clear").click()
@@ -77,7 +94,7 @@ class Figure:
             self.page.mouse.move(*first)
             self.page.mouse.down()
             for point in others:
-                self.page.mouse.move(*point, steps=3)
+                self.page.mouse.move(*point)
             self.page.mouse.up()
 
     def draw_by_touch(self, digit):
@@ -102,14 +119,16 @@ def check(name, holds, *details):
         sys.exit(1)
 
 
-def check_drawing(page, draw):
+def check_drawing(page, draw, digits):
     figure = Figure(page, "digit")
-    for digit in STROKES:
+    for digit in digits:
         getattr(figure, draw)(digit)
         p = figure.probabilities()
         what = f"a drawn {digit} is recognised ({draw})"
         check(what, p.argmax() == digit, p.round(2).tolist())
-        check("its bits", np.isclose(figure.number(".bits"), -np.log2(p.max()), atol=0.01))
+        check(
+            "its bits", np.isclose(figure.number(".bits"), -np.log2(p.max()), atol=0.01)
+        )
 
 
 def check_examples(page):
@@ -122,7 +141,9 @@ def check_examples(page):
         expected = clf.predict_proba(row)[0]
         figure.find(f"[data-example='{digit}']").click()
         error = np.abs(figure.probabilities() - expected).max()
-        check(f"test digit {digit} has the estimator's probabilities", error < 1e-3, error)
+        check(
+            f"test digit {digit} has the estimator's probabilities", error < 1e-3, error
+        )
     figure.find("[name=look][value='4']").check()
     score = (clf.coef_[4] @ row[0] + clf.intercept_[4]).item()
     page.wait_for_timeout(60)
@@ -139,7 +160,7 @@ def check_keyboard(page):
     page.evaluate("document.activeElement.blur()")
     has_focus = "document.activeElement.matches('.sheet')"
     for _ in range(300):
-        page.keyboard.press("Shift+Tab")
+        page.keyboard.press("Tab")
         if page.evaluate(has_focus):
             break
     check("the tab key reaches the sheet", page.evaluate(has_focus))
@@ -201,24 +222,37 @@ def check_scores(page):
     for i, value in enumerate(("1.5", "0.7", "-2")):
         sliders.nth(i).fill(value)
         shown = sliders.nth(i).locator("+ output").text_content()
-        check("a slider shows its score", float(shown.replace("−", "-")) == float(value))
+        check(
+            "a slider shows its score", float(shown.replace(MINUS, "-")) == float(value)
+        )
     p = figure.probabilities()
     check("the values are those of the scores", np.allclose(p, softmax([1.5, 0.7, -2])))
     figure.find("[data-add='1']").click()
     moved = [sliders.nth(i).input_value() for i in range(3)]
     check("+1 moves all scores", moved == ["2.5", "1.7", "-1"], moved)
     check("+1 changes no probability", np.allclose(figure.probabilities(), p))
-    point = [float(figure.find("circle").evaluate(f"c => parseFloat(c.style.getPropertyValue('{axis}'))")) for axis in ("--x", "--y")]  # fmt: skip
+    style = "circle => ['--x', '--y'].map(axis => circle.style.getPropertyValue(axis))"
+    point = [
+        float(place.strip("px")) for place in figure.find("circle").evaluate(style)
+    ]
     expected_point = p @ [[60, 14], [12, 97], [108, 97]]
     check("the point of the triangle", np.allclose(point, expected_point, atol=1e-2))
     figure.find("[data-double='-1']").click()
-    check("half the temperature sharpens", figure.probabilities()[0] > p[0] and agrees())
-    check("the temperature is shown", sliders.nth(3).locator("+ output").text_content() == "0.50")
+    check(
+        "half the temperature sharpens", figure.probabilities()[0] > p[0] and agrees()
+    )
+    check(
+        "the temperature is shown",
+        sliders.nth(3).locator("+ output").text_content() == "0.50",
+    )
     for i in range(3):
         figure.find(f"[name=truth][value='{i}']").check()
         nats = -np.log(figure.probabilities()[i])
         check(f"the loss of class {i}", abs(figure.number(".nats") - nats) < 1e-3)
-        check("the same in bits", abs(figure.number(".result .bits") - nats / np.log(2)) < 1e-3)
+        check(
+            "the same in bits",
+            abs(figure.number(".result .bits") - nats / np.log(2)) < 1e-3,
+        )
     sliders.nth(0).fill("5")
     disabled = figure.find("[data-add='1']").is_disabled()
     check("no score can leave its slider alone", disabled)
@@ -228,7 +262,7 @@ def check_scores(page):
 
 
 def check_phone(page):
-    check_drawing(page, "draw_by_touch")
+    check_drawing(page, "draw_by_touch", (0, 2, 3, 1))
     before = page.evaluate("scrollY")
     Figure(page, "digit").draw_by_touch(1)
     after = page.evaluate("scrollY")
@@ -248,7 +282,10 @@ def check_without_javascript(page):
     for name, picture in (("digit", ".evidence"), ("scores", ".simplex svg")):
         figure = Figure(page, name)
         box = figure.find(picture).bounding_box()
-        check(f"{name}: the picture is there", box and min(box["width"], box["height"]) > 90)
+        check(
+            f"{name}: the picture is there",
+            box and min(box["width"], box["height"]) > 90,
+        )
         check("its bars", figure.find(".bar").last.is_visible())
         check("its caption", figure.find("figcaption").is_visible())
         inputs = figure.find("input, button").all()
@@ -279,7 +316,7 @@ with sync_playwright() as playwright:
     browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
     wide = {"width": 1280, "height": 900}
     with opened(browser, viewport=wide) as page:
-        check_drawing(page, "draw_by_mouse")
+        check_drawing(page, "draw_by_mouse", STROKES)
         check_examples(page)
         check_keyboard(page)
         check_scores(page)

@@ -8,6 +8,7 @@ only the pages that have such a figure load the scripts.
 import json
 from functools import cache
 from html import escape
+from typing import ClassVar
 
 import numpy as np
 from docutils import nodes
@@ -18,6 +19,8 @@ from sphinx.util.docutils import SphinxDirective
 
 from sksoftmax import SoftmaxRegressionClassifier
 
+MINUS = "\N{MINUS SIGN}"  # as wide as a plus sign
+
 
 class Interactive(SphinxDirective):
     """A figure that scripts of the site bring to life.
@@ -26,7 +29,10 @@ class Interactive(SphinxDirective):
     """
 
     required_arguments = 1
-    option_spec = {"classes": directives.unchanged, "scores": directives.unchanged}
+    option_spec: ClassVar = {
+        "classes": directives.unchanged,
+        "scores": directives.unchanged,
+    }
 
     def run(self):
         """Put the figure into the page."""
@@ -86,6 +92,7 @@ def digit_figure(example=10):
     top = proba.argmax()
     contributions = np.array(model["coef"]) * ink / 16
     evidence, limit = contributions[top], np.abs(contributions).max()
+    weighed = squares(evidence / limit, signs=True)
     score = evidence.sum() + model["intercept"][top]
     buttons = "".join(
         f'<button type="button" data-example="{i}">'
@@ -100,9 +107,9 @@ def digit_figure(example=10):
   <span>Test digits:</span> {buttons}
   <button type="button" class="clear">Clear</button></div>
 <div class="drawing" hidden>
-  <p class="title" id="digit-draw">Or draw a digit</p>
+  <p class="title">Or draw a digit</p>
   <svg class="sheet" viewBox="0 0 16 16" tabindex="0" role="application"
-    aria-labelledby="digit-draw" aria-describedby="digit-keys">
+    aria-label="A sheet for a digit" aria-describedby="digit-keys">
     <g class="example" transform="scale(2)">{squares(ink / 16)}</g>
     <path class="ink"/><rect class="cursor" width="1" height="1"/>
   </svg>
@@ -116,9 +123,9 @@ def digit_figure(example=10):
       aria-label="The digit in 8 by 8 pixels">{squares(ink / 16)}</svg>
   </div>
   <div>
-    <p class="title">For (+) and against (−) <b class="class">{top}</b></p>
+    <p class="title">For (+) and against (&minus;) <b class="class">{top}</b></p>
     <svg class="evidence" viewBox="0 0 8 8" role="img"
-      aria-label="Weight times pixel, for each pixel">{squares(evidence / limit, signs=True)}</svg>
+      aria-label="Weight times pixel, for each pixel">{weighed}</svg>
   </div>
 </div>
 <p class="result">Score of <b class="class">{top}</b>: the pixels add up to
@@ -137,7 +144,7 @@ def digit_figure(example=10):
 </div>
 <figcaption>A digit as the model sees it, the contribution of each pixel to the score of
   a class (weight times pixel), and the probabilities of the ten classes.
-  <noscript>With JavaScript, you can draw a digit here.</noscript></figcaption>
+  <noscript>With JavaScript, you can draw a digit.</noscript></figcaption>
 <p class="status" role="status"></p>
 <script type="application/json">{json.dumps(model, separators=(",", ":"))}</script>
 </figure>
@@ -155,7 +162,7 @@ def squares(values, signs=False):
             f'fill-opacity="{abs(value):.3f}"/>'
         )
         if signs:
-            sign = "" if abs(value) < 0.1 else "+" if value > 0 else "−"
+            sign = "" if abs(value) < 0.1 else "+" if value > 0 else MINUS
             cells.append(f'<text x="{x}.5" y="{y}.78">{sign}</text>')
     return "".join(cells)
 
@@ -186,9 +193,9 @@ def scores_figure(classes, scores):
   {slider("temperature", -3, 3, 0.25, 0, "1.00")}
   <div class="buttons">
     <button type="button" data-add="1">+1 to all scores</button>
-    <button type="button" data-add="-1">−1 to all</button>
-    <button type="button" data-double="-1">Temperature ÷ 2: sharper</button>
-    <button type="button" data-double="1">× 2: flatter</button>
+    <button type="button" data-add="-1">&minus;1 to all</button>
+    <button type="button" data-double="-1">Temperature &divide; 2: sharper</button>
+    <button type="button" data-double="1">&times; 2: flatter</button>
     <button type="button" class="clear">Start again</button>
   </div>
 </div>
@@ -211,7 +218,8 @@ def scores_figure(classes, scores):
 <figcaption>Three scores, their softmax, and the loss. Each point of the triangle is a
   distribution, and each corner is certain of its class. Dashed lines part the predicted
   classes; on a thin line the true class has probability ¼, ½ or ¾.
-  <noscript>With JavaScript, you can move the scores here.</noscript></figcaption>
+  <noscript>The scores are {", ".join(f"{float(score):.1f}" for score in scores)}; with
+  JavaScript, you can move them.</noscript></figcaption>
 <p class="status" role="status"></p>
 </figure>
 """
@@ -220,9 +228,10 @@ def scores_figure(classes, scores):
 def slider(name, low, high, step, value, text):
     """Return a slider with its label and its value."""
     return (
-        f'<label class="entry"><span class="name">{escape(name)}</span><input type="range" '
-        f'min="{low}" max="{high}" step="{step}" value="{value}" autocomplete="off">'
-        f"<output>{text.replace('-', '−')}</output></label>"
+        f'<label class="entry"><span class="name">{escape(name)}</span>'
+        f'<input type="range" min="{low}" max="{high}" step="{step}" value="{value}" '
+        f'autocomplete="off">'
+        f"<output>{text.replace('-', MINUS)}</output></label>"
     )
 
 
@@ -260,7 +269,8 @@ def bar_row(group, value, name, proba, chosen):
     mark = " chosen" if chosen else ""
     return (
         f'<label class="entry{mark}">'
-        f'<input type="radio" name="{group}" value="{value}"{checked} autocomplete="off">'
+        f'<input type="radio" name="{group}" value="{value}"{checked} '
+        f'autocomplete="off">'
         f'<span class="name">{escape(str(name))}</span>'
         f'<span class="bar" style="--p: {proba:.6f}"></span>'
         f'<span class="value">{proba:.3f}</span></label>'
@@ -269,7 +279,7 @@ def bar_row(group, value, name, proba, chosen):
 
 def signed(number):
     """Return a number with its sign."""
-    return f"{number:+.2f}".replace("-", "−")
+    return f"{number:+.2f}".replace("-", MINUS)
 
 
 def setup(app):

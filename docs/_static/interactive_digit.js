@@ -179,12 +179,15 @@
     strokes.push([place(event)]);
     showSoon();
   });
+  // A finger that draws does not scroll, and a quick stroke does not swallow the next tap.
+  sheet.addEventListener("touchstart", (event) => event.preventDefault());
   sheet.addEventListener("pointermove", (event) => {
     if (!sheet.hasPointerCapture(event.pointerId)) return;
-    const stroke = strokes[strokes.length - 1], [x, y] = place(event);
-    const [lastX, lastY] = stroke[stroke.length - 1];
-    if (Math.hypot(x - lastX, y - lastY) < 0.2) return;
-    stroke.push([x, y]);
+    const stroke = strokes[strokes.length - 1];
+    for (const point of event.getCoalescedEvents()) {
+      const [x, y] = place(point), [lastX, lastY] = stroke[stroke.length - 1];
+      if (Math.hypot(x - lastX, y - lastY) > 0.2) stroke.push([x, y]);
+    }
     showSoon();
   });
 
