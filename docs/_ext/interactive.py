@@ -94,6 +94,7 @@ def digit_figure(example=10):
     evidence, limit = contributions[top], np.abs(contributions).max()
     weighed = squares(evidence / limit, signs=True)
     score = evidence.sum() + model["intercept"][top]
+    numbers = {name: model[name] for name in ("coef", "intercept", "examples")}
     buttons = "".join(
         f'<button type="button" data-example="{i}">'
         f"{label if i < 10 else f'unsure ({label})'}</button>"
@@ -146,7 +147,7 @@ def digit_figure(example=10):
   a class (weight times pixel), and the probabilities of the ten classes.
   <noscript>With JavaScript, you can draw a digit.</noscript></figcaption>
 <p class="status" role="status"></p>
-<script type="application/json">{json.dumps(model, separators=(",", ":"))}</script>
+<script type="application/json">{json.dumps(numbers, separators=(",", ":"))}</script>
 </figure>
 """
 
