@@ -73,6 +73,7 @@ sphinx_gallery_conf = {
     "plot_gallery": True,
 }
 
+html_context = {"default_mode": "auto"}
 html_theme = "pydata_sphinx_theme"
 html_title = f"sksoftmax {version}"
 html_favicon = "_static/favicon.svg"
