@@ -48,7 +48,7 @@ def automatic_alphas(l1_ratio: float, problem: Problem, weights, moments):
     """Return the middle strength, and falling strengths without end.
 
     `problem` is that of all rows, `weights` are those of a constant model, and
-    `moments` those of the columns. The first strength is large for the scale of the columns.
+    `moments` those of the columns. The first strength is large for their scale.
     The middle one halves the weight of a column of median variance. Stronger penalties
     may hold most columns at zero, next to a few columns of large values, so that the
     scores do not tell of most columns yet. There are fewer strengths a decade above the

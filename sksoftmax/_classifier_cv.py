@@ -65,11 +65,12 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
     Parameters
     ----------
     alphas : array-like of shape (n_alphas,), int or None, default=None
-        Strengths of the penalty. None: two a decade, from a strength that is large for
-        the scale of the features to where the held-out log-loss has risen for two strengths in
-        a row or no longer changes: 6 to 25 strengths. An integer: this number of them,
-        from 1e3 to 1e-9, evenly on a log scale. An array: exactly these, all of them. A
-        warning tells if the best one is the largest or the smallest of those given.
+        Strengths of the penalty. None: two a decade, from one that is large for the
+        scale of the features to where the held-out log-loss has risen for two strengths
+        in a row or no longer changes: 6 to 25 strengths. An integer: this number of
+        them, from 1e3 to 1e-9, evenly on a log scale. An array: exactly these, all of
+        them. A warning tells if the best one is the largest or the smallest of those
+        given.
 
     l1_ratio : float, default=0.0
         Share of L1 in the penalty, between 0 (L2 alone) and 1 (L1 alone).
