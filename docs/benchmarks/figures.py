@@ -86,14 +86,14 @@ def _label_ends(axes, ends, gap):
 
 
 def draw_times(pieces: list[dict], path: Path) -> None:
-    """Draw the seconds to the quality, with ranges; a row for each mode."""
-    figure = Figure(figsize=(7.5, 1 + 0.33 * len(pieces)), layout="constrained")
+    """Draw the seconds to the quality, with ranges; a row for each task."""
+    names = list(dict.fromkeys(piece["name"] for piece in pieces))
+    figure = Figure(figsize=(7.5, 1 + 0.33 * len(names)), layout="constrained")
     axes = figure.subplots()
-    labels = []
-    for row, piece in enumerate(pieces):
-        mode = {"one": "one thread", "all": "all cores"}[piece["mode"]]
-        labels.append(f"{piece['name']}, {mode}")
-        other = quickest_peer(piece)
+    for piece in pieces:
+        row, other = names.index(piece["name"]), quickest_peer(piece)
+        is_one = piece["mode"] == "one"
+        height = row - 0.05 if is_one else row + 0.25
         for system, marker, face in (
             (OURS[0], "o", "black"),
             (REFERENCE[0], "s", "white"),
@@ -102,25 +102,25 @@ def draw_times(pieces: list[dict], path: Path) -> None:
             found = piece["close"].get(system)
             if not found:
                 if system in OURS:
-                    at = axes.get_yaxis_transform(), (0.99, row)
-                    _note(axes, "sksoftmax does not get there", *at, ha="right")
+                    place = axes.get_yaxis_transform(), (0.99, height)
+                    _note(axes, "sksoftmax does not get there", *place, ha="right")
                 continue
             seconds = [fit["seconds"] for fit in found]
-            axes.plot([min(seconds), max(seconds)], [row, row], "-", color="0.4")
+            axes.plot([min(seconds), max(seconds)], [height, height], "-", color="0.4")
             at = middle(found, "seconds")
-            style = {"mfc": face, "mec": "black", "ms": 7, "zorder": 3}
-            axes.plot([at], [row], marker, **style)
-            if system == other:
-                _note(axes, other, axes.transData, (at, row), ha="center")
-    axes.set_yticks(range(len(labels)), labels, fontsize=9)
+            style = {"mfc": face, "mec": "black", "ms": 7 if is_one else 4, "zorder": 3}
+            axes.plot([at], [height], marker, **style)
+            if system == other and is_one:
+                _note(axes, other, axes.transData, (at, height), ha="center")
+    axes.set_yticks(range(len(names)), names, fontsize=9)
     _scale_seconds(axes)
     left, right = axes.get_xlim()
     axes.set_xlim(left / 4, right * 2)  # room for names
-    axes.set_ylim(len(labels) - 0.4, -0.8)
+    axes.set_ylim(len(names) - 0.4, -0.8)
     axes.set_xlabel("seconds to LogisticRegression's test log-loss + 1 %, and range")
-    axes.set_ylabel("task")
     axes.set_title(
-        "● sksoftmax   □ LogisticRegression   ▲ quickest other that gets there",
+        "● sksoftmax   □ LogisticRegression   ▲ quickest other that gets there\n"
+        "large: one thread, small: all cores",
         loc="left",
         fontsize=9,
     )
