@@ -6,6 +6,8 @@ This example saves a fitted model in several ways, and compares the predictions 
 loaded models and the sizes of the files. The formats pickle and joblib keep everything,
 and skops is safe to load. ``to_logistic_regression`` serves tools that know
 scikit-learn, and ONNX serves systems without Python.
+
+The script needs ``python -m pip install ".[plot,onnx]" skops`` in the project's folder.
 """
 
 # %%

@@ -93,25 +93,27 @@ looks = {
     "from the costs": {"marker": "o", "color": "black"},
     "tuned": {"marker": "s", "color": "#0072b2"},
 }
+
+
+def draw_thresholds(axes, points):
+    """Mark the point (x, y) of each threshold, and name the thresholds."""
+    for name, (x, y) in points.items():
+        label = f"{name}: {thresholds[name]:.2f}"
+        axes.plot(x, y, markersize=10, linestyle="none", label=label, **looks[name])
+    axes.legend(title="threshold")
+
+
 grid = np.linspace(0.005, 0.9, 180)
 figure, axes = plt.subplots(figsize=(6, 4.4), layout="constrained")
 axes.plot(grid, [cost(y_test, proba > threshold) for threshold in grid], color="0.5")
-for name, threshold in thresholds.items():
-    axes.plot(
-        threshold,
-        cost(y_test, proba > threshold),
-        markersize=10,
-        linestyle="none",
-        label=f"{name}: {threshold:.2f}",
-        **looks[name],
-    )
+costs = {name: (t, cost(y_test, proba > t)) for name, t in thresholds.items()}
+draw_thresholds(axes, costs)
 axes.set(
     xlabel="inspect if the probability is above",
     ylabel="cost for 100 machines",
     title="A threshold of 0.5 costs far more than needed",
     ylim=(0, None),
 )
-axes.legend(title="threshold")
 
 # %%
 # Precision and recall
@@ -122,22 +124,16 @@ axes.legend(title="threshold")
 precision, recall, _ = precision_recall_curve(y_test, proba)
 figure, axes = plt.subplots(figsize=(6, 4.4), layout="constrained")
 axes.plot(recall, precision, color="0.5")
-for name, threshold in thresholds.items():
-    predicted = proba > threshold
-    axes.plot(
-        recall_score(y_test, predicted),
-        precision_score(y_test, predicted),
-        markersize=10,
-        linestyle="none",
-        label=f"{name}: {threshold:.2f}",
-        **looks[name],
-    )
+found = {
+    name: (recall_score(y_test, proba > t), precision_score(y_test, proba > t))
+    for name, t in thresholds.items()
+}
+draw_thresholds(axes, found)
 axes.set(
     xlabel="recall (share of the failures found)",
     ylabel="precision (share of inspections needed)",
     title="A lower threshold finds more failures, with more inspections",
     ylim=(0, 1.02),
 )
-axes.legend(title="threshold")
 
 plt.show()
