@@ -95,7 +95,7 @@ def folder(tmp_path_factory):
 def test_anonymous_memory_stays_flat(folder, kind):
     command = [sys.executable, "-c", MEASURED, kind, str(folder)]
 
-    # Arrow's own pools keep .1 to .2 GB of what was freed, more in some runs than others.
+    # Arrow's own pools keep .1 to .2 GB of what was freed, in some runs more.
     environment = {**os.environ, "ARROW_DEFAULT_MEMORY_POOL": "system"}
 
     run = subprocess.run(command, capture_output=True, text=True, env=environment)
