@@ -276,6 +276,36 @@ def train(how, X, y):
     return clf
 
 
+def nearly_separable_rows(rng, n_rows=20000, n_classes=23, n_kinds=18):
+    """Return rows of numbers with heavy tails and of categories, standardised."""
+    shares = np.arange(1, n_classes + 1) ** -1.5
+    y = rng.choice(n_classes, n_rows, p=shares / shares.sum())
+    centres = (
+        6 * rng.standard_normal((n_classes, 20)) * (rng.random((n_classes, 20)) < 0.5)
+    )
+    numbers = centres[y] + rng.standard_normal((n_rows, 20))
+    columns = [np.sign(numbers) * np.expm1(np.minimum(np.abs(numbers), 12))]
+    for _ in range(4):
+        proba = rng.dirichlet(np.full(n_kinds, 0.1), n_classes)
+        kinds = (rng.random((n_rows, 1)) > proba.cumsum(axis=1)[y]).sum(axis=1)
+        columns.append(np.eye(n_kinds)[np.minimum(kinds, n_kinds - 1)])
+    X = np.hstack(columns)
+    spread = X.std(axis=0)
+    return ((X - X.mean(axis=0)) / np.where(spread > 0, spread, 1)).astype("f4"), y
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_steps_that_promise_little_and_gain_more_go_on(seed, objective):
+    X, y = nearly_separable_rows(np.random.default_rng(seed))
+    objectives = []
+    for params in ({}, {"solver": "svrg", "tol": 1e-3}):
+        clf = SoftmaxRegressionClassifier(alpha=1e-5, random_state=seed, **params)
+        model = clf.fit(X, y).coef_, clf.intercept_
+        objectives.append(objective(X, y, np.ones(len(y)), 1e-5, *model))
+    reached, best = objectives
+    assert reached <= 1.25 * best
+
+
 @pytest.mark.parametrize("how", ["default", "diagonal", "batch_size", "stream", "svrg"])
 @pytest.mark.parametrize(
     ("n_rows", "n_features"), [(6000, 20), pytest.param(60_000, 100, marks=SLOW)]

@@ -13,12 +13,20 @@ from sksoftmax._solvers.line_search import wolfe_search
 from sksoftmax._solvers.state import State
 from sksoftmax._stacked_oracle import Evaluation
 
-MEMORY = 5  # pairs
+MEMORY = 5  # pairs; 10 save a tenth of 250 steps on KDD Cup 99
 # Largest share of the slope that the first trial may leave: another trial costs as much
 # as another step.
 FIRST_WOLFE = 0.9
-# Steps after minibatches. Newton's method follows if the plateau takes longer.
-MOST_STEPS = 30
+# Steps may promise little and gain more, hundreds of times. So on a plateau, the last
+# third of the steps also gained little: at most this multiple of the least promise.
+# Measured: nothing changes on MNIST, Fashion-MNIST, CoNLL 2000 and generated data. On
+# KDD Cup 99, promises alone end at 2 to 3.4 times the optimum; with 5, 7 and 10, it is
+# 1.01, 1.1 and up to 2.1 times. On 16000 rows of 300 features and 50 classes, it is
+# 1.05 times, and 1.015 with 5.
+RECENT_SHARE, LARGEST_RECENT_GAIN = 1 / 3, 5.0
+# Steps after minibatches. Newton's method follows if the plateau takes longer, once the
+# last third of the steps gains at most this share of the objective.
+MOST_STEPS, LEAST_RECENT_GAIN = 30, 0.05
 LARGEST_RELATIVE_GAP = 4.0  # of a plateau
 
 
@@ -31,6 +39,7 @@ class LBFGS:
         self._xp = problem.data.xp
         self._pairs: list = []  # step, change of the gradient, their product
         self.n_steps = 0
+        self._objectives: list[float] = []  # of the steps of `iterate`
         self._set_objective()
 
     def set_penalty(self, penalty, preconditioner) -> None:
@@ -64,20 +73,22 @@ class LBFGS:
         self.weights, self.evaluation = weights, evaluation
         self._set_objective()
 
-    def iterate(self, tol: float, max_steps: int, patience: int = 1):
+    def iterate(self, tol: float, max_steps: float, patience=1, most_recent=math.inf):
         """Yield weights and receive their Evaluation; return whether it converged.
 
         The iteration converged if `patience` steps in a row were expected to gain less
-        than `tol` times the objective.
+        than `tol` times the objective, and the last third of the steps gained at most
+        `most_recent` times as much.
         """
-        first, n_idle = self.n_steps, 0
+        first, n_idle, self._objectives = self.n_steps, 0, [self.objective]
         while True:
             direction = self._direction()
             slope = float(self._xp.vdot(self._grad, direction))
             allowed = tol * max(self.objective, self.problem.floor)
+            gained_little = self.recent_gain <= most_recent * allowed
             if self.n_steps == first:  # a step, unless it would gain nothing
                 allowed = min(allowed, self._rounding)
-            n_idle = n_idle + 1 if -slope / 2 <= allowed else 0
+            n_idle = n_idle + 1 if gained_little and -slope / 2 <= allowed else 0
             if n_idle == patience:
                 return True
             if self.n_steps == first + max_steps:
@@ -86,6 +97,14 @@ class LBFGS:
                 if not self._pairs:
                     return False
                 self._pairs.clear()  # which once more leaves the preconditioner alone
+                continue
+            self._objectives.append(self.objective)
+
+    @property
+    def recent_gain(self) -> float:
+        """By how much the last third of the steps lowered the objective."""
+        n_recent = math.ceil(RECENT_SHARE * (len(self._objectives) - 1))
+        return self._objectives[-1 - n_recent] - self._objectives[-1]
 
     def _step(self, direction, slope: float):
         """Yield the trials of a line search; return whether a trial was good."""
@@ -183,11 +202,12 @@ class LBFGSSolver:
     def iterate_to_plateau(self, tol: float, patience: int):
         """Yield itself, the objective and whether it has converged, each step.
 
-        The objective has converged if each of `patience` further steps promises to
-        lower it by less than `tol` times itself, and the gap is not estimated at many
-        times the objective.
+        The objective has converged if the last third of the steps gained little, each
+        of `patience` further steps promises to lower it by less than `tol` times
+        itself, and the gap is not estimated at many times the objective. The iteration
+        ends earlier where many steps gain little and promise more.
         """
-        steps = self._lbfgs.iterate(tol, MOST_STEPS, patience)
+        steps = self._lbfgs.iterate(tol, math.inf, patience, LARGEST_RECENT_GAIN)
         evaluation, n_steps = None, 0
         while True:
             trial, is_plateau = None, False
@@ -203,10 +223,15 @@ class LBFGSSolver:
                 objective = self._lbfgs.objective
                 gap = 10 * self._lbfgs.decrement if is_plateau else math.inf
                 yield self, objective, gap <= LARGEST_RELATIVE_GAP * objective
-            if trial is None:
+            if trial is None or (n_steps >= MOST_STEPS and self._gains_little):
                 return
             with self._oracle.threads():
                 evaluation = self._evaluate(trial)
+
+    @property
+    def _gains_little(self) -> bool:
+        lbfgs = self._lbfgs
+        return lbfgs.recent_gain <= LEAST_RECENT_GAIN * lbfgs.objective
 
     def _evaluate(self, weights) -> Evaluation:
         loss, grad = self._oracle.loss_gradient(weights)
