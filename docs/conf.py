@@ -124,11 +124,11 @@ def with_pages_of_benchmarks(app, docname, source):
 
 
 def with_breaks_in_names(app, pagename, templatename, context, doctree):
-    """Let names of classes in headings break between words, on narrow screens."""
+    """Let names in headings and signatures break between words, on phones."""
     if pagename.startswith("generated/"):
         context["body"] = re.sub(
-            r"<h1>\S+?<|<span class=\"descname\">.*?</span></span>",
-            lambda name: re.sub(r"(?<=[a-z])(?=[A-Z])", "<wbr>", name[0]),
+            r"<h1>\S+?<|descname\"><span class=\"pre\">\w+<",
+            lambda name: re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=\.)", "<wbr>", name[0]),
             context["body"],
         )
 

@@ -8,16 +8,15 @@ import json
 import sys
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
+
+import analysis  # docs/benchmarks
 import numpy as np
 from sklearn.datasets import load_digits
 
 from sksoftmax import SoftmaxRegressionClassifierCV
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-sys.path.append(str(BENCHMARKS))
-
-import analysis  # docs/benchmarks
-
+RESULTS = Path(analysis.__file__).parent / "results" / "results.json"
 BLUE, ORANGE, GREY = "#3d85c6", "#e07b1f", "#888888"
 WIDTH, HEIGHT = 260, 150
 TEXT = "sans-serif", "currentColor"
@@ -123,13 +122,13 @@ def examples(clf):
 def times(results: dict) -> str:
     """Return the seconds to LogisticRegression's quality: a row for each task."""
     pieces = analysis.of_kind(results, "task", "one")
-    bottom, parts, faster = 56 + 22 * len(pieces), [], 0
+    bottom, parts, quickest = 56 + 22 * len(pieces), [], 0
     for power in range(-3, 3):
-        x = 122 + 53 * (power + 3)
+        x = across(10.0**power)
         line = 'stroke="currentColor" stroke-opacity="0.25"'
-        parts.append(f'<path d="M{x} 48V{bottom}" {line}/>')
-        label = f"{10.0**power:g}"
-        parts.append(words(x, bottom + 16, label, 12, "middle", *TEXT))
+        parts.append(f'<path d="M{x:.1f} 48V{bottom}" {line}/>')
+        number = f"{10.0**power:g}"
+        parts.append(words(x, bottom + 16, number, 12, "middle", *TEXT))
     parts.append(words(254, bottom + 36, "seconds, one thread", 12, "middle", *TEXT))
     for x, y, name, mark in (
         (8, 12, "sksoftmax", circle),
@@ -141,23 +140,28 @@ def times(results: dict) -> str:
         y = 64 + 22 * row
         parts.append(words(104, y + 4, piece["name"], 12, "end", *TEXT))
         names = analysis.OURS[0], analysis.REFERENCE[0], analysis.quickest_peer(piece)
-        seconds = [
+        ours, *_ = seconds = [
             analysis.middle(piece["close"].get(name) or [], "seconds") for name in names
         ]
-        x = [s and 122 + 53 * (np.log10(s) + 3) for s in seconds]
-        for place, mark in zip(x[::-1], (triangle, square, circle), strict=True):
-            parts += [mark(place, y)] if place else []
-        if x[0] is None:
-            parts.append(words(116, y + 4, "not by sksoftmax", 12, "start", *TEXT))
-        faster += x[0] is not None and x[0] == min(place for place in x if place)
+        for value, mark in zip(seconds[::-1], (triangle, square, circle), strict=True):
+            parts += [mark(across(value), y)] if value else []
+        if ours is None:
+            note = "sksoftmax: not reached"
+            parts.append(words(116, y + 4, note, 12, "start", *TEXT))
+        quickest += ours is not None and ours == min(filter(None, seconds))
     label = (
         "Dot plot of seconds on a logarithmic axis, with a row for each of "
-        f"{len(pieces)} tasks. sksoftmax is the quickest in {faster} of them."
+        f"{len(pieces)} tasks. sksoftmax is the quickest in {quickest} of them."
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 400 {bottom + 44}" '
         f'class="times" role="img" aria-label="{label}">{"".join(parts)}</svg>\n'
     )
+
+
+def across(seconds):
+    """Return the place of a time on the axis of the times."""
+    return 122 + 53 * (np.log10(seconds) + 3)
 
 
 def circle(x, y):
@@ -193,7 +197,7 @@ def draw(folder: Path) -> None:
             f"{''.join(parts)}</svg>\n"
         )
         (folder / f"{name}.svg").write_text(svg, encoding="utf-8")
-    results = json.loads((BENCHMARKS / "results" / "results.json").read_text())
+    results = json.loads(RESULTS.read_text(encoding="utf-8"))
     (folder / "times.svg").write_text(times(results), encoding="utf-8")
 
 
