@@ -79,6 +79,7 @@ html_title = f"sksoftmax {version}"
 html_favicon = "_static/favicon.svg"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_search_scorer = str(HERE / "_static" / "search_scorer.js")
 html_show_sourcelink = False
 html_sidebars = {"index": [], "install": [], "auto_learn/*": []}  # no pages beside them
 html_theme_options = {
@@ -122,8 +123,19 @@ def with_pages_of_benchmarks(app, docname, source):
         source[0] += "\n```{toctree}\n:hidden:\n\nmore\nresults/results\nDATA\n```\n"
 
 
+def with_breaks_in_names(app, pagename, templatename, context, doctree):
+    """Let names in headings and signatures break between words, on phones."""
+    if pagename.startswith("generated/"):
+        context["body"] = re.sub(
+            r"<h1>\S+?<|descname\"><span class=\"pre\">\w+<",
+            lambda name: re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=\.)", "<wbr>", name[0]),
+            context["body"],
+        )
+
+
 def setup(app):
     """Connect what Sphinx is to call."""
     app.connect("source-read", to_gallery)
     app.connect("source-read", without_last_line)
     app.connect("source-read", with_pages_of_benchmarks)
+    app.connect("html-page-context", with_breaks_in_names)

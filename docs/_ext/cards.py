@@ -1,17 +1,25 @@
-"""Pictures of the cards on the first page, drawn from models at each build.
+"""Pictures of the first page, drawn at each build.
 
-Their colours are legible on white and on black: the background is transparent.
+Models give the pictures of the cards, and the benchmarks those of the times. Their
+colours are legible on white and on black: the background is transparent.
 """
 
+import json
+import sys
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
+
+import analysis  # docs/benchmarks
 import numpy as np
 from sklearn.datasets import load_digits
 
 from sksoftmax import SoftmaxRegressionClassifierCV
 
+RESULTS = Path(analysis.__file__).parent / "results" / "results.json"
 BLUE, ORANGE, GREY = "#3d85c6", "#e07b1f", "#888888"
 WIDTH, HEIGHT = 260, 150
+TEXT = "sans-serif", "currentColor"
 
 
 def rectangle(x, y, width, height, colour, opacity=1.0, radius=0):
@@ -111,8 +119,69 @@ def examples(clf):
     ]
 
 
+def times(results: dict) -> str:
+    """Return the seconds to LogisticRegression's quality: a row for each task."""
+    pieces = analysis.of_kind(results, "task", "one")
+    bottom, parts, quickest = 56 + 22 * len(pieces), [], 0
+    for power in range(-3, 3):
+        x = across(10.0**power)
+        line = 'stroke="currentColor" stroke-opacity="0.25"'
+        parts.append(f'<path d="M{x:.1f} 48V{bottom}" {line}/>')
+        number = f"{10.0**power:g}"
+        parts.append(words(x, bottom + 16, number, 12, "middle", *TEXT))
+    parts.append(words(254, bottom + 36, "seconds, one thread", 12, "middle", *TEXT))
+    for x, y, name, mark in (
+        (8, 12, "sksoftmax", circle),
+        (98, 12, "LogisticRegression", square),
+        (248, 12, "quickest other library", triangle),
+    ):
+        parts += [mark(x, y), words(x + 9, y + 4, name, 12, "start", *TEXT)]
+    for row, piece in enumerate(pieces):
+        y = 64 + 22 * row
+        parts.append(words(104, y + 4, piece["name"], 12, "end", *TEXT))
+        names = analysis.OURS[0], analysis.REFERENCE[0], analysis.quickest_peer(piece)
+        ours, *_ = seconds = [
+            analysis.middle(piece["close"].get(name) or [], "seconds") for name in names
+        ]
+        for value, mark in zip(seconds[::-1], (triangle, square, circle), strict=True):
+            parts += [mark(across(value), y)] if value else []
+        if ours is None:
+            note = "sksoftmax: not reached"
+            parts.append(words(116, y + 4, note, 12, "start", *TEXT))
+        quickest += ours is not None and ours == min(filter(None, seconds))
+    label = (
+        "Dot plot of seconds on a logarithmic axis, with a row for each of "
+        f"{len(pieces)} tasks. sksoftmax is the quickest in {quickest} of them."
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 400 {bottom + 44}" '
+        f'class="times" role="img" aria-label="{label}">{"".join(parts)}</svg>\n'
+    )
+
+
+def across(seconds):
+    """Return the place of a time on the axis of the times."""
+    return 122 + 53 * (np.log10(seconds) + 3)
+
+
+def circle(x, y):
+    """Return the mark of sksoftmax."""
+    return f'<circle cx="{x:.1f}" cy="{y}" r="5.5" fill="{BLUE}"/>'
+
+
+def square(x, y):
+    """Return the mark of LogisticRegression."""
+    frame = f'fill="none" stroke="{ORANGE}" stroke-width="2"'
+    return f'<rect x="{x - 5:.1f}" y="{y - 5}" width="10" height="10" {frame}/>'
+
+
+def triangle(x, y):
+    """Return the mark of the quickest other library."""
+    return f'<path d="M{x - 6:.1f} {y + 5}h12l-6 -11z" fill="{GREY}"/>'
+
+
 def draw(folder: Path) -> None:
-    """Write the four pictures."""
+    """Write the pictures."""
     X, y = load_digits(return_X_y=True)
     clf = SoftmaxRegressionClassifierCV().fit(X[:1500], y[:1500])
     pictures = {
@@ -128,6 +197,8 @@ def draw(folder: Path) -> None:
             f"{''.join(parts)}</svg>\n"
         )
         (folder / f"{name}.svg").write_text(svg, encoding="utf-8")
+    results = json.loads(RESULTS.read_text(encoding="utf-8"))
+    (folder / "times.svg").write_text(times(results), encoding="utf-8")
 
 
 def setup(app):
