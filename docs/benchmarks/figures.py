@@ -4,15 +4,19 @@ import math
 from pathlib import Path
 
 from analysis import OURS, REFERENCE, middle, of_kind, points, quickest_peer
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 DPI = 200
+# As wide as a page on a phone, where 8 points are then 8 pixels.
+WIDTH, TEXT, SMALL_TEXT = 5.0, 8, 7.5
 CURVES = ("mnist", "news20", "embeddings", "digits")
 STYLES = (("-", "o"), ("--", "s"), (":", "^"), ("-.", "D"), ("--", "v"), (":", "P"))
 GREYS = ("0.25", "0.45", "0.6")
 
 
+@rc_context({"font.size": TEXT})
 def draw_all(results: dict, folder: Path) -> None:
     """Draw curves of a few tasks with one thread, the times to quality, and growth."""
     pieces = of_kind(results, "task", "one")
@@ -29,7 +33,7 @@ def draw_all(results: dict, folder: Path) -> None:
 
 def draw_curves(name: str, curves: dict[str, list], target, path: Path) -> None:
     """Draw test log-loss against seconds, one thread, and a line at `target`."""
-    figure = Figure(figsize=(7.5, 4.8), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 4.2), layout="constrained")
     axes = figure.subplots()
     best = min(loss for curve in curves.values() for _, loss in curve)
     top, ends = 1.5 * best, []
@@ -46,8 +50,8 @@ def draw_curves(name: str, curves: dict[str, list], target, path: Path) -> None:
         axes.axhline(target, color="0.7", lw=0.8, zorder=0)
     axes.set(xlabel="seconds, one thread", ylabel="test log-loss")
     words = f"{name}: the line is 1 % above LogisticRegression's default fit"
-    axes.set_title(words, loc="left", fontsize=10)
-    _label_ends(axes, ends, gap=0.034 * (top - 0.97 * best))
+    axes.set_title(words, loc="left", fontsize=TEXT)
+    _label_ends(axes, ends, gap=0.04 * (top - 0.97 * best))
     axes.grid(alpha=0.25)
     figure.savefig(path, dpi=DPI)
 
@@ -73,7 +77,7 @@ def _label_ends(axes, ends, gap):
             (x, y),
             (right * 1.6, height),
             color=color,
-            fontsize=8,
+            fontsize=SMALL_TEXT,
             fontweight="bold" if ours else "normal",
             va="center",
             arrowprops={
@@ -83,21 +87,22 @@ def _label_ends(axes, ends, gap):
                 "relpos": (0, 0.5),
             },
         )
+    axes.set_ylim(top=max(axes.get_ylim()[1], height + gap))
 
 
 def draw_times(pieces: list[dict], path: Path) -> None:
     """Draw the seconds to the quality, with ranges; a row for each task."""
     names = list(dict.fromkeys(piece["name"] for piece in pieces))
-    figure = Figure(figsize=(7.5, 1 + 0.33 * len(names)), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 1.2 + 0.38 * len(names)), layout="constrained")
     axes = figure.subplots()
     for piece in pieces:
         row, other = names.index(piece["name"]), quickest_peer(piece)
         is_one = piece["mode"] == "one"
         height = row - 0.05 if is_one else row + 0.25
         for system, marker, face in (
-            (OURS[0], "o", "black"),
             (REFERENCE[0], "s", "white"),
             (other, "^", "0.6"),
+            (OURS[0], "o", "black"),  # last, so that no other mark hides it
         ):
             found = piece["close"].get(system)
             if not found:
@@ -108,21 +113,21 @@ def draw_times(pieces: list[dict], path: Path) -> None:
             seconds = [fit["seconds"] for fit in found]
             axes.plot([min(seconds), max(seconds)], [height, height], "-", color="0.4")
             at = middle(found, "seconds")
-            style = {"mfc": face, "mec": "black", "ms": 7 if is_one else 4, "zorder": 3}
+            style = {"mfc": face, "mec": "black", "ms": 6 if is_one else 3.5, "zorder": 3}
             axes.plot([at], [height], marker, **style)
             if system == other and is_one:
                 _note(axes, other, axes.transData, (at, height), ha="center")
-    axes.set_yticks(range(len(names)), names, fontsize=9)
+    axes.set_yticks(range(len(names)), names)
     _scale_seconds(axes)
     left, right = axes.get_xlim()
     axes.set_xlim(left / 4, right * 2)  # room for names
     axes.set_ylim(len(names) - 0.4, -0.8)
-    axes.set_xlabel("seconds to LogisticRegression's test log-loss + 1 %, and range")
+    axes.set_xlabel("seconds to LogisticRegression's log-loss + 1 %, with range")
     axes.set_title(
-        "● sksoftmax   □ LogisticRegression   ▲ quickest other that gets there\n"
+        "● sksoftmax   □ LogisticRegression   ▲ quickest other\n"
         "large: one thread, small: all cores",
         loc="left",
-        fontsize=9,
+        fontsize=TEXT,
     )
     axes.grid(axis="x", alpha=0.25)
     figure.savefig(path, dpi=DPI)
@@ -130,13 +135,14 @@ def draw_times(pieces: list[dict], path: Path) -> None:
 
 def _note(axes, text, transform, place, ha):
     """Write a small text above a place."""
-    style = {"xytext": (0, 6), "textcoords": "offset points", "fontsize": 7, "ha": ha}
+    style = {"xytext": (0, 6), "textcoords": "offset points", "fontsize": SMALL_TEXT}
+    style["ha"] = ha
     axes.annotate(text, place, xycoords=transform, **style)
 
 
 def draw_growth(curves: dict[str, list], path: Path) -> None:
     """Draw how an epoch's seconds grow with rows (n), features (d) and classes (q)."""
-    figure = Figure(figsize=(6.5, 4.2), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 4.2), layout="constrained")
     axes, ends = figure.subplots(), []
     for k, (name, found) in enumerate(curves.items()):
         sizes, seconds = zip(*found, strict=True)
@@ -148,7 +154,7 @@ def draw_growth(curves: dict[str, list], path: Path) -> None:
         axes.plot(*zip(*curve, strict=True), line, marker=marker, color=GREYS[k % 3])
         ends.append((curve[-1], name, GREYS[k % 3], False))
     axes.set(xlabel="size, times the smallest", ylabel="seconds, times the first")
-    axes.set_title("an epoch as one size grows", loc="left", fontsize=10)
+    axes.set_title("an epoch as one size grows", loc="left", fontsize=TEXT)
     axes.set_xticks([1, 2, 4])
     low, high = axes.get_ylim()
     _label_ends(axes, ends, gap=0.04 * (high - low))

@@ -55,9 +55,10 @@ def task_table(piece: dict) -> str:
             values.append("-" if value is None else f"{value:.4f}")
         values += [fixed(middle(found, "n_iter"), 2), str(len(found))]
         rows.append([name + note, *values])
-    for name, why in piece["skipped"].items():
-        rows.append([name, f"not measured: {why}", *[""] * 8])
-    return table(titles, rows)
+    skipped = [
+        f"- Not measured: {name}, {why}." for name, why in piece["skipped"].items()
+    ]
+    return table(titles, rows) + "\n".join(["", *skipped, ""]) * bool(skipped)
 
 
 def close_table(piece: dict) -> str:
@@ -109,7 +110,8 @@ def cost_tables(piece: dict) -> str:
         f"## Single operations\n\n{table(titles, rows)}\n"
         "## An epoch's seconds as one size doubles\n\n"
         + table(["", "1", "2", "4", "times for each doubling"], growth)
-        + "\n![Growth](growth.png)\n"
+        + "\n![Seconds of an epoch as rows, features or classes grow up to fourfold]"
+        "(growth.png)\n"
     )
 
 
@@ -198,7 +200,9 @@ def headline(results: dict) -> str:
             else:
                 row += ["not measured"] * 3
         rows.append(row)
-    figure = "\n![Time to LogisticRegression's quality](results/time_to_quality.png)\n"
+    alt = "Marks on a scale of seconds, a row a task: sksoftmax, LogisticRegression and"
+    alt += " the quickest other library, with ranges; the table above has the figures"
+    figure = f"\n![{alt}](results/time_to_quality.png)\n"
     return table(titles, rows) + figure * bool(rows)
 
 
@@ -372,7 +376,8 @@ def write(folder: Path, results: dict) -> None:
     for piece in of_kind(results, "task"):
         texts += [f"## {piece['title']}; {MODES[piece['mode']]}\n", task_table(piece)]
         if piece["name"] in figures.CURVES and piece["mode"] == "one":
-            texts += [f"![Curves](curve_{piece['name']}.png)\n"]
+            alt = f"Test log-loss over seconds, a line a library, on {piece['name']}"
+            texts += [f"![{alt}](curve_{piece['name']}.png)\n"]
         if piece["curves"]:
             words = (
                 "To 1.01 times the test log-loss of LogisticRegression's default fit:"
