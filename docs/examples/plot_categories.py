@@ -80,10 +80,10 @@ print(f"without the table {log_loss(y_test, shares.predict_proba(X_test)):.3f}")
 # penalty makes the three weights of a word sum to zero, so a weight compares a choice
 # with the average choice.
 figure, all_axes = plt.subplots(
-    3, 1, figsize=(5.6, 7), sharex=True, layout="constrained"
+    3, 1, figsize=(5, 7.2), sharex=True, layout="constrained"
 )
 CoefficientDisplay.from_estimator(model, ax=all_axes)
-figure.suptitle("Snow speaks against the bike, a village against the bus")
+figure.suptitle("Snow speaks against the bike,\na village against the bus")
 
 # %%
 # Weights as odds
@@ -126,7 +126,7 @@ print(table.round(2).to_string())
 # The picture compares the fitted log-odds with those that made the table. The points
 # are as near the truth as 4500 trips can tell. Most points lie a little nearer to zero,
 # because the penalty shrinks weights.
-figure, axes = plt.subplots(figsize=(6.2, 3.8), layout="constrained")
+figure, axes = plt.subplots(figsize=(5.2, 3.8), layout="constrained")
 axes.axvline(0, color="0.8")
 look = {"marker": "|", "s": 300, "linewidth": 3, "color": "#d55e00"}
 axes.scatter(table["truth"], table.index, label="truth", **look)

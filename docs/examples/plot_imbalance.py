@@ -82,7 +82,7 @@ order = np.argsort(-shares)  # the most frequent class first
 
 def draw_bars(values, ylabel, title):
     """Draw a bar for each class and model, and return the axes."""
-    _, axes = plt.subplots(figsize=(6.2, 4.2), layout="constrained")
+    _, axes = plt.subplots(figsize=(5.2, 4), layout="constrained")
     for i, (name, heights) in enumerate(values.items()):
         axes.bar(
             np.arange(3) + 0.26 * (i - 1),

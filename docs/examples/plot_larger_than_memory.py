@@ -101,7 +101,7 @@ for _ in range(2):
 # ---------------------
 # One pass comes close to the fit, which takes several passes. (Only this picture needs
 # the score on the test rows after each batch.)
-figure, axes = plt.subplots(figsize=(6.2, 4.4), layout="constrained")
+figure, axes = plt.subplots(figsize=(5.2, 4), layout="constrained")
 axes.plot(
     np.array(rows_seen) / 1000,
     accuracies,

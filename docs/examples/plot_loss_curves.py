@@ -152,7 +152,7 @@ looks = {
 
 def draw_curves(units, title):
     """Draw the test log-loss against seconds, for features in these units."""
-    _, axes = plt.subplots(figsize=(6.2, 4.8), layout="constrained")
+    _, axes = plt.subplots(figsize=(5.2, 4.6), layout="constrained")
     for name, curve in results[units].items():
         axes.loglog(
             curve[:, 0],

@@ -120,7 +120,7 @@ for name, size in sizes.items():
     difference = np.abs(loaded[name] - proba).max()
     print(f"{name:20}{size:6.1f} kB, probabilities differ by at most {difference:.0e}")
 
-figure, axes = plt.subplots(figsize=(6.2, 4), layout="constrained")
+figure, axes = plt.subplots(figsize=(5.2, 3.8), layout="constrained")
 bars = axes.barh(list(sizes), list(sizes.values()), color="0.6", edgecolor="black")
 axes.bar_label(bars, fmt="%.1f", padding=3)
 axes.invert_yaxis()

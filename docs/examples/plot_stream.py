@@ -101,7 +101,7 @@ def running_accuracy(counted):
 
 
 rows_seen = batch_size * (np.arange(window, len(right)) + 1)
-figure, axes = plt.subplots(figsize=(6.2, 4.8), layout="constrained")
+figure, axes = plt.subplots(figsize=(5.2, 4.4), layout="constrained")
 axes.plot(rows_seen, running_accuracy(labels >= 0), color="black", label="all rows")
 axes.plot(
     rows_seen,

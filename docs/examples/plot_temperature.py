@@ -63,7 +63,7 @@ looks = {
     "before": {"color": "black", "marker": "o", "linestyle": "-"},
     "after": {"color": "0.5", "marker": "s", "linestyle": "--"},
 }
-figure, axes = plt.subplots(figsize=(5.6, 5), layout="constrained")
+figure, axes = plt.subplots(figsize=(5, 4.6), layout="constrained")
 for name, proba in probabilities.items():
     right = proba.argmax(axis=1) == y_test
     CalibrationDisplay.from_predictions(
@@ -80,7 +80,7 @@ axes.set(
 # ------------------------
 # A point of the curve above that stands for few digits says little. Before, most digits
 # had a confidence above 0.9.
-figure, axes = plt.subplots(figsize=(5.6, 4), layout="constrained")
+figure, axes = plt.subplots(figsize=(5.2, 3.8), layout="constrained")
 for name, proba in probabilities.items():
     axes.hist(
         proba.max(axis=1),
