@@ -169,7 +169,7 @@ class Reporter(Callback):
         if context.task_name == "alpha":
             alpha = fitted_estimator.alphas_[-1]
             loss = -fitted_estimator.mean_score_[-1]
-            print(f"alpha={alpha:.1e}: log-loss in cross-validation {loss:.3f}")
+            print(f"alpha={alpha:.1e}: held-out log-loss {loss:.3f}")
 
 
 chosen = SoftmaxRegressionClassifierCV().set_callbacks(Reporter())

@@ -119,7 +119,7 @@ for choice, word, reference, column in comparisons:
         log_odds(true_weights, choice, word, reference),
     )
 table = pd.DataFrame(rows, index=["log-odds", "truth"]).T
-table["factor on the odds"] = np.exp(table["log-odds"])
+table["factor"] = np.exp(table["log-odds"])
 print(table.round(2).to_string())
 
 # %%
@@ -132,10 +132,8 @@ look = {"marker": "|", "s": 300, "linewidth": 3, "color": "#d55e00"}
 axes.scatter(table["truth"], table.index, label="truth", **look)
 axes.scatter(table["log-odds"], table.index, label="fitted", color="black")
 axes.invert_yaxis()
-axes.set(
-    xlabel="change of the log-odds, beside the car",
-    title="The model finds the odds that made the table",
-)
+axes.set_xlabel("change of the log-odds, beside the car")
+figure.suptitle("The model finds the odds that made the table")
 axes.margins(y=0.1)
 axes.legend(loc="upper right")
 

@@ -135,7 +135,7 @@ with threadpool_limits(1):
 for units, of_units in results.items():
     print(f"\nfeatures {units}: seconds and test log-loss at the end of each curve")
     for name, curve in of_units.items():
-        print(f"{name:28}{curve[-1, 0]:7.2f} s{curve[-1, 1]:9.3f}")
+        print(f"{name:27}{curve[-1, 0]:5.2f} s{curve[-1, 1]:7.3f}")
 
 # %%
 # Features as they are

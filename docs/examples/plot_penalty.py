@@ -112,7 +112,7 @@ for l1_ratio in [0, 0.5, 1]:
         f"test log-loss {log_loss(y_test, model.predict_proba(wide_test)):.3f}, "
         f"weights of noise {(clf.coef_[0, 30:] != 0).sum()} of 50"
     )
-axes.set(title="Beside 50 columns of noise, L1 does better", ylim=(0.05, 0.5))
+axes.set(title="Beside 50 columns of noise, L1 does better", ylim=(0, 0.5))
 
 # %%
 # Other parameters, in a Pipeline
@@ -174,9 +174,7 @@ bars = axes.barh(list(seconds), list(seconds.values()), color="0.4")
 axes.bar_label(bars, fmt="%.2f s", padding=3)
 axes.invert_yaxis()
 axes.margins(x=0.2)
-axes.set(
-    xlabel=f"seconds, {X_train.shape[0]} rows, {X.shape[1]} features, 10 classes",
-    title="Shared passes choose the penalty sooner",
-)
+axes.set_xlabel("seconds of training")
+figure.suptitle("Shared passes choose the penalty sooner")
 
 plt.show()

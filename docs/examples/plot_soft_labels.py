@@ -126,7 +126,7 @@ draw_smoothing(
     0,
     log_loss(y_test, proba),
     "test log-loss (nats)",
-    "Some smoothing mends a majority, harms single votes",
+    "Smoothing mends a majority, harms single votes",
 )
 
 # %%

@@ -108,9 +108,8 @@ for axes, topic in zip(all_axes.flat, weights, strict=False):
     largest = np.argsort(weights[topic])[-8:]
     axes.barh(words[largest], weights[topic][largest], color="0.6")
     axes.set_title(topic)
-for axes in (all_axes[1, 1], all_axes[2, 0]):
-    axes.set_xlabel("weight (nats per unit of tf-idf)")
-    axes.xaxis.set_tick_params(labelbottom=True)
+all_axes[1, 1].xaxis.set_tick_params(labelbottom=True)
+figure.supxlabel("weight (nats per unit of tf-idf)", fontsize="medium")
 all_axes[2, 1].axis("off")
 figure.suptitle("The words that speak most for each topic")
 
