@@ -142,7 +142,7 @@ axes.legend(loc="upper right")
 # ------------------
 # Fog is not in the table. All columns of the weather are then zero. The weights of the
 # three words sum to about zero for each choice, so fog counts as weather of an average
-# kind. (The penalty is the reason again.)
+# kind. The penalty is the reason again.
 trips = pd.DataFrame({"weather": ["dry", "fog", "snow"], "place": "town", "km": 3.0})
 proba = pd.DataFrame(model.predict_proba(trips), trips["weather"], choices)
 print(proba.round(2).to_string())

@@ -127,8 +127,8 @@ for axes, i in zip(all_axes.flat, np.argsort(-surprisal), strict=False):
 figure.suptitle("The test digits that surprise the model most")
 
 # %%
-# Which digits are confused?
-# --------------------------
+# Confused digits
+# ---------------
 # A row of the matrix has the images of one true digit, and a column those that the
 # model reads as one digit. Off the diagonal are the errors.
 figure, axes = plt.subplots(figsize=(5.2, 5), layout="constrained")

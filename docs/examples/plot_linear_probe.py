@@ -59,7 +59,7 @@ def draw_path(scoring, title):
 draw_path("accuracy", "Accuracy prefers a strong penalty")
 
 # %%
-# Accuracy or log-loss?
+# Accuracy and log-loss
 # ---------------------
 # The log-loss of the same rows prefers a weaker penalty. A rather strong penalty most
 # often puts the right class first. The confidence, the mean probability of the

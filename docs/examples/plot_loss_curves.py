@@ -183,9 +183,9 @@ draw_curves("as they are", "Unscaled features slow the others down")
 # Our classifier has the same curve in both pictures. On data as small as these all
 # steps are Newton's on all rows, and Newton's method does not depend on units. The
 # other classifiers should be given standardised features. ``LogisticRegression`` is a
-# good choice, too, for standardised features and as few rows as these. (On far more
+# good choice, too, for standardised features and as few rows as these. On far more
 # rows our classifier trains in minibatches first, and gains more; the benchmarks have
-# such data.)
+# such data.
 #
 # The curve of ``SGDClassifier`` is that of a weak penalty. The first steps have a size
 # that grows as alpha shrinks, and repairing these steps takes epochs. A learning rate

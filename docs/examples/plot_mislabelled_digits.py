@@ -70,8 +70,8 @@ for name, rows in {"right": ~flipped, "wrong": flipped}.items():
 # %%
 # Read the most surprising rows first
 # -----------------------------------
-# People who check labels by hand have time for a few rows. How many of the wrong labels
-# are among the 5 % with the largest surprisal?
+# People who check labels by hand have time for a few rows. The program counts the wrong
+# labels among the 5 % with the largest surprisal.
 order = np.argsort(surprisal)[::-1]
 to_check = order[: round(0.05 * n_samples)]
 n_found = flipped[to_check].sum()

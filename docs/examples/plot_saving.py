@@ -113,8 +113,8 @@ for dtype in (np.float32, np.float64):
     _, loaded[name] = session.run(None, {"X": X_test.astype(dtype)})
 
 # %%
-# The same predictions, in how many bytes?
-# ----------------------------------------
+# Equal predictions, different sizes
+# ----------------------------------
 sizes = {name: file.stat().st_size / 1000 for name, file in paths.items()}
 for name, size in sizes.items():
     difference = np.abs(loaded[name] - proba).max()

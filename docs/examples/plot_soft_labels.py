@@ -62,8 +62,8 @@ for name, proba in probabilities.items():
 describe("who made the labels", true_proba[n_train:])
 
 # %%
-# How often is it right when it says 90 %?
-# ----------------------------------------
+# Confidence and the share that is right
+# --------------------------------------
 # The confidence is the probability of the predicted class, and test rows are put into
 # bins by their confidence. On the diagonal the model is right just as often as its
 # confidence says. The majority makes the model too sure: rows that are alike nearly all

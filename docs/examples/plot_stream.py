@@ -64,8 +64,8 @@ print(f"accuracy over all of the stream {right.mean():.3f}")
 
 
 # %%
-# How good could it be?
-# ---------------------
+# The best possible accuracy
+# --------------------------
 # A judge who knows the centres predicts the nearest centre. On average no other rule
 # does better.
 def many_rows(n_classes):

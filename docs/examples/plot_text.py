@@ -134,7 +134,7 @@ for name, some in {"one list": words, "two lists": shared}.items():
 
 # sphinx_gallery_thumbnail_number = 2
 figure, axes = plt.subplots(figsize=(5.2, 4), layout="constrained")
-limit = 1.5 * np.abs(table).max()  # pale enough for black numbers
+limit = 1.7 * np.abs(table).max()  # pale enough for black numbers
 axes.imshow(table, cmap="PuOr", vmin=-limit, vmax=limit, aspect="auto")
 for (i, j), weight in np.ndenumerate(table):
     axes.text(j, i, f"{weight:+.1f}", ha="center", va="center")

@@ -67,8 +67,8 @@ axes.set(ylim=(0, 0.5), title="The loss of new rows soon stops falling")
 axes.legend(loc="upper center", bbox_to_anchor=(0.45, -0.15))
 
 # %%
-# Did it help?
-# ------------
+# The loss of test rows
+# ---------------------
 # The same models are trained for 100 epochs, without validation data.
 for name, model in models.items():
     classifier = model[-1]

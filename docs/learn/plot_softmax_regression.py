@@ -21,6 +21,7 @@ and of scikit-learn.
 #      border: 1px solid var(--pst-color-border); border-radius: .3rem; }
 #    .bd-article details > summary { cursor: pointer; font-weight: 600; }
 #    .bd-article .output_html table { margin: .5rem 0 1rem; font-size: .9rem; }
+#    .bd-article .output_html ~ br { display: none; }
 #    .bd-article .output_html th, .bd-article .output_html td {
 #      padding: .15rem .7rem; text-align: right; }
 #    .bd-article .output_html tbody tr { border-top: 1px solid
