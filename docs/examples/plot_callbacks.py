@@ -118,8 +118,8 @@ axes.legend()
 # The weights as they grow
 # ------------------------
 # The pictures show the weights of one class. Purple pixels speak for a three, and
-# orange ones (with a minus) against a three. The pattern is there after one epoch, and grows
-# stronger.
+# orange ones (with a minus) against a three. The pattern is there after one epoch, and
+# grows stronger.
 
 # sphinx_gallery_thumbnail_number = 2
 shown = np.unique(np.geomspace(1, len(recorder.weights), 4).round().astype(int))

@@ -80,7 +80,9 @@ limit = np.abs(clf.coef_).max()
 for axes, weights in zip(all_axes.flat, clf.coef_.reshape(-1, 8, 8), strict=True):
     rows, columns = np.nonzero(weights < -limit / 6)
     axes.scatter(columns, rows, s=7, marker="_", color="black")
-figure.suptitle("Ink on purple pixels speaks for a digit,\non orange pixels (-) against it")
+figure.suptitle(
+    "Ink on purple pixels speaks for a digit,\non orange pixels (-) against it"
+)
 
 # %%
 # One digit and its ten probabilities
@@ -110,8 +112,7 @@ right.bar_label(bars, labels, padding=3)
 right.set(xlabel="probability", ylabel="digit", xlim=(0, 1), yticks=clf.classes_)
 right.invert_yaxis()
 figure.suptitle(
-    f"The least certain test digit: "
-    f"the true {y_test[i]} gets {proba[y_test[i]]:.2f}"
+    f"The least certain test digit: the true {y_test[i]} gets {proba[y_test[i]]:.2f}"
 )
 
 # %%
