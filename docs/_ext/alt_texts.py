@@ -68,7 +68,7 @@ def _describe_axes(axes, title):
             if len(bars) == 1:
                 sizes = [x.get_height() if upright else x.get_width() for x in bars[0]]
                 pairs = zip(ticks, sizes, strict=True)
-                ticks = [f"{tick} ({size:.2g})" for tick, size in pairs]
+                ticks = [f"{tick} ({round(size, 2):g})" for tick, size in pairs]
             text += f" for {_join(ticks)}"
         elif groups:
             text += f" for each {groups}"
