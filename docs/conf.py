@@ -64,6 +64,7 @@ sphinx_gallery_conf = {
     "doc_module": ("sksoftmax",),
     "download_all_examples": False,
     "remove_config_comments": True,
+    "image_scrapers": ("alt_texts",),  # docs/_ext
     "image_srcset": ["2x"],
     "capture_repr": (),
     "copyfile_regex": "index.rst",

@@ -282,19 +282,19 @@ def test_colours_are_symmetric_and_the_same_for_all(trained):
     assert display.figure_.axes == [*display.axes_, display.colorbar_.ax]
 
 
-def test_zero_is_white_between_red_and_blue(trained):
+def test_zero_is_white_between_orange_and_purple(trained):
     display = CoefficientImageDisplay.from_estimator(trained, image_shape=(8, 8))
     negative, zero, positive = display.images_[0].cmap([0.2, 0.5, 0.8])[:, :3]
     assert zero.min() > 0.95
-    assert negative[0] > 1.2 * negative[2]  # red
-    assert positive[2] > 1.2 * positive[0]  # blue
+    assert negative[0] > 1.2 * negative[2]  # orange
+    assert positive[2] > 1.2 * positive[1]  # purple
 
 
 def test_keywords_of_the_images(trained):
     display = CoefficientImageDisplay.from_estimator(
-        trained, image_shape=(8, 8), im_kw={"cmap": "PuOr", "vmin": -9}
+        trained, image_shape=(8, 8), im_kw={"cmap": "RdBu", "vmin": -9}
     )
-    assert {image.cmap.name for image in display.images_} == {"PuOr"}
+    assert {image.cmap.name for image in display.images_} == {"RdBu"}
     assert {image.get_clim()[0] for image in display.images_} == {-9}
 
 

@@ -222,6 +222,25 @@ def test_names_of_marks_are_within_the_axes_and_apart(best, strongest):
     assert not any(a.overlaps(b) for a, b in pairs)
 
 
+@pytest.mark.parametrize("scoring", [None, "accuracy"], ids=["loss", "score"])
+@pytest.mark.parametrize("n_curves", [1, 2])
+def test_names_of_marks_are_apart_from_the_curves_and_their_bars(scoring, n_curves):
+    values = {"mean_score": [0.2, 0.3, 0.4], "standard_error": [0.05, 0.2, 0.2]}
+    choices = {"alpha_min": 0.01, "alpha_1se": 1.0, "alpha": 0.1}
+    ax = None
+    for _ in range(n_curves):
+        display = make(scoring=scoring, **values, **choices).plot(ax)
+        ax = display.ax_
+    display.figure_.canvas.draw()
+
+    score = (1 if scoring else -1) * np.array(values["mean_score"])
+    ends = [score - values["standard_error"], score + values["standard_error"]]
+    drawn = ax.transData.transform([(0.1, end) for end in np.ravel(ends)])[:, 1]
+    boxes = [text.get_window_extent() for text in ax.texts]
+    assert len(boxes) == 3
+    assert all(box.y1 <= drawn.min() or box.y0 >= drawn.max() for box in boxes)
+
+
 def test_one_split_without_a_standard_error():
     display = make(standard_error=[np.nan] * 3, alpha_min=0.1, alpha_1se=0.1).plot()
     display.figure_.canvas.draw()

@@ -130,8 +130,8 @@ def digit_figure(example=10):
   </div>
 </div>
 <p class="result">Score of <b class="class">{top}</b>: the pixels add up to
-  <b class="sum">{signed(evidence.sum())}</b>, and the offset is
-  <b class="offset">{signed(model["intercept"][top])}</b>, together
+  <b class="sum">{signed(evidence.sum())}</b>, and the intercept is
+  <b class="intercept">{signed(model["intercept"][top])}</b>, together
   <b class="score">{signed(score)}</b>.<br>
   Surprisal of <b class="class">{top}</b>:
   <b class="bits">{-np.log2(proba[top]):.2f} bits</b>. Knowing nothing:

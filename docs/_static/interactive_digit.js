@@ -128,7 +128,7 @@
     cursor.setAttribute("y", line);
     for (const place of figure.querySelectorAll(".class")) place.textContent = chosen;
     find(".sum").textContent = format(sums[chosen], 2, "+");
-    find(".offset").textContent = format(model.intercept[chosen], 2, "+");
+    find(".intercept").textContent = format(model.intercept[chosen], 2, "+");
     find(".score").textContent = format(scores[chosen], 2, "+");
     find(".bits").textContent = `${format(-Math.log2(proba[chosen]), 2)} bits`;
     for (const button of figure.querySelectorAll("[data-example]")) {

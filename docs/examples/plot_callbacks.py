@@ -90,7 +90,7 @@ print(f"recorded {len(recorder.weights)} epochs")
 # ------------------------
 # The accuracy on rows that are not trained on changes little after the first epochs,
 # although training goes on to lower the objective.
-figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
+figure, axes = plt.subplots(figsize=(5.2, 3.8), layout="constrained")
 numbers = np.arange(len(epochs)) + 1
 axes.plot(
     numbers,
@@ -117,22 +117,22 @@ axes.legend()
 # %%
 # The weights as they grow
 # ------------------------
-# The pictures show the weights of one class. Blue pixels speak for a three, and red
-# ones (with a minus) against a three. The pattern is there after one epoch, and grows
-# stronger.
+# The pictures show the weights of one class. Purple pixels speak for a three, and
+# orange ones (with a minus) against a three. The pattern is there after one epoch, and
+# grows stronger.
 
 # sphinx_gallery_thumbnail_number = 2
 shown = np.unique(np.geomspace(1, len(recorder.weights), 4).round().astype(int))
 limit = np.abs([weights[3] for weights in recorder.weights]).max()
-figure, all_axes = plt.subplots(1, len(shown), figsize=(6.4, 2.3), layout="constrained")
-for axes, epoch in zip(all_axes, shown, strict=True):
+figure, all_axes = plt.subplots(2, 2, figsize=(5.2, 4.6), layout="constrained")
+for axes, epoch in zip(all_axes.flat, shown, strict=True):
     weights = recorder.weights[epoch - 1][3].reshape(8, 8)
-    image = axes.imshow(weights, cmap="RdBu", vmin=-limit, vmax=limit)
+    image = axes.imshow(weights, cmap="PuOr", vmin=-limit, vmax=limit)
     rows, columns = np.nonzero(weights < -limit / 6)
-    axes.scatter(columns, rows, s=12, marker="_", color="black")
+    axes.scatter(columns, rows, s=24, marker="_", color="black")
     axes.set(xticks=[], yticks=[], title=f"epoch {epoch}")
-figure.colorbar(image, ax=list(all_axes), label="weight", shrink=0.7)
-figure.suptitle("Blue speaks for a three, red (-) against it, and more so later")
+figure.colorbar(image, ax=all_axes, label="weight", shrink=0.8)
+figure.suptitle("Purple speaks for a three, orange (-) against it")
 
 
 # %%
@@ -169,7 +169,7 @@ class Reporter(Callback):
         if context.task_name == "alpha":
             alpha = fitted_estimator.alphas_[-1]
             loss = -fitted_estimator.mean_score_[-1]
-            print(f"alpha={alpha:.1e}: log-loss in cross-validation {loss:.3f}")
+            print(f"alpha={alpha:.1e}: held-out log-loss {loss:.3f}")
 
 
 chosen = SoftmaxRegressionClassifierCV().set_callbacks(Reporter())

@@ -80,10 +80,10 @@ print(f"without the table {log_loss(y_test, shares.predict_proba(X_test)):.3f}")
 # penalty makes the three weights of a word sum to zero, so a weight compares a choice
 # with the average choice.
 figure, all_axes = plt.subplots(
-    3, 1, figsize=(5.6, 7), sharex=True, layout="constrained"
+    3, 1, figsize=(5, 7.2), sharex=True, layout="constrained"
 )
 CoefficientDisplay.from_estimator(model, ax=all_axes)
-figure.suptitle("Snow speaks against the bike, a village against the bus")
+figure.suptitle("Snow speaks against the bike,\na village against the bus")
 
 # %%
 # Weights as odds
@@ -119,23 +119,21 @@ for choice, word, reference, column in comparisons:
         log_odds(true_weights, choice, word, reference),
     )
 table = pd.DataFrame(rows, index=["log-odds", "truth"]).T
-table["factor on the odds"] = np.exp(table["log-odds"])
+table["factor"] = np.exp(table["log-odds"])
 print(table.round(2).to_string())
 
 # %%
 # The picture compares the fitted log-odds with those that made the table. The points
 # are as near the truth as 4500 trips can tell. Most points lie a little nearer to zero,
 # because the penalty shrinks weights.
-figure, axes = plt.subplots(figsize=(6.2, 3.8), layout="constrained")
+figure, axes = plt.subplots(figsize=(5.2, 3.8), layout="constrained")
 axes.axvline(0, color="0.8")
 look = {"marker": "|", "s": 300, "linewidth": 3, "color": "#d55e00"}
 axes.scatter(table["truth"], table.index, label="truth", **look)
 axes.scatter(table["log-odds"], table.index, label="fitted", color="black")
 axes.invert_yaxis()
-axes.set(
-    xlabel="change of the log-odds, beside the car",
-    title="The model finds the odds that made the table",
-)
+axes.set_xlabel("change of the log-odds, beside the car")
+figure.suptitle("The model finds the odds that made the table")
 axes.margins(y=0.1)
 axes.legend(loc="upper right")
 
@@ -144,7 +142,7 @@ axes.legend(loc="upper right")
 # ------------------
 # Fog is not in the table. All columns of the weather are then zero. The weights of the
 # three words sum to about zero for each choice, so fog counts as weather of an average
-# kind. (The penalty is the reason again.)
+# kind. The penalty is the reason again.
 trips = pd.DataFrame({"weather": ["dry", "fog", "snow"], "place": "town", "km": 3.0})
 proba = pd.DataFrame(model.predict_proba(trips), trips["weather"], choices)
 print(proba.round(2).to_string())

@@ -70,7 +70,7 @@ def draw_regions(name):
     """Draw the predicted classes as shades, and the training rows as points."""
     predicted = models[name].predict(points)
     regions = np.searchsorted(names, predicted).reshape(len(grid), len(grid))
-    _, axes = plt.subplots(figsize=(5.4, 5), layout="constrained")
+    _, axes = plt.subplots(figsize=(5, 4.6), layout="constrained")
     axes.contourf(grid, grid, regions, [-0.5, 0.5, 1.5, 2.5], colors=shades)
     axes.contour(grid, grid, regions, [0.5, 1.5], colors="black", linewidths=1)
     for label, (marker, color) in looks.items():
@@ -98,7 +98,7 @@ steps = np.linspace(-2, 2, 200)
 line = steps[:, None] * centres[2]
 alone = models["One-versus-rest"].estimators_[1].predict_proba(line)[:, 1]
 
-figure, axes = plt.subplots(figsize=(6, 4.2), layout="constrained")
+figure, axes = plt.subplots(figsize=(5.2, 4.6), layout="constrained")
 axes.plot(
     steps,
     models["Softmax regression"].predict_proba(line)[:, 1],
@@ -115,6 +115,6 @@ axes.set(
     title="Only softmax regression sees the middle class",
 )
 axes.set_xticks([-1, 0, 1], labels=["centre of left", "of middle", "of right"])
-axes.legend()
+axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12))
 
 plt.show()

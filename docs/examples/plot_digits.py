@@ -51,7 +51,7 @@ print(f"{clf.score(X_test, y_test):.1%} of {len(X_test)} test images are read ri
 # Training lowers the objective, which is the mean loss of the training images and the
 # penalty. The validation images are not trained on. Their loss tells how well the model
 # reads new images. The model is the one of the epoch with the lowest validation loss.
-figure, axes = plt.subplots(figsize=(5.8, 4.2), layout="constrained")
+figure, axes = plt.subplots(figsize=(5.2, 4), layout="constrained")
 LossCurveDisplay.from_estimator(clf, name="digits", ax=axes)
 figure.suptitle("Both losses level off, and that of new images is higher")
 
@@ -74,13 +74,15 @@ print(f"Half of the test digits need less than {np.median(surprisal):.3f} bits."
 # has a hole: ink in the middle speaks against a zero.
 
 # sphinx_gallery_thumbnail_number = 2
-figure, all_axes = plt.subplots(2, 5, figsize=(6.6, 3.5), layout="constrained")
+figure, all_axes = plt.subplots(2, 5, figsize=(5.2, 3.3), layout="constrained")
 CoefficientImageDisplay.from_estimator(clf, image_shape=(8, 8), ax=all_axes)
 limit = np.abs(clf.coef_).max()
 for axes, weights in zip(all_axes.flat, clf.coef_.reshape(-1, 8, 8), strict=True):
     rows, columns = np.nonzero(weights < -limit / 6)
-    axes.scatter(columns, rows, s=10, marker="_", color="black")
-figure.suptitle("Ink on blue pixels speaks for a digit, on red ones (-) against it")
+    axes.scatter(columns, rows, s=7, marker="_", color="black")
+figure.suptitle(
+    "Ink on purple pixels speaks for a digit,\non orange pixels (-) against it"
+)
 
 # %%
 # One digit and its ten probabilities
@@ -99,7 +101,7 @@ def draw_image(axes, pixels, title):
 
 
 figure, (left, right) = plt.subplots(
-    1, 2, figsize=(6.4, 3.6), width_ratios=[1, 1.4], layout="constrained"
+    1, 2, figsize=(5.2, 3.6), width_ratios=[1, 1.4], layout="constrained"
 )
 draw_image(left, X_test[i], f"true digit: {y_test[i]}")
 colors = np.where(clf.classes_ == y_test[i], "#0072b2", "0.75")
@@ -119,25 +121,24 @@ figure.suptitle(
 # These are the test digits whose true class gets the smallest probability. The model
 # takes most of them for another digit, and people would hesitate at some.
 predicted = clf.predict(X_test)
-figure, all_axes = plt.subplots(2, 4, figsize=(6.4, 4.4), layout="constrained")
+figure, all_axes = plt.subplots(2, 4, figsize=(5.2, 4), layout="constrained")
 for axes, i in zip(all_axes.flat, np.argsort(-surprisal), strict=False):
-    title = f"true {y_test[i]}, read as {predicted[i]}\n{surprisal[i]:.1f} bits"
+    title = f"true {y_test[i]}, read {predicted[i]}\n{surprisal[i]:.1f} bits"
     draw_image(axes, X_test[i], title)
-figure.suptitle("The test digits that surprise the model most, and how it reads them")
+figure.suptitle("The test digits that surprise the model most")
 
 # %%
-# Which digits are confused?
-# --------------------------
+# Confused digits
+# ---------------
 # A row of the matrix has the images of one true digit, and a column those that the
 # model reads as one digit. Off the diagonal are the errors.
-figure, axes = plt.subplots(figsize=(6, 5.6), layout="constrained")
+figure, axes = plt.subplots(figsize=(5.2, 5), layout="constrained")
 ConfusionMatrixDisplay.from_predictions(
     y_test, predicted, cmap="Greys", ax=axes, colorbar=False
 )
 axes.set(xlabel="read as", ylabel="true digit")
 figure.suptitle(
-    f"{np.sum(predicted == y_test)} of {len(y_test)} test digits lie on the diagonal: "
-    "read right"
+    f"{np.sum(predicted == y_test)} of {len(y_test)} test digits are read right"
 )
 # sphinx_gallery_start_ignore
 import sys

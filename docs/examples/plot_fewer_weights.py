@@ -39,18 +39,18 @@ for n in (2, 4, 5):
 # %%
 # The weights as images
 # ---------------------
-# Blue pixels speak for a class, and red ones (with a minus) against it. The first
+# Purple pixels speak for a class, and orange ones (with a minus) against it. The first
 # picture has all weights, each free to be another number.
 
 
 def draw_weights(clf, title):
     """Draw the weights of each class as an image, with a minus on negative ones."""
-    figure, all_axes = plt.subplots(2, 5, figsize=(6.6, 3.5), layout="constrained")
+    figure, all_axes = plt.subplots(2, 5, figsize=(5.2, 3.2), layout="constrained")
     CoefficientImageDisplay.from_estimator(clf, image_shape=(8, 8), ax=all_axes)
     limit = np.abs(clf.coef_).max()
     for axes, weights in zip(all_axes.flat, clf.coef_.reshape(-1, 8, 8), strict=True):
         rows, columns = np.nonzero(weights < -limit / 6)
-        axes.scatter(columns, rows, s=10, marker="_", color="black")
+        axes.scatter(columns, rows, s=7, marker="_", color="black")
     figure.suptitle(title)
 
 

@@ -36,7 +36,8 @@ X_train, X_test, y_train, y_test = train_test_split(
 # ----------------
 # ``"balanced"`` gives all classes the same total weight. A dict sets the weight of each
 # row of a class. In this example a crack counts ten times as much as all else, because
-# missing a crack costs ten times as much.
+# missing a crack costs ten times as much. The recall is the share of a class that is
+# found, and the probability is the mean over the test rows.
 costs = {"cracked": 10}
 models = {
     "None": SoftmaxRegressionClassifier(),
@@ -57,14 +58,21 @@ found = {name: recalls(model.predict(X_test)) for name, model in models.items()}
 means = {
     name: model.predict_proba(X_test).mean(axis=0) for name, model in models.items()
 }
-print(f"{'':24}{names}")
-print(f"{'share of the rows':24}{shares.round(3)}")
+
+
+def line(title, values):
+    """Return a title and a number for each class."""
+    return f"{title:11}" + "".join(f"{value:10.3f}" for value in values)
+
+
+print(f"{'':11}" + "".join(f"{name:>10}" for name in names))
+print(line("rows", shares))
 for name, model in models.items():
     print(f"\nclass_weight {name}")
-    print(f"{'  share found (recall)':24}{found[name].round(3)}")
-    print(f"{'  mean probability':24}{means[name].round(3)}")
+    print(line("recall", found[name]))
+    print(line("probability", means[name]))
     print(
-        f"  accuracy {model.score(X_test, y_test):.3f}, "
+        f"accuracy {model.score(X_test, y_test):.3f}, "
         f"log-loss {log_loss(y_test, model.predict_proba(X_test)):.3f}"
     )
 
@@ -82,7 +90,7 @@ order = np.argsort(-shares)  # the most frequent class first
 
 def draw_bars(values, ylabel, title):
     """Draw a bar for each class and model, and return the axes."""
-    _, axes = plt.subplots(figsize=(6.2, 4.2), layout="constrained")
+    _, axes = plt.subplots(figsize=(5.2, 4), layout="constrained")
     for i, (name, heights) in enumerate(values.items()):
         axes.bar(
             np.arange(3) + 0.26 * (i - 1),
@@ -131,11 +139,12 @@ factors = {
     '"balanced"': 1 / train_shares,
     "cracked: 10": np.array([costs.get(name, 1) for name in plain.classes_]),
 }
-print(f"share found (recall) of {', '.join(plain.classes_)}")
+print(f"{'recall':11}" + "".join(f"{name:>10}" for name in plain.classes_))
 for name, factor in factors.items():
     decided = plain.classes_[(proba * factor).argmax(axis=1)]
-    print(f"{name:12} trained in {found[name].round(3)}")
-    print(f"{name:12} afterwards {recalls(decided).round(3)}")
+    print(f"\n{name}")
+    print(line("trained in", found[name]))
+    print(line("afterwards", recalls(decided)))
 
 # %%
 # Both ways give nearly the same decisions, and the second way can change the costs

@@ -72,7 +72,7 @@ mapped = np.load(npy, mmap_mode="r")
 of_file = SoftmaxRegressionClassifier(random_state=0).fit(mapped, labels)
 
 in_memory = SoftmaxRegressionClassifier(random_state=0).fit(np.array(mapped), labels)
-same = np.array_equal(of_file.coef_, in_memory.coef_)
+same = "yes" if np.array_equal(of_file.coef_, in_memory.coef_) else "no"
 print(f"test accuracy, mapped file {of_file.score(X_test, y_test):.4f}")
 print(f"test accuracy, in memory   {in_memory.score(X_test, y_test):.4f}")
 print(f"the same weights: {same}")
@@ -101,7 +101,7 @@ for _ in range(2):
 # ---------------------
 # One pass comes close to the fit, which takes several passes. (Only this picture needs
 # the score on the test rows after each batch.)
-figure, axes = plt.subplots(figsize=(6.2, 4.4), layout="constrained")
+figure, axes = plt.subplots(figsize=(5.2, 4), layout="constrained")
 axes.plot(
     np.array(rows_seen) / 1000,
     accuracies,

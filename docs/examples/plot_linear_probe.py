@@ -51,16 +51,15 @@ with threadpool_limits(1):
 
 def draw_path(scoring, title):
     """Draw the scores of the validation rows along the path of penalties."""
-    _, axes = plt.subplots(figsize=(6.2, 4.2), layout="constrained")
+    _, axes = plt.subplots(figsize=(5.2, 4), layout="constrained")
     PenaltyPathDisplay.from_estimator(probes[scoring], ax=axes)
-    axes.margins(y=0.5)  # room for the names of the marked strengths
     axes.set_title(title)
 
 
 draw_path("accuracy", "Accuracy prefers a strong penalty")
 
 # %%
-# Accuracy or log-loss?
+# Accuracy and log-loss
 # ---------------------
 # The log-loss of the same rows prefers a weaker penalty. A rather strong penalty most
 # often puts the right class first. The confidence, the mean probability of the

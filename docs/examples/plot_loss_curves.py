@@ -135,7 +135,7 @@ with threadpool_limits(1):
 for units, of_units in results.items():
     print(f"\nfeatures {units}: seconds and test log-loss at the end of each curve")
     for name, curve in of_units.items():
-        print(f"{name:28}{curve[-1, 0]:7.2f} s{curve[-1, 1]:9.3f}")
+        print(f"{name:27}{curve[-1, 0]:5.2f} s{curve[-1, 1]:7.3f}")
 
 # %%
 # Features as they are
@@ -152,7 +152,7 @@ looks = {
 
 def draw_curves(units, title):
     """Draw the test log-loss against seconds, for features in these units."""
-    _, axes = plt.subplots(figsize=(6.2, 4.8), layout="constrained")
+    _, axes = plt.subplots(figsize=(5.2, 4.6), layout="constrained")
     for name, curve in results[units].items():
         axes.loglog(
             curve[:, 0],
@@ -183,9 +183,9 @@ draw_curves("as they are", "Unscaled features slow the others down")
 # Our classifier has the same curve in both pictures. On data as small as these all
 # steps are Newton's on all rows, and Newton's method does not depend on units. The
 # other classifiers should be given standardised features. ``LogisticRegression`` is a
-# good choice, too, for standardised features and as few rows as these. (On far more
+# good choice, too, for standardised features and as few rows as these. On far more
 # rows our classifier trains in minibatches first, and gains more; the benchmarks have
-# such data.)
+# such data.
 #
 # The curve of ``SGDClassifier`` is that of a weak penalty. The first steps have a size
 # that grows as alpha shrinks, and repairing these steps takes epochs. A learning rate

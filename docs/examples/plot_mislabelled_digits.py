@@ -70,8 +70,8 @@ for name, rows in {"right": ~flipped, "wrong": flipped}.items():
 # %%
 # Read the most surprising rows first
 # -----------------------------------
-# People who check labels by hand have time for a few rows. How many of the wrong labels
-# are among the 5 % with the largest surprisal?
+# People who check labels by hand have time for a few rows. The program counts the wrong
+# labels among the 5 % with the largest surprisal.
 order = np.argsort(surprisal)[::-1]
 to_check = order[: round(0.05 * n_samples)]
 n_found = flipped[to_check].sum()
@@ -80,7 +80,7 @@ print(
     f"among the {len(to_check)} most surprising rows"
 )
 
-figure, axes = plt.subplots(figsize=(6.2, 4.4), layout="constrained")
+figure, axes = plt.subplots(figsize=(5.2, 4), layout="constrained")
 bins = np.linspace(0, np.ceil(surprisal.max()), 31)
 axes.hist(surprisal[~flipped], bins, color="0.8", edgecolor="0.5", label="right label")
 axes.hist(
@@ -99,7 +99,7 @@ axes.set(
     xlabel="surprisal of the given label (bits)",
     ylabel="labels",
     yscale="log",
-    title="Wrong labels surprise the models far more than right ones",
+    title="Wrong labels surprise far more than right ones",
 )
 axes.legend()
 
@@ -109,7 +109,7 @@ axes.legend()
 # Each of these images was given the label of another digit.
 
 # sphinx_gallery_thumbnail_number = 2
-figure, all_axes = plt.subplots(2, 4, figsize=(6.4, 4.4), layout="constrained")
+figure, all_axes = plt.subplots(2, 4, figsize=(5.2, 4.2), layout="constrained")
 for axes, i in zip(all_axes.flat, order[:8], strict=True):
     axes.imshow(X[i].reshape(8, 8), cmap="Greys")
     axes.set(xticks=[], yticks=[])

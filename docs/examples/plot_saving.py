@@ -113,14 +113,14 @@ for dtype in (np.float32, np.float64):
     _, loaded[name] = session.run(None, {"X": X_test.astype(dtype)})
 
 # %%
-# The same predictions, in how many bytes?
-# ----------------------------------------
+# Equal predictions, different sizes
+# ----------------------------------
 sizes = {name: file.stat().st_size / 1000 for name, file in paths.items()}
 for name, size in sizes.items():
     difference = np.abs(loaded[name] - proba).max()
     print(f"{name:20}{size:6.1f} kB, probabilities differ by at most {difference:.0e}")
 
-figure, axes = plt.subplots(figsize=(6.2, 4), layout="constrained")
+figure, axes = plt.subplots(figsize=(5.2, 3.8), layout="constrained")
 bars = axes.barh(list(sizes), list(sizes.values()), color="0.6", edgecolor="black")
 axes.bar_label(bars, fmt="%.1f", padding=3)
 axes.invert_yaxis()

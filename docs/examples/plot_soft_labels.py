@@ -62,8 +62,8 @@ for name, proba in probabilities.items():
 describe("who made the labels", true_proba[n_train:])
 
 # %%
-# How often is it right when it says 90 %?
-# ----------------------------------------
+# Confidence and the share that is right
+# --------------------------------------
 # The confidence is the probability of the predicted class, and test rows are put into
 # bins by their confidence. On the diagonal the model is right just as often as its
 # confidence says. The majority makes the model too sure: rows that are alike nearly all
@@ -76,7 +76,7 @@ looks = {
     "one vote": {"color": "0.55", "marker": "^", "linestyle": ":"},
 }
 edges = np.linspace(0.3, 1, 8)
-figure, axes = plt.subplots(figsize=(6, 5), layout="constrained")
+figure, axes = plt.subplots(figsize=(5.2, 4.6), layout="constrained")
 axes.plot([0.3, 1], [0.3, 1], color="0.8", linewidth=3, label="as sure as it should be")
 for name, proba in probabilities.items():
     confidence, right = proba.max(axis=1), proba.argmax(axis=1) == y_test
@@ -112,7 +112,7 @@ for name in ["majority of 5", "one vote"]:
 
 def draw_smoothing(column, from_shares, ylabel, title):
     """Draw a column of the curves against the share that is smoothed."""
-    _, axes = plt.subplots(figsize=(6, 4.2), layout="constrained")
+    _, axes = plt.subplots(figsize=(5.2, 4), layout="constrained")
     for name, curve in curves.items():
         values = [row[column] for row in curve]
         axes.plot(smoothings, values, label=name, **looks[name])
@@ -126,7 +126,7 @@ draw_smoothing(
     0,
     log_loss(y_test, proba),
     "test log-loss (nats)",
-    "Some smoothing mends a majority, and harms single votes",
+    "Smoothing mends a majority, harms single votes",
 )
 
 # %%

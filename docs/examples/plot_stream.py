@@ -64,8 +64,8 @@ print(f"accuracy over all of the stream {right.mean():.3f}")
 
 
 # %%
-# How good could it be?
-# ---------------------
+# The best possible accuracy
+# --------------------------
 # A judge who knows the centres predicts the nearest centre. On average no other rule
 # does better.
 def many_rows(n_classes):
@@ -101,7 +101,7 @@ def running_accuracy(counted):
 
 
 rows_seen = batch_size * (np.arange(window, len(right)) + 1)
-figure, axes = plt.subplots(figsize=(6.2, 4.8), layout="constrained")
+figure, axes = plt.subplots(figsize=(5.2, 4.4), layout="constrained")
 axes.plot(rows_seen, running_accuracy(labels >= 0), color="black", label="all rows")
 axes.plot(
     rows_seen,

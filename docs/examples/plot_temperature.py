@@ -54,8 +54,8 @@ for name, proba in probabilities.items():
     )
 
 # %%
-# How often is it right when it says 90 %?
-# ----------------------------------------
+# Confidence and the share that is right
+# --------------------------------------
 # The confidence is the probability of the predicted class. On the diagonal the
 # confidence is the share of digits that are predicted right. Below the diagonal the
 # model is too confident.
@@ -63,7 +63,7 @@ looks = {
     "before": {"color": "black", "marker": "o", "linestyle": "-"},
     "after": {"color": "0.5", "marker": "s", "linestyle": "--"},
 }
-figure, axes = plt.subplots(figsize=(5.6, 5), layout="constrained")
+figure, axes = plt.subplots(figsize=(5, 4.6), layout="constrained")
 for name, proba in probabilities.items():
     right = proba.argmax(axis=1) == y_test
     CalibrationDisplay.from_predictions(
@@ -76,11 +76,11 @@ axes.set(
 )
 
 # %%
-# How often is it so sure?
-# ------------------------
+# The number of sure predictions
+# ------------------------------
 # A point of the curve above that stands for few digits says little. Before, most digits
 # had a confidence above 0.9.
-figure, axes = plt.subplots(figsize=(5.6, 4), layout="constrained")
+figure, axes = plt.subplots(figsize=(5.2, 3.8), layout="constrained")
 for name, proba in probabilities.items():
     axes.hist(
         proba.max(axis=1),

@@ -102,15 +102,14 @@ classifier = model[-1]
 weights = dict(zip(classifier.classes_, classifier.coef_, strict=True))
 
 figure, all_axes = plt.subplots(
-    3, 2, figsize=(6.4, 8), sharex=True, layout="constrained"
+    3, 2, figsize=(5.2, 7.6), sharex=True, layout="constrained"
 )
 for axes, topic in zip(all_axes.flat, weights, strict=False):
     largest = np.argsort(weights[topic])[-8:]
     axes.barh(words[largest], weights[topic][largest], color="0.6")
     axes.set_title(topic)
-for axes in (all_axes[1, 1], all_axes[2, 0]):
-    axes.set_xlabel("weight (nats per unit of tf-idf)")
-    axes.xaxis.set_tick_params(labelbottom=True)
+all_axes[1, 1].xaxis.set_tick_params(labelbottom=True)
+figure.supxlabel("weight (nats per unit of tf-idf)", fontsize="medium")
 all_axes[2, 1].axis("off")
 figure.suptitle("The words that speak most for each topic")
 
@@ -134,9 +133,9 @@ for name, some in {"one list": words, "two lists": shared}.items():
     print(f"words of {name}: mean weight for their topics {np.mean(own):.2f}")
 
 # sphinx_gallery_thumbnail_number = 2
-figure, axes = plt.subplots(figsize=(6.2, 4.2), layout="constrained")
-limit = 1.5 * np.abs(table).max()  # pale enough for black numbers
-axes.imshow(table, cmap="RdBu", vmin=-limit, vmax=limit, aspect="auto")
+figure, axes = plt.subplots(figsize=(5.2, 4), layout="constrained")
+limit = 1.7 * np.abs(table).max()  # pale enough for black numbers
+axes.imshow(table, cmap="PuOr", vmin=-limit, vmax=limit, aspect="auto")
 for (i, j), weight in np.ndenumerate(table):
     axes.text(j, i, f"{weight:+.1f}", ha="center", va="center")
 axes.set_xticks(range(len(weights)), labels=list(weights))

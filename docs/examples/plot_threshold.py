@@ -104,7 +104,7 @@ def draw_thresholds(axes, points):
 
 
 grid = np.linspace(0.005, 0.9, 180)
-figure, axes = plt.subplots(figsize=(6, 4.4), layout="constrained")
+figure, axes = plt.subplots(figsize=(5.2, 4), layout="constrained")
 axes.plot(grid, [cost(y_test, proba > threshold) for threshold in grid], color="0.5")
 costs = {name: (t, cost(y_test, proba > t)) for name, t in thresholds.items()}
 draw_thresholds(axes, costs)
@@ -122,7 +122,7 @@ axes.set(
 # what can be had from this model: to find more failures, inspect more sound machines.
 # Only costs, or another aim, can tell which point is best.
 precision, recall, _ = precision_recall_curve(y_test, proba)
-figure, axes = plt.subplots(figsize=(6, 4.4), layout="constrained")
+figure, axes = plt.subplots(figsize=(5.2, 4), layout="constrained")
 axes.plot(recall, precision, color="0.5")
 found = {
     name: (recall_score(y_test, proba > t), precision_score(y_test, proba > t))
@@ -132,7 +132,7 @@ draw_thresholds(axes, found)
 axes.set(
     xlabel="recall (share of the failures found)",
     ylabel="precision (share of inspections needed)",
-    title="A lower threshold finds more failures, with more inspections",
+    title="A lower threshold finds and inspects more",
     ylim=(0, 1.02),
 )
 

@@ -60,14 +60,15 @@ with sklearn.config_context(enable_metadata_routing=True):
 # The dashed log-loss of the validation data soon stops falling. Training stops after
 # five epochs without a new low, and the model is that of the best epoch, which is
 # marked.
-figure, axes = plt.subplots(figsize=(6.4, 4.8), layout="constrained")
+figure, axes = plt.subplots(figsize=(5.2, 5), layout="constrained")
 for name, model in models.items():
     LossCurveDisplay.from_estimator(model, name=name, ax=axes)
-axes.set(ylim=(0, 0.5), title="The loss of new rows stops falling after some epochs")
+axes.set(ylim=(0, 0.5), title="The loss of new rows soon stops falling")
+axes.legend(loc="upper center", bbox_to_anchor=(0.45, -0.15))
 
 # %%
-# Did it help?
-# ------------
+# The loss of test rows
+# ---------------------
 # The same models are trained for 100 epochs, without validation data.
 for name, model in models.items():
     classifier = model[-1]

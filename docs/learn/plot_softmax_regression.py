@@ -21,6 +21,7 @@ and of scikit-learn.
 #      border: 1px solid var(--pst-color-border); border-radius: .3rem; }
 #    .bd-article details > summary { cursor: pointer; font-weight: 600; }
 #    .bd-article .output_html table { margin: .5rem 0 1rem; font-size: .9rem; }
+#    .bd-article .output_html ~ br { display: none; }
 #    .bd-article .output_html th, .bd-article .output_html td {
 #      padding: .15rem .7rem; text-align: right; }
 #    .bd-article .output_html tbody tr { border-top: 1px solid
@@ -82,13 +83,20 @@ def draw_picture(ax, pixels, title=None, shape=(8, 8)):
     ax.spines[:].set_visible(True)
 
 
+def draw_minus_signs(ax, values, limit, size=28):
+    """Draw a minus sign on the large negative numbers, white on dark orange."""
+    for color, low, high in [("black", -0.6, -0.2), ("white", -1.01, -0.6)]:
+        where = (values >= low * limit) & (values < high * limit)
+        rows, columns = np.nonzero(where)
+        ax.scatter(columns, rows, marker="_", color=color, s=size, linewidth=size / 20)
+
+
 def draw_signed(ax, values, limit, title=None, shape=(8, 8), marks=True):
-    """Draw signed numbers: purple for, brown and a minus sign against."""
+    """Draw signed numbers: purple for, orange and a minus sign against."""
     values = np.reshape(values, shape)
     image = ax.imshow(values, cmap="PuOr", vmin=-limit, vmax=limit)
     if marks:
-        rows, columns = np.nonzero(values < -limit / 5)
-        ax.scatter(columns, rows, marker="_", color="white", s=28, linewidth=1.4)
+        draw_minus_signs(ax, values, limit)
     ax.set(xticks=[], yticks=[], title=title)
     ax.spines[:].set_visible(True)
     return image
@@ -176,9 +184,16 @@ axes[1].set(
     xlabel="width in pixels",
     ylabel="ink in the centre",
     title="which digit, 0 or 1",
-    ylim=(-0.05, 1.05),
+    ylim=(-0.05, 1.4),
+    yticks=[0, 0.5, 1],
 )
-axes[1].legend(fontsize=13, loc="center right")
+axes[1].legend(
+    fontsize=13,
+    loc="upper center",
+    ncols=2,
+    columnspacing=1,
+    handletextpad=0.2,
+)
 plt.show()
 # sphinx_gallery_end_ignore
 
@@ -453,7 +468,7 @@ print("same as decision_function:", clf.decision_function([digit])[0].round(1))
 
 # %%
 # A score is a sum of 64 products, ink times weight, and the intercept. The figure shows
-# the products for the classes 3 and 8. Purple speaks for the class. Brown with a minus
+# the products for the classes 3 and 8. Purple speaks for the class. Orange with a minus
 # sign speaks against it.
 
 # sphinx_gallery_start_ignore
@@ -554,7 +569,7 @@ ax.bar(
     n,
     n**3,
     bottom=d * q / n,
-    color=AGAINST,
+    color="white",
     hatch="///",
     edgecolor="black",
     label="$n^3$",
@@ -1375,8 +1390,7 @@ for row, epoch in enumerate(shown):
 mosaic = gap.transpose(0, 2, 1, 3).reshape(60, 100)
 limit = np.abs(W).max()
 image = ax.imshow(mosaic, cmap="PuOr", vmin=-limit, vmax=limit)
-rows, columns = np.nonzero(np.nan_to_num(mosaic) < -limit / 4)
-ax.scatter(columns, rows, marker="_", color="white", s=9, linewidth=0.9)
+draw_minus_signs(ax, np.nan_to_num(mosaic), limit, size=9)
 ax.set_xticks(np.arange(10) * 10 + 4.5, [f"{k}" for k in range(10)])
 ax.set_yticks(np.arange(6) * 10 + 4.5, [f"epoch {e}" for e in shown])
 ax.tick_params(length=0)
@@ -1477,20 +1491,17 @@ W, c = clf.coef_, clf.intercept_
 # The weights as pictures
 # ^^^^^^^^^^^^^^^^^^^^^^^
 # Each class has a weight for each pixel, so its weights are a picture too. Ink on
-# purple pixels speaks for the class, ink on brown pixels against it. The border pixels
+# purple pixels speaks for the class, ink on orange pixels against it. The border pixels
 # are white in almost all digits, and teach nothing.
 from sksoftmax.inspection import CoefficientImageDisplay
 
-display = CoefficientImageDisplay.from_estimator(
-    clf, image_shape=(8, 8), im_kw={"cmap": "PuOr"}
-)
+display = CoefficientImageDisplay.from_estimator(clf, image_shape=(8, 8))
 # sphinx_gallery_start_ignore
 display.figure_.suptitle("The weights of each class")
 display.figure_.set_size_inches(0.85 * display.figure_.get_size_inches())
 for ax, weights in zip(display.axes_, clf.coef_, strict=True):
     ax.spines[:].set_visible(True)
-    rows, columns = np.nonzero(weights.reshape(8, 8) < -1)
-    ax.scatter(columns, rows, marker="_", color="white", s=12, linewidth=1)
+    draw_minus_signs(ax, weights.reshape(8, 8), np.abs(clf.coef_).max(), size=12)
 plt.show()
 # sphinx_gallery_end_ignore
 
@@ -1541,7 +1552,13 @@ print("our digit:", flat.predict_proba(patches[[1164]])[0].round(2))
 # sphinx_gallery_start_ignore
 from matplotlib.patheffects import withStroke
 
-figure, ax = figure_of("Decision regions of four digits", height=5.4)
+figure, axes = plt.subplot_mosaic(
+    [["patches", "names"], ["regions", "regions"]],
+    figsize=(6.4, 7.8),
+    height_ratios=[1, 3.4],
+)
+figure.suptitle("Decision regions of four digits")
+ax = axes["regions"]
 gx, gy = np.meshgrid(np.linspace(-0.02, 1.02, 261), np.linspace(-0.02, 1.02, 261))
 on_grid = flat.predict_proba(np.column_stack([gx.ravel(), gy.ravel()]))
 region = on_grid.argmax(axis=1).reshape(gx.shape)
@@ -1577,12 +1594,12 @@ for k, marker in zip(four, ["o", "^", "s", "x"], strict=True):
     ax.plot(*own.T, marker, color="0.2", ms=4, mfc="none", mew=0.8, label=f"a {k}")
 ax.plot(*patches[1164], "*", color=TRUE, ms=20, mec="white", label="our digit")
 ax.set(xlabel="ink, upper patch", ylabel="ink, lower patch")
-ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1))
-inset = ax.inset_axes([1.04, 0.02, 0.3, 0.3])
-draw_picture(inset, digit)
+draw_picture(axes["patches"], digit, "upper and lower patch")
 for corner, wide in [((1.5, 1.5), 2), ((0.5, 3.5), 3)]:
-    inset.add_patch(plt.Rectangle(corner, wide, 2, fill=False, edgecolor=TRUE, lw=2.5))
-inset.set_title("upper and\nlower patch")
+    frame = plt.Rectangle(corner, wide, 2, fill=False, edgecolor=TRUE, lw=3)
+    axes["patches"].add_patch(frame)
+axes["names"].axis("off")
+axes["names"].legend(*ax.get_legend_handles_labels(), loc="center")
 plt.show()
 # sphinx_gallery_end_ignore
 
@@ -1602,9 +1619,7 @@ print(f"{model.coef_.size} weights instead of {clf.coef_.size}")
 print(f"test accuracy {model.score(large_test, y_test):.3f}", end=" ")
 print(f"instead of {clf.score(X_test, y_test):.3f}")
 print(f"our digit: p(3) = {model.predict_proba([large])[0, 3]:.2f}")
-display = CoefficientImageDisplay.from_estimator(
-    model, image_shape=(28, 28), im_kw={"cmap": "PuOr"}
-)
+display = CoefficientImageDisplay.from_estimator(model, image_shape=(28, 28))
 # sphinx_gallery_start_ignore
 display.figure_.suptitle("The weights of 784 pixels")
 display.figure_.set_size_inches(0.85 * display.figure_.get_size_inches())
@@ -1703,8 +1718,9 @@ for row, i, name in [
     (axes[1], bits.argmax(), "surprising"),
 ]:
     draw_picture(row[0], X_test[i], f"{name}, a {y_test[i]}")
-    draw_bars(row[1], clf.predict_proba(X_test[[i]])[0], true=y_test[i])
-    row[1].set(ylim=(0, 1), ylabel="probability")
+    proba = clf.predict_proba(X_test[[i]])[0]
+    draw_bars(row[1], proba, true=y_test[i], title="probabilities")
+    row[1].set_ylim(0, 1)
 plt.show()
 # sphinx_gallery_end_ignore
 

@@ -17,11 +17,11 @@ from sksoftmax.inspection.coefficients import (
 )
 from sksoftmax.inspection.estimators import import_pyplot
 
-_GRID_COLUMNS = 3  # axes in a row of the figure
+_GRID_COLUMNS, _GRID_WIDTH = 3, 8.0  # most axes in a row, and inches of them
 _WIDTH, _LETTER, _MOST_LETTERS = 2.2, 0.08, 40  # inches of bars and of a name's letter
 _HEIGHT, _BAR = 1.0, 0.2  # inches of title and axis, and of a bar
-# Blue and orange of Okabe and Ito, which differ in shades of grey too.
-_POSITIVE, _NEGATIVE = "#0072b2", "#e69f00"
+# Purple and orange of the map PuOr, which differ in shades of grey too.
+_POSITIVE, _NEGATIVE = "#542788", "#e08214"
 
 
 class CoefficientDisplay:
@@ -204,13 +204,10 @@ def _grid(plt, top_features):
     """Return axes of a new figure with room for bars and names."""
     longest = max((len(name) for row in top_features for name, _ in row), default=0)
     n_bars = max(map(len, top_features))
-    return make_grid(
-        plt,
-        len(top_features),
-        min(len(top_features), _GRID_COLUMNS),
-        _WIDTH + _LETTER * min(longest, _MOST_LETTERS),
-        _HEIGHT + _BAR * n_bars,
-    )
+    width = _WIDTH + _LETTER * min(longest, _MOST_LETTERS)
+    n_columns = min(len(top_features), _GRID_COLUMNS, max(1, int(_GRID_WIDTH / width)))
+    height = _HEIGHT + _BAR * n_bars
+    return make_grid(plt, len(top_features), n_columns, width, height)
 
 
 def _limits(top_features):

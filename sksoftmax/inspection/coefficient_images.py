@@ -21,8 +21,8 @@ class CoefficientImageDisplay:
     """Draw the weights of each class as an image.
 
     A feature is a pixel. All images share one colour scale, symmetric around zero,
-    which is white. A large value of a blue pixel (positive weight) speaks for the
-    class, a large value of a red pixel (negative weight) against the class.
+    which is white. A large value of a purple pixel (positive weight) speaks for the
+    class, a large value of an orange pixel (negative weight) against the class.
 
     Two classes have one image: positive weights speak for the second class and against
     the first.
@@ -81,7 +81,7 @@ class CoefficientImageDisplay:
         ax : matplotlib Axes or array of them, default=None
             Axes for the images, n_images in all. None: a grid in a new figure.
         im_kw : dict, default=None
-            Keywords for matplotlib's `imshow`, for example ``{"cmap": "PuOr"}``.
+            Keywords for matplotlib's `imshow`, for example ``{"cmap": "RdBu"}``.
 
         Returns
         -------
@@ -99,7 +99,7 @@ class CoefficientImageDisplay:
         shape = self._check_image_shape(coef.shape[1])
         axes = _grid(plt, len(coef), shape) if ax is None else check_axes(ax, len(coef))
         largest = np.abs(coef).max() or 1.0
-        kwargs = {"cmap": "RdBu", **(im_kw or {})}
+        kwargs = {"cmap": "PuOr", **(im_kw or {})}
         if "norm" not in kwargs:
             kwargs = {"vmin": -largest, "vmax": largest, **kwargs}
         self.images_ = np.empty(len(coef), dtype=object)

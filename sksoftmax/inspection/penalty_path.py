@@ -25,6 +25,8 @@ _ROOM = 0.15  # below and above curves for the names of marks, as a share of the
 _LINE_HEIGHT = 0.05  # of names beside coefficients, as a share of the y axis
 _MOST_TICKS = 6  # of powers of ten, about, beside a strength of 0
 _SHORT = 10  # letters of the name of a mark
+_SHORT_ROOM, _LONG_ROOM = 0.15, 0.35  # for such names, as a share of the x axis
+_MARGIN, _LINE = 4, 12  # points beside names of marks, and of a line of them
 _RINGS = {"one standard error": "s", "chosen": "D"}
 _WAY_OUT = (
     "Pass a SoftmaxRegressionClassifierCV, or a Pipeline that ends with one. For a "
@@ -213,10 +215,12 @@ class PenaltyPathDisplay:
         _set_scale(ax)
         if kind == "coef":
             self._draw_marks(ax, 1, "0.3")
-            _write_names(ax, self.lines_)
         elif self.lines_[0].get_gid() == f"{_GROUP}-0":
             edge = 0 if _describe(self.scoring)[0] < 0 else 1  # the better end
             self._draw_marks(ax, edge, self.lines_[0].get_color())
+        _make_room(ax)
+        if kind == "coef":
+            _write_names(ax, self.lines_)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
@@ -327,25 +331,32 @@ class PenaltyPathDisplay:
 
     def _draw_marks(self, ax, edge, color) -> None:
         """Draw a vertical line at each choice, named at an end of the y axis."""
-        sides: list[str] = []
-        for alpha, choice in self._choices().items():
-            ax.axvline(alpha, color=color, linestyle="--", linewidth=0.8, zorder=1)
+        choices, sides = sorted(self._choices().items(), reverse=True), []
+        for number, (alpha, choice) in enumerate(choices):
+            ax.axvline(alpha, color="0.6", linestyle="--", linewidth=0.8, zorder=1)
             x = ax.transAxes.inverted().transform(ax.transData.transform((alpha, 0)))[0]
-            # Names are left of their lines if the axes have more room there.
-            is_left = x > (0.85 if len(choice) < _SHORT else 0.3)
-            side = "right" if is_left else "left"
-            height = 4 + 24 * sides.count(side)
-            sides.append(side)
+            # The first name is left of its line and the others right of theirs, away
+            # from each other, if the axes have room there.
+            room = _SHORT_ROOM if len(choice) < _SHORT else _LONG_ROOM
+            is_first = number == 0 and len(choices) > 1
+            sides.append(x > room if is_first else x > 1 - room)
+        for number, ((alpha, choice), is_left) in enumerate(
+            zip(choices, sides, strict=True)
+        ):
+            height = _MARGIN + 2 * _LINE * sides[:number].count(is_left)
             ax.annotate(
                 f"{choice}\n{alpha:.2g}",
                 (alpha, edge),
                 xytext=(-4 if is_left else 4, -height if edge else height),
                 xycoords=ax.get_xaxis_transform(),
                 textcoords="offset points",
-                ha=side,
+                ha="right" if is_left else "left",
                 va="top" if edge else "bottom",
                 fontsize="small",
                 color=color,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0},
+                zorder=1.5,  # over the lines, under the curves
+                gid=f"{_GROUP}-mark",
             )
 
     def _choices(self) -> dict:
@@ -464,6 +475,21 @@ def _set_scale(ax) -> None:
         ax.xaxis.get_major_locator().set_params(numticks=_MOST_TICKS)
         ax.set_xlim(largest * max(margin, 1.2), -decade / 2)
     ax.xaxis.set_major_formatter(LogFormatter())
+
+
+def _make_room(ax) -> None:
+    """Extend the y axis, so that the names of the marks do not cover the curves."""
+    marks = [text for text in ax.texts if text.get_gid() == f"{_GROUP}-mark"]
+    if not marks:
+        return
+    sides = [text.get_ha() for text in marks]
+    points = _MARGIN + 2 * _LINE * max(map(sides.count, sides))
+    share = min(points / (72 * ax.bbox.height / ax.figure.dpi), 0.5)
+    low, high = ax.get_ylim()
+    there = _ROOM / (1 + 2 * _ROOM)  # what the margin is of the axis
+    room = (high - low) * max(0, share - there) / (1 - share)
+    limits = (low, high + room) if marks[0].xy[1] else (low - room, high)
+    ax.set_ylim(limits, auto=True)  # for the next curve
 
 
 def _write_names(ax, lines) -> None:
