@@ -3,17 +3,25 @@
 import math
 from statistics import median
 
+import public_data
+import tasks
+
 OURS = ("sksoftmax", "SoftmaxRegressionClassifierCV")
 REFERENCE = ("LogisticRegression", "GridSearchCV(LogisticRegression)")
+NAMES = [*tasks.TASKS, *public_data.TASKS]  # in the order of all tables
 
 
 def of_kind(results: dict, kind: str, *modes: str) -> list[dict]:
     """Return the pieces of that kind, in these modes if they are named."""
-    return [
+    found = [
         piece
         for piece in results["pieces"].values()
         if piece["kind"] == kind and (not modes or piece["mode"] in modes)
     ]
+    return sorted(
+        found,
+        key=lambda piece: NAMES.index(piece["name"]) if piece["name"] in NAMES else 0,
+    )
 
 
 def fits(piece: dict) -> dict[str, list[dict]]:

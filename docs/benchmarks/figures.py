@@ -73,7 +73,7 @@ def _label_ends(axes, ends, gap):
     ):
         height = max(y, height + gap)
         axes.annotate(
-            name,
+            _short(name),
             (x, y),
             (right * 1.6, height),
             color=color,
@@ -116,21 +116,27 @@ def draw_times(pieces: list[dict], path: Path) -> None:
             style = {"mfc": face, "mec": "black", "ms": 6 if is_one else 3.5, "zorder": 3}
             axes.plot([at], [height], marker, **style)
             if system == other and is_one:
-                _note(axes, other, axes.transData, (at, height), ha="center")
+                _note(axes, _short(other), axes.transData, (at, height), ha="center")
     axes.set_yticks(range(len(names)), names)
     _scale_seconds(axes)
     left, right = axes.get_xlim()
-    axes.set_xlim(left / 4, right * 2)  # room for names
+    axes.set_xlim(left / 2.5, right * 2)  # room for names
     axes.set_ylim(len(names) - 0.4, -0.8)
     axes.set_xlabel("seconds to LogisticRegression's log-loss + 1 %, with range")
     axes.set_title(
         "● sksoftmax   □ LogisticRegression   ▲ quickest other\n"
-        "large: one thread, small: all cores",
+        "large: one thread, small: all cores\n"
+        "saga, newton-cg, newton-cholesky: solvers of LogisticRegression",
         loc="left",
         fontsize=TEXT,
     )
     axes.grid(axis="x", alpha=0.25)
     figure.savefig(path, dpi=DPI)
+
+
+def _short(system: str) -> str:
+    """Return the name; another solver of LogisticRegression by its own name."""
+    return system.removeprefix(f"{REFERENCE[0]} ")
 
 
 def _note(axes, text, transform, place, ha):
