@@ -113,7 +113,12 @@ def draw_times(pieces: list[dict], path: Path) -> None:
             seconds = [fit["seconds"] for fit in found]
             axes.plot([min(seconds), max(seconds)], [height, height], "-", color="0.4")
             at = middle(found, "seconds")
-            style = {"mfc": face, "mec": "black", "ms": 6 if is_one else 3.5, "zorder": 3}
+            style = {
+                "mfc": face,
+                "mec": "black",
+                "ms": 6 if is_one else 3.5,
+                "zorder": 3,
+            }
             axes.plot([at], [height], marker, **style)
             if system == other and is_one:
                 _note(axes, _short(other), axes.transData, (at, height), ha="center")
