@@ -13,7 +13,7 @@ DPI = 200
 WIDTH, TEXT, SMALL_TEXT = 5.0, 8, 7.5
 CURVES = ("mnist", "news20", "embeddings", "digits")
 STYLES = (("-", "o"), ("--", "s"), (":", "^"), ("-.", "D"), ("--", "v"), (":", "P"))
-GREYS = ("0.25", "0.45", "0.6")
+GREYS = ("0.2", "0.35", "0.45")
 
 
 @rc_context({"font.size": TEXT})
@@ -36,7 +36,7 @@ def draw_curves(name: str, curves: dict[str, list], target, path: Path) -> None:
     figure = Figure(figsize=(WIDTH, 4.2), layout="constrained")
     axes = figure.subplots()
     best = min(loss for curve in curves.values() for _, loss in curve)
-    top, ends = 1.5 * best, []
+    top, ends = max(1.5 * best, 1.05 * (target or 0)), []
     shown = {n: [p for p in c if p[1] < top] for n, c in curves.items()}
     for k, (system, curve) in enumerate((n, c) for n, c in shown.items() if c):
         ours = system in OURS

@@ -242,7 +242,8 @@ def choice_words(results: dict) -> str:
     """Return the seconds until the penalty is chosen, for README.md."""
     ways = [REFERENCE[1], "LogisticRegressionCV"]
     titles = ["task", "ours, one thread, CPU s"]
-    titles += [f"{way}, times ours, {m}" for way in ways for m in ("one", "all")]
+    short = ["grid search", "CV class"]
+    titles += [f"{way}: times ours, {m}" for way in short for m in ("one", "all")]
     rows = []
     for modes in by_mode(results, "choose").values():
         first = next(iter(modes.values()))

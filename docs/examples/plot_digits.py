@@ -50,7 +50,9 @@ print(f"{clf.score(X_test, y_test):.1%} of {len(X_test)} test images are read ri
 # ----------------------
 # Training lowers the objective, which is the mean loss of the training images and the
 # penalty. The validation images are not trained on. Their loss tells how well the model
-# reads new images. The model is the one of the epoch with the lowest validation loss.
+# reads new images. Both are in nats, the unit of natural logarithms, and a nat is 1.44
+# bits. Training ends once three epochs gain little, and keeps the epoch with the lowest
+# validation loss.
 figure, axes = plt.subplots(figsize=(5.2, 4), layout="constrained")
 LossCurveDisplay.from_estimator(clf, name="digits", ax=axes)
 figure.suptitle("Both losses level off, and that of new images is higher")
@@ -74,7 +76,7 @@ print(f"Half of the test digits need less than {np.median(surprisal):.3f} bits."
 # has a hole: ink in the middle speaks against a zero.
 
 # sphinx_gallery_thumbnail_number = 2
-figure, all_axes = plt.subplots(2, 5, figsize=(5.2, 3.3), layout="constrained")
+figure, all_axes = plt.subplots(2, 5, figsize=(5.2, 2.9), layout="constrained")
 CoefficientImageDisplay.from_estimator(clf, image_shape=(8, 8), ax=all_axes)
 limit = np.abs(clf.coef_).max()
 for axes, weights in zip(all_axes.flat, clf.coef_.reshape(-1, 8, 8), strict=True):

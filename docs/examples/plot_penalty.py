@@ -5,7 +5,7 @@ Choosing the penalty
 This example chooses ``alpha``, the strength of the penalty, which is the one parameter
 of softmax regression that needs a value. ``SoftmaxRegressionClassifierCV`` chooses
 alpha by cross-validation. The models of all folds share their passes over the rows, so
-the choice costs about as much as a few single fits.
+the choice costs about as much as 4 to 20 single fits.
 """
 
 # %%
@@ -173,7 +173,7 @@ figure, axes = plt.subplots(figsize=(5.2, 2.6), layout="constrained")
 bars = axes.barh(list(seconds), list(seconds.values()), color="0.4")
 axes.bar_label(bars, fmt="%.2f s", padding=3)
 axes.invert_yaxis()
-axes.margins(x=0.2)
+axes.margins(x=0.25)
 axes.set_xlabel("seconds of training")
 figure.suptitle("Shared passes choose the penalty sooner")
 

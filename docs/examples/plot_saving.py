@@ -124,7 +124,7 @@ figure, axes = plt.subplots(figsize=(5.2, 3.8), layout="constrained")
 bars = axes.barh(list(sizes), list(sizes.values()), color="0.6", edgecolor="black")
 axes.bar_label(bars, fmt="%.1f", padding=3)
 axes.invert_yaxis()
-axes.margins(x=0.12)
+axes.margins(x=0.2)
 axes.set(xlabel="size of the file (kB)", title="Files that only predict are small")
 
 # %%
