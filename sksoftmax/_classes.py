@@ -150,8 +150,8 @@ def check_several_classes(classes):
     if len(classes) < 2:
         raise ValueError(
             "y must hold at least two classes in all, got one class, "
-            f"{classes.tolist()[0]!r}. Add rows of another class. Shuffle rows that are "
-            "sorted by class."
+            f"{classes.tolist()[0]!r}. Add rows of another class. Shuffle rows that "
+            "are sorted by class."
         )
 
 

@@ -343,7 +343,7 @@ PEERS = [
         epochs=(1, 2, 4, 8),
     ),
     System(
-        "MLPClassifier(())",
+        "MLPClassifier without layers",
         _estimator(_mlp_classifier),
         largest_work=5e8,
         largest_model=1e6,

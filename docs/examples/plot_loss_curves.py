@@ -117,7 +117,7 @@ def curves(X, X_test):
         "LogisticRegression": by_max_iter(
             logistic_regression, many, X, y_train, X_test
         ),
-        "MLPClassifier(())": by_partial_fit(mlp, X, y_train, X_test),
+        "MLPClassifier without layers": by_partial_fit(mlp, X, y_train, X_test),
         "SGDClassifier": by_partial_fit(sgd, X, y_train, X_test),
     }
 
@@ -145,7 +145,11 @@ for units, of_units in results.items():
 looks = {
     "SoftmaxRegressionClassifier": {"color": "black", "marker": "o"},
     "LogisticRegression": {"color": "#0072b2", "marker": "s", "linestyle": "--"},
-    "MLPClassifier(())": {"color": "#d55e00", "marker": "^", "linestyle": "-."},
+    "MLPClassifier without layers": {
+        "color": "#d55e00",
+        "marker": "^",
+        "linestyle": "-.",
+    },
     "SGDClassifier": {"color": "0.6", "marker": "D", "linestyle": ":"},
 }
 
