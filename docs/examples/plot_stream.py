@@ -141,7 +141,7 @@ X, y = many_rows(8)
 later = deepcopy(clf)
 for _ in range(200):
     later.partial_fit(*next_batch(5))
-for name, model in {"now": clf, "200 batches of classes 0 to 4 later": later}.items():
+for name, model in {"now": clf, "after 200 batches of classes 0 to 4": later}.items():
     print(f"accuracy on classes 5 to 7 {name}: {model.score(X[y >= 5], y[y >= 5]):.3f}")
 
 # %%
