@@ -286,7 +286,7 @@ def bar_row(group, value, name, proba, chosen=False, true=False):
     The row of the class looked at is `chosen`, and the bar of the `true` class hatched.
     """
     checked = " checked" if true and group == "truth" else ""
-    mark = " chosen" * chosen + " true" * true
+    mark = (" chosen" if chosen else "") + (" true" if true else "")
     return (
         f'<label class="entry{mark}">'
         f'<input type="radio" name="{group}" value="{value}"{checked} '

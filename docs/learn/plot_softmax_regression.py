@@ -6,11 +6,11 @@ This page follows one handwritten digit: from a picture to numbers, scores and
 probabilities, and on to the step that improves the model. The page explains each idea
 of softmax regression on the way.
 
-You need to know what a matrix product and a derivative are. Every number on the page
-is computed when the page is built. The blocks run in their order, with ``sksoftmax``,
-its extra ``plot`` and pandas (:doc:`/install`). The code that draws the figures is left
-out here; the script at the foot of the page has all of it. A table compares the `Symbols`_ of this page, of a textbook
-and of scikit-learn.
+You need to know what a matrix product and a derivative are. Every number on the page is
+computed when the page is built. The blocks run in their order, with ``sksoftmax``, its
+extra ``plot`` and pandas (:doc:`/install`). The code that draws the figures is left out
+here; the script at the foot of the page has all of it. A table compares the `Symbols`_
+of this page, of a textbook and of scikit-learn.
 """
 
 # %%
@@ -151,11 +151,12 @@ plt.show()
 # **Regression** answers the question how much. **Classification** answers the question
 # which one, out of q **classes**. Our digit has an answer to both questions.
 #
-# Each point of the figure is a training digit. The width counts the columns with a pixel
-# darker than half; a little noise parts equal widths. The left line predicts a number,
-# the ink, from the width of the digit. The right line predicts no number. The line is
-# the border of two classes: the model says 0 below the line and 1 above. The right side
-# shows only the digits 0 and 1, by the mean ink of the four pixels in the centre.
+# Each point of the figure is a training digit. The width counts the columns with a
+# pixel darker than half; a little noise parts equal widths. The left line predicts a
+# number, the ink, from the width of the digit. The right line predicts no number. The
+# line is the border of two classes: the model says 0 below the line and 1 above. The
+# right side shows only the digits 0 and 1, by the mean ink of the four pixels in the
+# centre.
 print(f"how much ink: {digit.sum():.1f} black pixels")
 print(f"which digit: {label}")
 # sphinx_gallery_start_ignore
@@ -174,7 +175,9 @@ axes[0].plot(ends, np.polyval(line, ends), color="black")
 ours = width[1164] + jitter[1164], digit.sum()
 axes[0].plot(*ours, "*", color=TRUE, ms=17, mec="white", label="our digit")
 axes[0].legend(fontsize=13, loc="upper left", handletextpad=0.2)
-axes[0].set(xlabel="width in pixels", ylabel="ink in pixels", title="how much ink", ylim=(9, 32))
+axes[0].set(
+    xlabel="width in pixels", ylabel="ink in pixels", title="how much ink", ylim=(9, 32)
+)
 some = np.isin(y_train, [0, 1])
 centre = X_train.reshape(-1, 8, 8)[:, 3:5, 3:5].mean(axis=(1, 2))
 flat = np.column_stack([width + jitter, centre])[some]
@@ -289,7 +292,8 @@ plt.show()
 # The digits of the well-known set MNIST have 28 x 28 pixels, hence 784 features. We
 # enlarge our digit to this size by linear interpolation. The large picture has no new
 # detail, as each of its pixels is a mean of pixels of the small one. The picture serves
-# to show the sizes. A later section, `784 pixels`_, fits a model to digits of this size.
+# to show the sizes. A later section, `784 pixels`_, fits a model to digits of this
+# size.
 from scipy.ndimage import zoom
 
 
@@ -401,8 +405,8 @@ plt.show()
 #
 # Here we set the twelve weights by hand: 1 for the pixels that should be dark, -1 for
 # the others. Each line of the figure is a weight. The left circles are the pixels, and
-# the right ones are the scores. The intercepts are zero here, and not drawn. The picture
-# is a dark row, which has the largest score.
+# the right ones are the scores. The intercepts are zero here, and not drawn. The
+# picture is a dark row, which has the largest score.
 names = ["row", "column", "diagonal"]
 picture = np.array([[0.9, 0.8], [0.1, 0.2]])
 x = picture.reshape(-1)
@@ -624,10 +628,11 @@ lost = (outputs[range(len(y_test)), y_test] < 0).sum()
 print(f"test digits whose right class has a negative output: {lost}")
 
 # %%
-# Negative outputs could be set to zero, and all be divided by their sum. The results are
-# probabilities, but bad ones. A class of probability 0 is impossible to the model, and
-# the last line shows that such a class can be the right one. An output that is cut off at zero also has no slope: a small change of the
-# weights changes nothing, and training gets no direction.
+# Negative outputs could be set to zero, and all be divided by their sum. The results
+# are probabilities, but bad ones. A class of probability 0 is impossible to the model,
+# and the last line shows that such a class can be the right one. An output that is cut
+# off at zero also has no slope: a small change of the weights changes nothing, and
+# training gets no direction.
 #
 # Three steps: exp, sum, divide
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
@@ -761,9 +766,9 @@ plt.show()
 # sphinx_gallery_end_ignore
 
 # %%
-# The sliders set three scores and the temperature. At first, the scores are those of the
-# dark row in `Four pixels and three classes`_. The figure also shows the loss, which
-# `The loss`_ explains.
+# The sliders set three scores and the temperature. At first, the scores are those of
+# the dark row in `Four pixels and three classes`_. The figure also shows the loss,
+# which `The loss`_ explains.
 #
 # .. interactive:: scores
 #    :classes: row, column, diagonal
@@ -1525,8 +1530,8 @@ plt.show()
 
 # %%
 # The same step size of 0.5 has other accuracies above. Without an average, the accuracy
-# depends on the last few minibatches, whose order is another one here. The average takes
-# out this noise.
+# depends on the last few minibatches, whose order is another one here. The average
+# takes out this noise.
 #
 # With all of its defaults, the estimator takes so few digits as one batch, and steps
 # without noise to the optimum. The result is the model ``clf`` of the other sections.
@@ -1540,8 +1545,8 @@ W, c = clf.coef_, clf.intercept_
 # ^^^^^^^^^^^^^^^^^^^^^^^
 # Each class has a weight for each pixel, so its weights are a picture too. Ink on
 # purple pixels speaks for the class, ink on orange pixels against it. The outer columns
-# are white in nearly all digits, and have small weights. The top and the bottom row have
-# ink in many digits, and large weights.
+# are white in nearly all digits, and have small weights. The top and the bottom row
+# have ink in many digits, and large weights.
 from sksoftmax.inspection import CoefficientImageDisplay
 
 pixels = np.arange(64).reshape(8, 8)
@@ -1694,8 +1699,8 @@ plt.show()
 # %%
 # The border of 3 and 9 is steep: the upper patch decides. The borders of the 8 are
 # nearly level: the lower patch decides. Dotted lines join the points where the largest
-# probability is equal, and far from the borders the model is sure. Many marks lie on the
-# wrong side, above all between 6 and 8: two features are too few. A model with 64
+# probability is equal, and far from the borders the model is sure. Many marks lie on
+# the wrong side, above all between 6 and 8: two features are too few. A model with 64
 # features has flat borders too, in 64 dimensions, and errs less.
 #
 # 784 pixels
@@ -1728,8 +1733,9 @@ plt.show()
 # of rows for which this class is the right one.
 #
 # Accuracy is often the goal, but training cannot use it. We change one weight, of class
-# 8 for the pixel in row 4 and column 5, and watch the training digits. The accuracy moves in steps, and between the
-# steps its derivative is zero. The loss is smooth, and its slope shows the way.
+# 8 for the pixel in row 4 and column 5, and watch the training digits. The accuracy
+# moves in steps, and between the steps its derivative is zero. The loss is smooth, and
+# its slope shows the way.
 weight_range = np.linspace(-4, 4, 161)
 losses, accuracies = [], []
 W_moved = W.copy()
@@ -1830,10 +1836,10 @@ for share in (0, 0.05, 0.1, 0.2):
 # Learning by heart
 # ^^^^^^^^^^^^^^^^^
 # Take only the first 100 training digits. 640 weights can tell so few digits apart
-# without error. Larger multiples of such weights lower the loss further. The rest of the
-# training digits watches as a **validation set**: the model does not train on them. The
-# loss of the training digits falls towards zero. The validation loss falls, turns and
-# rises, which is **overfitting**.
+# without error. Larger multiples of such weights lower the loss further. The rest of
+# the training digits watches as a **validation set**: the model does not train on them.
+# The loss of the training digits falls towards zero. The validation loss falls, turns
+# and rises, which is **overfitting**.
 from sksoftmax.inspection import LossCurveDisplay
 
 X_few, y_few = X_train[:100], y_train[:100]
@@ -2187,8 +2193,8 @@ print("largest weight of these pixels:", np.abs(clf.coef_[:, unused]).max())
 #
 #    <details><summary>Answer</summary>
 #
-# The formula is :math:`\sqrt[4]{d q / 3}`, for an n that divides both sizes. The padding
-# rounds q / n and d / n up, so the program counts the numbers for each n.
+# The formula is :math:`\sqrt[4]{d q / 3}`, for an n that divides both sizes. The
+# padding rounds q / n and d / n up, so the program counts the numbers for each n.
 d, q = 2048, 1000
 sizes = {n: n**3 + n * -(-q // n) * -(-d // n) for n in range(1, 60)}
 n_best = min(sizes, key=sizes.get)
