@@ -270,8 +270,10 @@ def check_scores(page):
 
 def check_phone(page):
     check_drawing(page, "draw_by_touch", (0, 2, 3, 1))
+    figure = Figure(page, "digit")
+    figure.draw_by_touch(1)
     before = page.evaluate("scrollY")
-    Figure(page, "digit").draw_by_touch(1)
+    figure.draw_by_touch(1)
     after = page.evaluate("scrollY")
     check("drawing does not scroll the page", abs(after - before) < 1, before, after)
     figure = Figure(page, "scores")

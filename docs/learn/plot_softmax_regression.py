@@ -282,7 +282,7 @@ axes["strip"].set_aspect("auto")
 axes["strip"].set_xticks(np.arange(8) * 8 + 3.5, [f"row {i + 1}" for i in range(8)])
 axes["strip"].tick_params(length=0)
 axes["strip"].set_xticks(np.arange(8, 64, 8) - 0.5, minor=True)
-axes["strip"].tick_params(which="minor", length=16, top=True)
+axes["strip"].tick_params(which="minor", length=16)
 plt.show()
 # sphinx_gallery_end_ignore
 
@@ -1697,11 +1697,11 @@ plt.show()
 # sphinx_gallery_end_ignore
 
 # %%
-# The border of 3 and 9 is steep: the upper patch decides. The borders of the 8 are
-# nearly level: the lower patch decides. Dotted lines join the points where the largest
-# probability is equal, and far from the borders the model is sure. Many marks lie on
-# the wrong side, above all between 6 and 8: two features are too few. A model with 64
-# features has flat borders too, in 64 dimensions, and errs less.
+# The border of 3 and 9 is steep: the upper patch decides. The borders of 8 with 6 and
+# with 9 are nearly level: the lower patch decides. Dotted lines join the points where
+# the largest probability is equal, and far from the borders the model is sure. Many
+# marks lie on the wrong side, above all between 6 and 8: two features are too few. A
+# model with 64 features has flat borders too, in 64 dimensions, and errs less.
 #
 # 784 pixels
 # ^^^^^^^^^^
