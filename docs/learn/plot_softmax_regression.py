@@ -1571,8 +1571,9 @@ plt.show()
 # The table of probabilities
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^
 # This table is the whole answer of the model for our digit. The columns lead from the
-# score to the probability, which sums to one, and on to the surprisal. The surprisal of
-# a row is the one that the model would have if the class of the row were the true one.
+# score to the probability, and on to the surprisal. The probabilities sum to one, here
+# up to their rounding. The surprisal of a row is the one that the model would have if
+# the class of the row were the true one.
 ranks = np.argsort(-scores)
 answer = pd.DataFrame(
     {
@@ -2007,7 +2008,7 @@ print(f"alpha {clf.alpha:.0e}, the default: {clf.score(X_test, y_test):.3f}")
 #    * - temperature
 #      - :math:`T`
 #      - none
-#      - ``CalibratedClassifierCV(method="temperature")``
+#      - ``method="temperature"``
 #    * - scores, probabilities and labels of a batch
 #      - :math:`O, P, Y`
 #      - :math:`\mathbf{O}, \hat{\mathbf{Y}}, \mathbf{Y}`
@@ -2043,7 +2044,7 @@ print(f"alpha {clf.alpha:.0e}, the default: {clf.score(X_test, y_test):.3f}")
 #    * - divergence, in bits
 #      - :math:`D(y \,\|\, p)`
 #      - :math:`D_{\mathrm{KL}}`, in nats
-#      - ``scipy.stats.entropy(y, p, base=2)``
+#      - none; SciPy: ``entropy(y, p)``
 #    * - rows in a minibatch
 #      - :math:`b`
 #      - :math:`|\mathcal{B}|`
