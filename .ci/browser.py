@@ -144,6 +144,10 @@ def check_examples(page):
         check(
             f"test digit {digit} has the estimator's probabilities", error < 1e-3, error
         )
+        true = figure.find(".entry.true input").get_attribute("value")
+        check("the true class is marked", true == str(digit), true)
+        parts = [figure.number(name) for name in (".sum", ".intercept", ".score")]
+        check("the score adds up", abs(parts[0] + parts[1] - parts[2]) < 1e-6, parts)
     figure.find("[name=look][value='4']").check()
     score = (clf.coef_[4] @ row[0] + clf.intercept_[4]).item()
     page.wait_for_timeout(60)
@@ -151,6 +155,9 @@ def check_examples(page):
     bits = -np.log2(expected[4])
     check("the bits of a chosen class", abs(figure.number(".bits") - bits) < 0.02)
     figure.find("[name=look][value='top']").check()
+    figure.find(".clear").click()
+    page.wait_for_timeout(60)
+    check("an empty sheet has no true class", not figure.find(".entry.true").count())
 
 
 def check_keyboard(page):
@@ -263,8 +270,10 @@ def check_scores(page):
 
 def check_phone(page):
     check_drawing(page, "draw_by_touch", (0, 2, 3, 1))
+    figure = Figure(page, "digit")
+    figure.draw_by_touch(1)
     before = page.evaluate("scrollY")
-    Figure(page, "digit").draw_by_touch(1)
+    figure.draw_by_touch(1)
     after = page.evaluate("scrollY")
     check("drawing does not scroll the page", abs(after - before) < 1, before, after)
     figure = Figure(page, "scores")

@@ -62,50 +62,63 @@ def add_scripts(app, pagename, templatename, context, doctree):
 
 # The digit
 
+OURS = 1164  # the training digit that the tutorial follows
+
 
 @cache
 def digit_model():
-    """Fit the digits; return the numbers of the model, and test digits to look at.
+    """Fit the digits; return the numbers of the model, and digits to look at.
 
-    The examples are the first test digit of each class, and the one whose prediction
-    has the largest entropy.
+    The examples are the first test digit of each class, the one whose prediction has
+    the largest entropy, and the training digit that the tutorial follows.
     """
     X, y = load_digits(return_X_y=True)
     X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
     clf = SoftmaxRegressionClassifier(random_state=0).fit(X_train / 16, y_train)
     chosen = [np.flatnonzero(y_test == digit)[0] for digit in range(10)]
     chosen.append(clf.predictive_entropy(X_test / 16).argmax())
+    rows = np.vstack([X_test[chosen], X_train[OURS]])
     return {
         "coef": clf.coef_.round(5).tolist(),
         "intercept": clf.intercept_.round(5).tolist(),
-        "labels": y_test[chosen].tolist(),
-        "examples": X_test[chosen].astype(int).tolist(),
-        "proba": clf.predict_proba(X_test[chosen] / 16).round(6).tolist(),
+        "labels": [*y_test[chosen].tolist(), int(y_train[OURS])],
+        "examples": rows.astype(int).tolist(),
+        "proba": clf.predict_proba(rows / 16).round(6).tolist(),
     }
 
 
-def digit_figure(example=10):
-    """Return the figure of a digit, its pixels and its probabilities."""
+def digit_figure():
+    """Return the figure of a digit, its pixels and its probabilities.
+
+    The figure begins with the last example.
+    """
     model = digit_model()
-    ink = np.array(model["examples"][example])
-    proba = np.array(model["proba"][example])
+    ink = np.array(model["examples"][-1])
+    proba = np.array(model["proba"][-1])
+    label = model["labels"][-1]
     top = proba.argmax()
-    contributions = np.array(model["coef"]) * ink / 16
-    evidence, limit = contributions[top], np.abs(contributions).max()
+    products = np.array(model["coef"]) * ink / 16
+    evidence, limit = products[top], np.abs(products).max()
     weighed = squares(evidence / limit, signs=True)
-    score = evidence.sum() + model["intercept"][top]
-    numbers = {name: model[name] for name in ("coef", "intercept", "examples")}
+    intercept = round(model["intercept"][top], 2)
+    score = round(evidence.sum() + model["intercept"][top], 2)
+    names = ("coef", "intercept", "examples", "labels")
+    numbers = {name: model[name] for name in names}
+    texts = [str(k) for k in range(10)]
+    texts += [f"unsure ({model['labels'][10]})", f"ours ({label})"]
     buttons = "".join(
-        f'<button type="button" data-example="{i}">'
-        f"{label if i < 10 else f'unsure ({label})'}</button>"
-        for i, label in enumerate(model["labels"])
+        f'<button type="button" data-example="{i}">{text}</button>'
+        for i, text in enumerate(texts)
     )
-    bars = "".join(bar_row("look", i, i, proba[i], i == top) for i in range(10))
+    bars = "".join(
+        bar_row("look", i, i, proba[i], chosen=i == top, true=i == label)
+        for i in range(10)
+    )
     return f"""
 <figure class="interactive digit" id="interactive-digit">
 <div class="parts">
 <div class="buttons examples" role="group" aria-label="Start from" hidden>
-  <span>Test digits:</span> {buttons}
+  <span>Digits:</span> {buttons}
   <button type="button" class="clear">Clear</button></div>
 <div class="drawing" hidden>
   <p class="title">Or draw a digit</p>
@@ -129,9 +142,9 @@ def digit_figure(example=10):
       aria-label="Weight times pixel, for each pixel">{weighed}</svg>
   </div>
 </div>
-<p class="result">Score of <b class="class">{top}</b>: the pixels add up to
-  <b class="sum">{signed(evidence.sum())}</b>, and the intercept is
-  <b class="intercept">{signed(model["intercept"][top])}</b>, together
+<p class="result">Score of <b class="class">{top}</b>: the products add up to
+  <b class="sum">{signed(score - intercept)}</b>, and the intercept is
+  <b class="intercept">{signed(intercept)}</b>, together
   <b class="score">{signed(score)}</b>.<br>
   Surprisal of <b class="class">{top}</b>:
   <b class="bits">{-np.log2(proba[top]):.2f} bits</b>. Knowing nothing:
@@ -143,8 +156,9 @@ def digit_figure(example=10):
     the most probable</label>
 </div>
 </div>
-<figcaption>A digit as the model sees it, the contribution of each pixel to the score of
-  a class (weight times pixel), and the probabilities of the ten classes.
+<figcaption>A digit as the model sees it, the products of its pixels with the weights of
+  a class, and the probabilities of the ten classes. The row with a background is the
+  class looked at. A blue, hatched bar is the true class; a drawn digit has none.
   <noscript>With JavaScript, you can draw a digit.</noscript></figcaption>
 <p class="status" role="status"></p>
 <script type="application/json">{json.dumps(numbers, separators=(",", ":"))}</script>
@@ -182,7 +196,8 @@ def scores_figure(classes, scores):
         for name, score in zip(classes, scores, strict=True)
     )
     bars = "".join(
-        bar_row("truth", i, name, proba[i], i == 0) for i, name in enumerate(classes)
+        bar_row("truth", i, name, proba[i], true=i == 0)
+        for i, name in enumerate(classes)
     )
     x, y = proba @ CORNERS
     return f"""
@@ -217,7 +232,8 @@ def scores_figure(classes, scores):
 </div>
 </div>
 <figcaption>Three scores, their softmax, and the loss. Each point of the triangle is a
-  distribution, and each corner is certain of its class. Dashed lines part the predicted
+  distribution, and each corner is certain of its class. The blue, hatched bar is the
+  true class. Dashed lines part the predicted
   classes; on a thin line the true class has probability ¼, ½ or ¾.
   <noscript>The scores are {", ".join(f"{float(score):.1f}" for score in scores)}; with
   JavaScript, you can move them.</noscript></figcaption>
@@ -264,10 +280,13 @@ def path(*points):
 # What both share
 
 
-def bar_row(group, value, name, proba, chosen):
-    """Return a class, its probability as a bar and as a number, and a radio button."""
-    checked = " checked" if chosen and group == "truth" else ""
-    mark = " chosen" if chosen else ""
+def bar_row(group, value, name, proba, chosen=False, true=False):
+    """Return a class, its probability as a bar and as a number, and a radio button.
+
+    The row of the class looked at is `chosen`, and the bar of the `true` class hatched.
+    """
+    checked = " checked" if true and group == "truth" else ""
+    mark = (" chosen" if chosen else "") + (" true" if true else "")
     return (
         f'<label class="entry{mark}">'
         f'<input type="radio" name="{group}" value="{value}"{checked} '

@@ -28,11 +28,13 @@ const sksoftmaxFigures = {
     return (number < 0 ? "−" : plus) + text;
   },
 
-  /* Show probabilities as bars and numbers, and mark the row of the chosen class. */
-  showBars(figure, proba, chosen) {
+  /* Show probabilities as bars and numbers. Mark the bar of the true class, and the row
+     of the chosen class. */
+  showBars(figure, proba, truth, chosen) {
     figure.querySelectorAll(".bars .entry").forEach((entry, i) => {
       entry.querySelector(".bar").style.setProperty("--p", proba[i]);
       entry.querySelector(".value").textContent = proba[i].toFixed(3);
+      entry.classList.toggle("true", i === truth);
       entry.classList.toggle("chosen", i === chosen);
     });
   },

@@ -9,7 +9,7 @@
   const sheet = find(".sheet"), cursor = find(".cursor");
 
   /* The drawing, on a sheet of 16 x 16 cells: strokes of the pointer, lists of points;
-     cells that the keyboard has painted; or, if both are empty, a test digit. */
+     cells that the keyboard has painted; or, if both are empty, an example. */
   let strokes = [], cells = new Set(), example = null;
   let column = 7, line = 3, isPainting = false;
 
@@ -119,7 +119,8 @@
     const look = find("[name=look]:checked").value;
     const chosen = look === "top" ? top : Number(look);
 
-    showBars(figure, proba, chosen);
+    const truth = example === null ? null : model.labels[example];
+    showBars(figure, proba, truth, chosen);
     paint(find(".pixels"), x);
     paint(find(".example"), example === null ? x.map(() => 0) : x);
     paint(find(".evidence"), evidence[chosen], Math.max(...evidence.flat().map(Math.abs)));
@@ -127,9 +128,12 @@
     cursor.setAttribute("x", column);
     cursor.setAttribute("y", line);
     for (const place of figure.querySelectorAll(".class")) place.textContent = chosen;
-    find(".sum").textContent = format(sums[chosen], 2, "+");
-    find(".intercept").textContent = format(model.intercept[chosen], 2, "+");
-    find(".score").textContent = format(scores[chosen], 2, "+");
+    // The sum is the difference of the other two as they are shown, so that it adds up.
+    const score = Number(scores[chosen].toFixed(2));
+    const intercept = Number(model.intercept[chosen].toFixed(2));
+    find(".sum").textContent = format(score - intercept, 2, "+");
+    find(".intercept").textContent = format(intercept, 2, "+");
+    find(".score").textContent = format(score, 2, "+");
     find(".bits").textContent = `${format(-Math.log2(proba[chosen]), 2)} bits`;
     for (const button of figure.querySelectorAll("[data-example]")) {
       button.setAttribute("aria-pressed", button.dataset.example === String(example));
