@@ -188,7 +188,8 @@
   sheet.addEventListener("pointermove", (event) => {
     if (!sheet.hasPointerCapture(event.pointerId)) return;
     const stroke = strokes[strokes.length - 1];
-    for (const point of event.getCoalescedEvents()) {
+    const points = event.getCoalescedEvents?.() ?? [];  // older browsers lack it
+    for (const point of points.length ? points : [event]) {
       const [x, y] = place(point), [lastX, lastY] = stroke[stroke.length - 1];
       if (Math.hypot(x - lastX, y - lastY) > 0.2) stroke.push([x, y]);
     }

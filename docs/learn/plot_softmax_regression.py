@@ -949,7 +949,7 @@ for name, model in models.items():
 
 # %%
 # The model of the votes comes near .6 and .4. Smoothing makes the model less sure of
-# every digit. :doc:`/auto_examples/plot_soft_labels` compares votes, majorities and
+# every training digit. :doc:`/auto_examples/plot_soft_labels` compares votes, majorities and
 # smoothing.
 
 # %%
@@ -1009,7 +1009,8 @@ plt.show()
 # Data with a low entropy are easy to predict, and a good code stores them in few bits.
 # A *code* writes answers as a string of bits. A code takes at least the entropy for an
 # answer on average. A code for many answers together comes near the entropy (Shannon
-# 1948). One answer alone can need more: each flip of a coin takes a whole bit.
+# 1948). One answer alone can need more: a flip of the coin
+# with 90 % heads takes a whole bit.
 
 
 def entropy(p):
@@ -1593,7 +1594,8 @@ answer.round(4)
 # ^^^^^^^^^^^^
 # The model ``clf`` of this page runs in the next figure. Draw a digit, and see its
 # probabilities, and the pixels that speak for and against a class. The button *ours*
-# shows our digit, and *unsure* shows the first digit of `An uncertain digit`_.
+# shows our digit, and *unsure* shows the first digit of `An uncertain digit`_. A clear
+# sheet has the probabilities of the intercepts alone.
 #
 # .. interactive:: digit
 #
@@ -1685,7 +1687,7 @@ for k, name in enumerate(four):
     number.set_path_effects([withStroke(linewidth=4, foreground="white")])
 for k, marker in zip(four, ["o", "^", "s", "x"], strict=True):
     own = patches[y_train == k]
-    ax.plot(*own.T, marker, color="0.2", ms=4, mfc="none", mew=0.8, label=f"a {k}")
+    ax.plot(*own.T, marker, color="0.2", ms=4, mfc="none", mew=0.8, label=str(k))
 ax.plot(*patches[1164], "*", color=TRUE, ms=20, mec="white", label="our digit")
 ax.set(xlabel="ink, upper patch", ylabel="ink, lower patch")
 draw_picture(axes["patches"], digit, "upper and lower patch")
@@ -1954,8 +1956,9 @@ print(f"alpha {clf.alpha:.0e}, the default: {clf.score(X_test, y_test):.3f}")
 #
 # Symbols
 # -------
-# The textbook is *Dive into Deep Learning* (Zhang, Lipton, Li and Smola), in its
-# section on softmax regression. scikit-learn's names are also those of this package.
+# The textbook is *Dive into Deep Learning* (Zhang, Lipton, Li and Smola): its section
+# on softmax regression, and other sections for what that one leaves out.
+# scikit-learn's names are also those of this package.
 #
 # .. list-table::
 #    :header-rows: 1
@@ -2007,7 +2010,7 @@ print(f"alpha {clf.alpha:.0e}, the default: {clf.score(X_test, y_test):.3f}")
 #      - ``predict_proba``
 #    * - temperature
 #      - :math:`T`
-#      - none
+#      - :math:`T`
 #      - ``method="temperature"``
 #    * - scores, probabilities and labels of a batch
 #      - :math:`O, P, Y`
@@ -2047,7 +2050,7 @@ print(f"alpha {clf.alpha:.0e}, the default: {clf.score(X_test, y_test):.3f}")
 #      - none; SciPy: ``entropy(y, p)``
 #    * - rows in a minibatch
 #      - :math:`b`
-#      - :math:`|\mathcal{B}|`
+#      - :math:`n`, elsewhere :math:`|\mathcal{B}|`
 #      - ``batch_size``
 #    * - step size
 #      - :math:`\eta`
@@ -2214,9 +2217,9 @@ print(f"counted: n = {n_best}, {sizes[n_best]} numbers instead of {d * q}")
 #
 #    <details><summary>Answer</summary>
 #
-# ``shuffle=False`` keeps the order. The model has seen none of the last writers, and
-# errs more often on their digits. For an application with new writers, this is the
-# honest number.
+# ``shuffle=False`` keeps the order. The model has seen few digits of the last writers,
+# or none, and errs more often on their digits. For an application with new writers,
+# this is the honest number.
 split = train_test_split(X, y, shuffle=False)
 model = SoftmaxRegressionClassifier().fit(split[0], split[2])
 print(f"random quarter: {clf.score(X_test, y_test):.3f}")
