@@ -949,8 +949,8 @@ for name, model in models.items():
 
 # %%
 # The model of the votes comes near .6 and .4. Smoothing makes the model less sure of
-# every training digit. :doc:`/auto_examples/plot_soft_labels` compares votes, majorities and
-# smoothing.
+# every training digit. :doc:`/auto_examples/plot_soft_labels` compares votes,
+# majorities and smoothing.
 
 # %%
 # Surprise in bits
