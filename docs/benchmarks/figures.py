@@ -140,8 +140,8 @@ def draw_times(pieces: list[dict], path: Path) -> None:
 
 
 def _short(system: str) -> str:
-    """Return the name; another solver of LogisticRegression by its own name."""
-    return system.removeprefix(f"{REFERENCE[0]} ")
+    """Return a name for a figure: a solver of LogisticRegression has its own."""
+    return system.removeprefix(f"{REFERENCE[0]} ").removesuffix(" without layers")
 
 
 def _note(axes, text, transform, place, ha):

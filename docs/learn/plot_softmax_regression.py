@@ -1958,7 +1958,8 @@ print(f"alpha {clf.alpha:.0e}, the default: {clf.score(X_test, y_test):.3f}")
 # -------
 # The textbook is *Dive into Deep Learning* (Zhang, Lipton, Li and Smola): its section
 # on softmax regression, and other sections for what that one leaves out.
-# scikit-learn's names are also those of this package.
+# scikit-learn's names are also those of this package. Python counts rows, features and
+# classes from zero, and ``y`` and ``classes_`` have labels where the page has places.
 #
 # .. list-table::
 #    :header-rows: 1
@@ -2008,10 +2009,14 @@ print(f"alpha {clf.alpha:.0e}, the default: {clf.score(X_test, y_test):.3f}")
 #      - :math:`p`
 #      - :math:`\hat{\mathbf{y}}`
 #      - ``predict_proba``
+#    * - predicted class
+#      - the class of the largest :math:`p_j`
+#      - :math:`\mathrm{argmax}_j \, \hat{y}_j`
+#      - ``predict``
 #    * - temperature
 #      - :math:`T`
 #      - :math:`T`
-#      - ``method="temperature"``
+#      - found by ``CalibratedClassifierCV``
 #    * - scores, probabilities and labels of a batch
 #      - :math:`O, P, Y`
 #      - :math:`\mathbf{O}, \hat{\mathbf{Y}}, \mathbf{Y}`
@@ -2027,7 +2032,7 @@ print(f"alpha {clf.alpha:.0e}, the default: {clf.score(X_test, y_test):.3f}")
 #    * - class of row i
 #      - :math:`k_i`
 #      - the place of the 1 in :math:`\mathbf{y}^{(i)}`
-#      - ``y[i]``
+#      - ``y[i]``, its label
 #    * - likelihood
 #      - :math:`L`
 #      - :math:`P(\mathbf{Y} \mid \mathbf{X})`
@@ -2044,10 +2049,14 @@ print(f"alpha {clf.alpha:.0e}, the default: {clf.score(X_test, y_test):.3f}")
 #      - :math:`H(p)`
 #      - :math:`H[P]`, in nats
 #      - ours: ``predictive_entropy``
+#    * - cross-entropy, in bits
+#      - :math:`H(y, p)`
+#      - :math:`H(P, Q)`, in nats
+#      - ``log_loss`` divided by log 2
 #    * - divergence, in bits
 #      - :math:`D(y \,\|\, p)`
-#      - :math:`D_{\mathrm{KL}}`, in nats
-#      - none; SciPy: ``entropy(y, p)``
+#      - :math:`D_{\mathrm{KL}}`, in its appendix
+#      - none; SciPy: ``entropy(y, p, base=2)``
 #    * - rows in a minibatch
 #      - :math:`b`
 #      - :math:`n`, elsewhere :math:`|\mathcal{B}|`
