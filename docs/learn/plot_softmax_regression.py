@@ -1958,8 +1958,9 @@ print(f"alpha {clf.alpha:.0e}, the default: {clf.score(X_test, y_test):.3f}")
 # -------
 # The textbook is *Dive into Deep Learning* (Zhang, Lipton, Li and Smola): its section
 # on softmax regression, and other sections for what that one leaves out.
-# scikit-learn's names are also those of this package. Python counts rows, features and
-# classes from zero, and ``y`` and ``classes_`` have labels where the page has places.
+# Estimators of both packages share scikit-learn's names, but for ``alpha`` and those
+# marked *ours*. Python counts rows, features and classes from zero, and ``y`` and
+# ``classes_`` have labels where the page has places.
 #
 # .. list-table::
 #    :header-rows: 1
@@ -1985,6 +1986,10 @@ print(f"alpha {clf.alpha:.0e}, the default: {clf.score(X_test, y_test):.3f}")
 #      - :math:`X`, n x d
 #      - :math:`\mathbf{X}`, n x d
 #      - ``X``
+#    * - features of a row
+#      - :math:`x`
+#      - :math:`\mathbf{x}`
+#      - ``X[i]``
 #    * - weights
 #      - :math:`W`, q x d
 #      - :math:`\mathbf{W}`, q x d for a row, d x q for a batch
@@ -2016,7 +2021,7 @@ print(f"alpha {clf.alpha:.0e}, the default: {clf.score(X_test, y_test):.3f}")
 #    * - temperature
 #      - :math:`T`
 #      - :math:`T`
-#      - found by ``CalibratedClassifierCV``
+#      - ``CalibratedClassifierCV(method="temperature")`` finds it
 #    * - scores, probabilities and labels of a batch
 #      - :math:`O, P, Y`
 #      - :math:`\mathbf{O}, \hat{\mathbf{Y}}, \mathbf{Y}`
