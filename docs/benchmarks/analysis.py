@@ -42,17 +42,22 @@ def ratio(piece: dict, system: str, key: str) -> tuple[float, float, float]:
     """Return median, least and greatest ratio of a system's seconds to ours.
 
     Each of its fits is compared with ours just before and just after it. The range is
-    that of any of its fits to any of these.
+    that of any of its fits to any of these, in the same run. `again` has further runs.
     """
-    log, ratios, theirs, ours = piece["log"], [], [], []
-    for k, entry in enumerate(log):
-        if entry["system"] == system:
-            near = [e[key] for e in log[max(k - 1, 0) : k + 2] if e["system"] in OURS]
-            near = near or [e[key] for e in log if e["system"] in OURS]
-            ratios.append(entry[key] * len(near) / sum(near))
-            theirs.append(entry[key])
-            ours += near
-    return median(ratios), min(theirs) / max(ours), max(theirs) / min(ours)
+    ratios, ranges = [], []
+    for log in (piece["log"], *piece.get("again", [])):
+        theirs, ours = [], []
+        for k, entry in enumerate(log):
+            if entry["system"] == system:
+                near = log[max(k - 1, 0) : k + 2]
+                near = [e[key] for e in near if e["system"] in OURS]
+                near = near or [e[key] for e in log if e["system"] in OURS]
+                ratios.append(entry[key] * len(near) / sum(near))
+                theirs.append(entry[key])
+                ours += near
+        if theirs:
+            ranges += [min(theirs) / max(ours), max(theirs) / min(ours)]
+    return median(ratios), min(ranges), max(ranges)
 
 
 def points(piece: dict) -> dict[str, list[tuple[float, float]]]:

@@ -1,13 +1,14 @@
 """Tables in Markdown, figures, and the parts of README.md that hold figures.
 
 python docs/benchmarks/report.py [FOLDER] writes them again from results.json, without
-FOLDER those of the documentation.
+FOLDER those of the documentation. With --again, the fits in FOLDER count for the ratios
+of the documentation, beside those that are there.
 """
 
 import json
 import re
 import sys
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 
 import analysis
@@ -18,6 +19,8 @@ from analysis import OURS, REFERENCE, fits, fixed, middle, of_kind, spread, time
 PUBLISHED = Path(__file__).parent / "results"
 PAGES = (PUBLISHED.parent / "README.md", PUBLISHED.parents[2] / "README.md")
 MODES = {"one": "one thread", "all": "all cores", "busy": "beside busy processes"}
+LABELS = {"seconds": "wall", "cpu": "CPU"}
+WAYS = (REFERENCE[1], "LogisticRegressionCV")  # to the penalty
 LONGEST = 12  # lines of "where a peer wins" that README.md has room for
 
 
@@ -240,7 +243,6 @@ def default_words(results: dict) -> str:
 
 def choice_words(results: dict) -> str:
     """Return the seconds until the penalty is chosen, for README.md."""
-    ways = [REFERENCE[1], "LogisticRegressionCV"]
     titles = ["task", "ours, one thread, CPU s"]
     short = ["grid search", "CV class"]
     titles += [f"{way}: times ours, {m}" for way in short for m in ("one", "all")]
@@ -252,10 +254,10 @@ def choice_words(results: dict) -> str:
             times(analysis.ratio(modes[mode], way, key))
             if mode in modes and way in fits(modes[mode])
             else "not measured"
-            for way in ways
+            for way in WAYS
             for mode, key in (("one", "cpu"), ("all", "seconds"))
         ]
-        losses = [middle(found.get(way, []), "log_loss") for way in (OURS[1], *ways)]
+        losses = [middle(found.get(way, []), "log_loss") for way in (OURS[1], *WAYS)]
         words = ", ".join("-" if loss is None else f"{loss:.4f}" for loss in losses)
         cpus = spread([fit["cpu"] for fit in found[OURS[1]]])
         rows.append([first["title"], cpus, *ratios, words])
@@ -338,6 +340,36 @@ BLOCKS = {
 }
 
 
+def agreement(results: dict) -> str:
+    """Return each ratio of the pages beside the published one."""
+    published, rows = load(PUBLISHED)["pieces"], []
+    for kind, peers in (("task", REFERENCE[:1]), ("choose", WAYS)):
+        for piece in of_kind(results, kind):
+            for key, peer in product(("seconds", "cpu"), peers):
+                known = published.get(f"{kind} {piece['name']} {piece['mode']}")
+                if not known or not {peer} & fits(piece).keys() & fits(known).keys():
+                    continue
+                ratios = [analysis.ratio(found, peer, key) for found in (piece, known)]
+                _, least, greatest = ratios[1]
+                is_inside = least <= ratios[0][0] <= greatest
+                place = f"{piece['name']}, {MODES[piece['mode']]}, {LABELS[key]}"
+                words = ["inside" if is_inside else "outside"]
+                rows.append([place, peer, *map(times, ratios), *words])
+    titles = ["task", "times ours", "here", "published", "the median is"]
+    return table(titles, rows)
+
+
+def add_again(results: dict) -> None:
+    """Let the default fits of another run count for the published ratios."""
+    published = load(PUBLISHED)
+    for key, piece in results["pieces"].items():
+        known = published["pieces"].get(key)
+        if known and piece["log"]:
+            log = [{k: e[k] for k in ("system", "seconds", "cpu")} for e in piece["log"]]
+            known.setdefault("again", []).append(log)
+    publish(published)
+
+
 def fill(page: Path, results: dict) -> None:
     """Write the blocks of the page that hold figures, between their marks."""
     text, total = page.read_text(), 0
@@ -366,6 +398,8 @@ def write(folder: Path, results: dict) -> None:
     (folder / "results.json").write_text(json.dumps(results) + "\n")
     texts = ["# All tables", machine_words(results)]
     texts += ["Seconds are medians, with ranges in parentheses.\n"]
+    if folder != PUBLISHED:
+        texts += ["## Beside the published ratios\n", agreement(results)]
     texts += ["## Where a peer wins", "", "Every budget with which a peer has the"]
     texts[-1] += " better test log-loss, from the curves.\n"
     titles = ["task", "peer", "budget", "at its beginning", "at its end"]
@@ -401,7 +435,10 @@ def publish(results: dict) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:]:
-        write(Path(sys.argv[1]), load(Path(sys.argv[1])))
+    folder = Path(next((word for word in sys.argv[1:] if word != "--again"), PUBLISHED))
+    if "--again" in sys.argv:
+        add_again(load(folder))
+    elif folder == PUBLISHED:
+        publish(load(folder))
     else:
-        publish(load(PUBLISHED))
+        write(folder, load(folder))
