@@ -271,8 +271,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         losses surer and leaves fewer rows to train on. Not used with `X_val`.
 
     verbose : int, default=0
-        `fit` prints a line an epoch if `verbose` is 1 or more, and `partial_fit` a line
-        a call.
+        If `verbose` is 1 or more, `fit` prints a line an epoch and why training ended,
+        and `partial_fit` prints a line a call.
 
     Attributes
     ----------
