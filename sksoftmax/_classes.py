@@ -72,8 +72,8 @@ def _to_list(argument, name: str):
     labels = np.asarray(validate_labels(argument, name))
     if labels.ndim == 0 or labels.size != len(labels):
         raise ValueError(
-            f"{name} must be a list of labels, got {argument}. Pass labels in one "
-            "column."
+            f"{name} must be a list of labels, got {argument}. Pass a list or an array "
+            "of one dimension, with a label an entry."
         )
     return labels.ravel()
 

@@ -145,14 +145,15 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         rows. Raising it lowers the noise of a step, and leaves fewer updates an epoch.
 
         "auto" uses all rows from the start if n_samples * n_features * n_classes is at
-        most 4e7 (on a GPU 1e9). The limit for sparse X is stored values * n_classes of
-        4e6. Sparse X with `l1_ratio` above 0 uses all rows from the start, too.
-        Otherwise "auto" starts with minibatches of 512 rows (on a GPU 2048), or up to
-        1024 rows if there are more than 512 classes. A `learning_rate` other than
-        "auto" has minibatches of 256 rows.
+        most 4e7 (on a GPU 1e9), where two classes count as one. The limit for sparse X
+        is stored values * n_classes of 4e6. Sparse X with `l1_ratio` above 0 uses all
+        rows from the start, too. Otherwise "auto" starts with minibatches of 512 rows
+        (on a GPU 2048), or up to 1024 rows if there are more than 512 classes. A
+        `learning_rate` other than "auto" has minibatches of 256 rows.
 
-        - Dense X keeps minibatches while an epoch lowers the objective by 5 % or more,
-          and then uses all rows. Such an epoch has at most 65536 rows.
+        - Dense X keeps minibatches while an epoch lowers the objective by 30 % or more
+          (5 % with `l1_ratio`, the diagonal preconditioner or a warm start), and then
+          uses all rows. Such an epoch has at most 65536 rows.
         - Dense X with ``solver="svrg"`` has SVRG epochs in between, while an epoch
           divides the estimated gap by four or more.
         - Sparse X with ``solver="svrg"`` uses all rows after an epoch that gains less
@@ -167,8 +168,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         Stopping tolerance.
 
         - With minibatches, training stops after `n_iter_no_change` epochs in a row that
-          each improve the objective by less than ``tol`` times itself. A plateau within
-          three epochs, or with a given `batch_size`, is checked on all rows first.
+          each improve the objective by less than ``tol`` times itself. A plateau with a
+          given `batch_size`, or within three epochs above half of log(n_classes), is
+          checked on all rows first.
           Steps on all rows after minibatches stop when one more pass over the rows is
           expected to gain less than that.
         - Fits with ``solver="svrg"``, of one batch from the start, or of sparse X with
@@ -207,9 +209,10 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         The preconditioner of ``learning_rate="auto"``. "gram" is the weighted Gram
         matrix of the features, with (n_features + 1)^2 numbers, and "diagonal" is its
         diagonal. "auto" uses the matrix for dense X with up to 2048 features, and for
-        sparse X with up to 64 * sqrt(stored values a row). Otherwise "auto" uses the
-        diagonal, which is cheap and takes more epochs if features are strongly
-        correlated. `l1_ratio` above 0 requires the diagonal.
+        sparse X with up to 64 * sqrt(stored values a row), unless all rows are one
+        batch of few rows. Otherwise "auto" uses the diagonal, which is cheap and takes
+        more epochs if features are strongly correlated. `l1_ratio` above 0 requires the
+        diagonal.
 
     average : bool, default=True
         Whether to return a running average of the iterates, which smooths out the
@@ -271,8 +274,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         losses surer and leaves fewer rows to train on. Not used with `X_val`.
 
     verbose : int, default=0
-        `fit` prints a line an epoch if `verbose` is 1 or more, and `partial_fit` a line
-        a call.
+        If `verbose` is 1 or more, `fit` prints a line an epoch and why training ended,
+        and `partial_fit` prints a line a call.
 
     Attributes
     ----------
@@ -687,7 +690,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         model to start from, whose counts begin at zero. Changed parameters take effect
         at once, a sparse `coef_` is made dense, and the dtype of `coef_` stays. Dense
         and sparse X may be mixed between calls. A call whose sample weights are all
-        zero changes nothing.
+        zero changes no weight; new `classes` are added.
 
         The model follows data that change. An update has a weight of at least 1 / 1000
         in the average: every 700 updates halve the weight of all earlier ones. Classes

@@ -8,7 +8,12 @@ import numpy as np
 from sklearn.metrics import get_scorer_names
 
 from sksoftmax._alphas import MOST_ALPHAS, check_alphas
-from sksoftmax._classes import check_class_totals, find_classes, validate_classes
+from sksoftmax._classes import (
+    check_class_totals,
+    encode,
+    find_classes,
+    validate_classes,
+)
 from sksoftmax._classifier import SoftmaxRegressionClassifier
 from sksoftmax._compat import Interval, StrOptions, fit_context
 from sksoftmax._cross_validation import (
@@ -26,7 +31,7 @@ from sksoftmax._state import add_classes, all_or_nothing
 from sksoftmax._validation import validate_rows, validate_sample_weight, weigh_rows
 
 # Attributes that not every fit sets.
-_OPTIONAL_ATTRIBUTES = "coef_path_", "progressive_loss_curve_"
+OPTIONAL_ATTRIBUTES = "coef_path_", "progressive_loss_curve_"
 
 
 class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
@@ -41,7 +46,8 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
         \mathrm{score}(W_k(\alpha), c_k(\alpha);\, \mathrm{test\ rows}_k)
 
     The model of a split is that of ``SoftmaxRegressionClassifier(alpha=alpha)`` fitted
-    to its training rows :math:`T_k`. With :math:`\rho` as `l1_ratio`, it minimises
+    to its training rows :math:`T_k`, where outliers keep their full weight. With
+    :math:`\rho` as `l1_ratio`, it minimises
 
     .. math::
 
@@ -86,8 +92,9 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
         "accuracy" is the share of right predictions. These come with the passes.
         Another name, or a callable ``scorer(estimator, X, y)``, is called for each
         strength and split with a fitted :class:`SoftmaxRegressionClassifier`, and with
-        `sample_weight` if there are weights and the scorer has this argument. The test
-        rows of a split are then copied.
+        `sample_weight` if there are weights and the scorer's metric takes them. The
+        test rows of a split are then copied. If y holds class probabilities, a name
+        scores the most probable classes, and a callable gets the probabilities.
 
     selection : {"min", "1se"} or callable, default="min"
         - "min": the strength with the best mean score.
@@ -293,7 +300,6 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
         self.random_state = random_state
         self.verbose = verbose
 
-    @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
         X: Any,
@@ -345,41 +351,8 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
             If X holds dates or other objects that are no numbers, or is of a library or
             on a device that cannot be used.
         """
-        alphas = check_alphas(self.alphas)
-        with all_or_nothing(self) as trained:
-            n_alphas = MOST_ALPHAS if alphas is None else len(alphas)
-            task = "alpha", n_alphas
-            callbacks = Callbacks(self, trained, X, y, sample_weight, *task)
-            X, y = validate_rows(trained, X, y, reset=True)
-            classes = trained.classes_ = find_classes(y)
-            rows = weigh_rows(classes, self.class_weight, X, y, sample_weight)
-            weight, cv = validate_sample_weight(sample_weight, X), self.cv
-            if not (X_val is None and y_val is None and sample_weight_val is None):
-                check_only_split(self.cv, groups)
-                rows, weight, cv = join_validation_rows(
-                    trained, rows, weight, X_val, y_val, sample_weight_val
-                )
-            check_class_totals(classes, rows.class_count * rows.class_weight)
-            splits = make_splits(cv, self.class_weight, classes, rows, weight, groups)
-            rng = make_generator(self.random_state)
-            split_rows = SplitRows(trained, rows, weight, splits, rng)
-            validation = CrossValidation(trained, split_rows)
-
-            def make_attributes():
-                return validation.make_attributes(copy.deepcopy(rng))
-
-            for name in _OPTIONAL_ATTRIBUTES:
-                vars(trained).pop(name, None)
-            path = validation.choose_alphas(alphas)
-            for alpha in callbacks.announce(path, n_alphas):
-                validation.train(alpha)
-                stop = callbacks.end_epoch(make_attributes)
-                if stop or (alphas is None and validation.has_ended()):
-                    break
-            validation.warn()
-            vars(trained).update(validation.make_attributes(rng))
-            callbacks.end(dict)
-        return self
+        validation_rows = X_val, y_val, sample_weight_val
+        return self._fit(X, y, sample_weight, groups, validation_rows)
 
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
@@ -418,7 +391,8 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
                 check_no_model(trained)
                 labels = validate_rows(trained, X, y, reset=True)[1]
                 all_classes = validate_classes(classes, labels)
-                trained.fit(X, y, sample_weight)
+                encode(labels, all_classes)  # checks that they are among the classes
+                trained._fit(X, y, sample_weight, None, (None,) * 3, all_classes)
                 vars(trained).update(add_classes(trained, all_classes))
                 return self
             model = make_classifier(trained, trained.alpha_)
@@ -430,4 +404,49 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
             vars(trained).update(
                 (k, v) for k, v in vars(model).items() if k not in parameters
             )
+        return self
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def _fit(
+        self, X, y, sample_weight, groups, validation_rows, known_classes=None
+    ) -> Self:
+        """Return the fitted estimator, after `fit` or a first `partial_fit`.
+
+        `validation_rows` are `X_val`, `y_val` and `sample_weight_val`. `known_classes`
+        name the columns of a y without names.
+        """
+        alphas = check_alphas(self.alphas)
+        with all_or_nothing(self) as trained:
+            n_alphas = MOST_ALPHAS if alphas is None else len(alphas)
+            task = "alpha", n_alphas
+            callbacks = Callbacks(self, trained, X, y, sample_weight, *task)
+            X, y = validate_rows(trained, X, y, reset=True)
+            classes = trained.classes_ = find_classes(y, known_classes)
+            rows = weigh_rows(classes, self.class_weight, X, y, sample_weight)
+            weight, cv = validate_sample_weight(sample_weight, X), self.cv
+            if any(argument is not None for argument in validation_rows):
+                check_only_split(self.cv, groups)
+                rows, weight, cv = join_validation_rows(
+                    trained, rows, weight, *validation_rows
+                )
+            check_class_totals(classes, rows.class_count * rows.class_weight)
+            splits = make_splits(cv, self.class_weight, classes, rows, weight, groups)
+            rng = make_generator(self.random_state)
+            split_rows = SplitRows(trained, rows, weight, splits, rng)
+            validation = CrossValidation(trained, split_rows)
+
+            def make_attributes():
+                return validation.make_attributes(copy.deepcopy(rng))
+
+            for name in OPTIONAL_ATTRIBUTES:
+                vars(trained).pop(name, None)
+            path = validation.choose_alphas(alphas)
+            for alpha in callbacks.announce(path, n_alphas):
+                validation.train(alpha)
+                stop = callbacks.end_epoch(make_attributes)
+                if stop or (alphas is None and validation.has_ended()):
+                    break
+            validation.warn(stacklevel=5)
+            vars(trained).update(validation.make_attributes(rng))
+            callbacks.end(dict)
         return self

@@ -11,6 +11,8 @@ array_namespace : the functions for arrays of other libraries than NumPy, as
     less (lists of classes, for example) and cannot move an estimator to a device.
 is_array_api_obj, is_lazy_array, is_writeable_array : the kind of such an array, also
     from scikit-learn 1.9 on.
+takes_sample_weight : whether the metric of a scorer does, as the signature of each of
+    scikit-learn's scorers has `sample_weight`.
 convert_to_numpy : copies from a device, which each library does in its own way.
 """
 
@@ -62,6 +64,7 @@ __all__ = [
     "is_array_api_obj",
     "is_lazy_array",
     "is_writeable_array",
+    "takes_sample_weight",
 ]
 
 
@@ -71,6 +74,14 @@ _Method = TypeVar("_Method", bound=Callable[..., Any])
 def fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[_Method], _Method]:
     """Return scikit-learn's decorator of `fit`, typed to keep the method's type."""
     return _fit_context(prefer_skip_nested_validation=prefer_skip_nested_validation)
+
+
+def takes_sample_weight(scorer) -> bool:
+    """Return whether a scorer, any callable, takes an argument `sample_weight`."""
+    if hasattr(scorer, "_accept_sample_weight"):
+        return scorer._accept_sample_weight()
+    parameters = signature(scorer).parameters.values()
+    return any(p.name == "sample_weight" or p.kind == p.VAR_KEYWORD for p in parameters)
 
 
 # From version 1.9 on, scikit-learn refuses weights of zero by default.

@@ -3,7 +3,6 @@
 import math
 import warnings
 from dataclasses import replace
-from inspect import signature
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
@@ -17,6 +16,7 @@ from sksoftmax._alphas import automatic_alphas, has_ended, standard_error
 from sksoftmax._arrays import namespace, take
 from sksoftmax._classes import class_weights
 from sksoftmax._classifier import SoftmaxRegressionClassifier
+from sksoftmax._compat import takes_sample_weight
 from sksoftmax._oracle import Oracle
 from sksoftmax._penalty_path import (
     EXACT_TOL,
@@ -33,7 +33,12 @@ from sksoftmax._state import (
     to_attributes,
 )
 from sksoftmax._strategy import choose_preconditioner
-from sksoftmax._targets import class_totals, make_targets, weights_by_class
+from sksoftmax._targets import (
+    class_totals,
+    make_targets,
+    most_probable,
+    weights_by_class,
+)
 from sksoftmax._threads import one_blas_thread
 from sksoftmax._training import make_problem, measure
 from sksoftmax._validation import unit_mean_factor, validate_held_out_rows
@@ -187,10 +192,11 @@ class SplitRows:
         y, index = rows.y[test], namespace(rows.X).indices(test)
         X = rows.X[index] if sp.issparse(rows.X) else take(rows.X, index)
         weight = {}
-        if self._has_weights and _takes_weights(scorer):
+        if self._has_weights and takes_sample_weight(scorer):
             weight["sample_weight"] = self._sample_weight[test]
-        labels = model.classes_[y] if y.ndim == 1 else y
-        return _check_score(scorer(model, X, labels, **weight), scorer)
+        if y.ndim == 1 or isinstance(self._estimator.scoring, str):  # names want labels
+            y = model.classes_[most_probable(y)]
+        return _check_score(scorer(model, X, y, **weight), scorer)
 
     def make_memory(self, rng) -> dict:
         """Return the counts, moments and rng of `_state`."""
@@ -336,14 +342,12 @@ class CrossValidation:
         return to_attributes(params, problem, state, weights, memory, self._rows.dtype)
 
     def _find_best(self) -> int:
-        """Return the number of the strength with the best mean score."""
+        """Return the number of the strength with the best mean score.
+
+        It is the last one if no score is a number yet.
+        """
         means = np.mean(self._scores, axis=1)
-        if np.isnan(means).all():
-            raise ValueError(
-                f"scoring must give a number for some alpha, got NaN for all: "
-                f"{self._estimator.scoring!r}. Choose a score that the test rows allow."
-            )
-        return int(np.nanargmax(means))
+        return len(means) - 1 if np.isnan(means).all() else int(np.nanargmax(means))
 
     def _find_strongest(self) -> int:
         """Return the strongest penalty within one standard error of the best score."""
@@ -356,9 +360,17 @@ class CrossValidation:
         size = math.prod(self._path.weights[-1].shape)
         return size * len(self._models) <= LARGEST_COEF_PATH
 
-    def warn(self) -> None:
-        """Warn of models that did not converge, and of a choice at the edge."""
+    def warn(self, stacklevel: int) -> None:
+        """Warn of models that did not converge, and of a choice at the edge.
+
+        Raise ValueError if no score is a number.
+        """
         params = self._estimator
+        if np.isnan(np.mean(self._scores, axis=1)).all():
+            raise ValueError(
+                f"scoring must give a number for some alpha, got NaN for all: "
+                f"{params.scoring!r}. Choose a score that the test rows allow."
+            )
         if self._unconverged:
             warnings.warn(
                 f"Training ended before the stopping rule with tol={params.tol} was "
@@ -367,7 +379,7 @@ class CrossValidation:
                 "reached, or no step lowered the objective any more. Raise max_iter or "
                 "tol, scale X, or pass larger alphas.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=stacklevel,
             )
         given, best = self._given, self._models[self._find_best()].alpha
         # No strength is smaller than 0.
@@ -379,7 +391,7 @@ class CrossValidation:
                 f"The best score is at {best:.3g}, the {edge} of alphas. Add "
                 f"{side} values, or use alphas=None, which ends by itself.",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=stacklevel,
             )
 
 
@@ -412,12 +424,6 @@ def _check_score(score, scorer) -> float:
     return float(score)
 
 
-def _takes_weights(scorer) -> bool:
-    """Return whether the scorer has an argument `sample_weight`."""
-    parameters = signature(scorer).parameters.values()
-    return any(p.name == "sample_weight" or p.kind == p.VAR_KEYWORD for p in parameters)
-
-
 def _call_selection(selection, path: dict) -> int:
     """Return the number of a strength, from a callable like GridSearchCV's refit."""
     scores, mean = path["scores_"], path["mean_score_"]
@@ -426,7 +432,9 @@ def _call_selection(selection, path: dict) -> int:
         "param_alpha": path["alphas_"],
         "mean_test_score": mean,
         "std_test_score": path["std_score_"],
-        "rank_test_score": rankdata(-mean, method="min").astype(np.int32),
+        "rank_test_score": rankdata(
+            np.where(np.isnan(mean), np.inf, -mean), method="min"
+        ).astype(np.int32),
         **{f"split{k}_test_score": column for k, column in enumerate(scores.T)},
     }
     index = selection(results)

@@ -6,7 +6,7 @@ import numpy as np
 
 from sksoftmax._arrays import namespace
 from sksoftmax._l1_model import minimise
-from sksoftmax._preconditioner import SMALL_DAMPING, damped_inverse
+from sksoftmax._preconditioner import damped_inverse, rounding_damping
 
 
 class Hessian:
@@ -63,7 +63,7 @@ class Hessian:
             self._free, self._positions = xp.indices(free), xp.indices(positions)
             matrix = xp.take(xp.take(matrix, self._free, axis=0), self._free, axis=1)
             diagonal = xp.take(diagonal, self._free, axis=0)
-        damping += SMALL_DAMPING[xp.finfo(matrix.dtype).bits]
+        damping += rounding_damping(matrix)
         matrix = xp.add_to_diagonal(matrix, damping * diagonal)
         self._inverse = damped_inverse(matrix, diagonal)
 

@@ -162,7 +162,8 @@ class SeparatePaths:
         """Train a model; return whether it converged."""
         params, problem = self._params, self._problems[k]
         problem = replace(problem, penalty=make_penalty(params, problem, alpha))
-        state = make_state(self.weights[k], average=True)
+        # A copy: the weights of the last strength may be those to deliver.
+        state = make_state(problem.data.xp.copy(self.weights[k]), average=True)
         epochs = phases(params, problem, state, self._rows[k], self._rngs[k])
         n_epochs, model, converged = 0, state.average, False
         for n_epochs, (solver, _, converged) in enumerate(epochs, 1):

@@ -19,9 +19,13 @@ from sksoftmax._arrays import add_tuples, chunks, count_rows, namespace, take
 # Rows of S at a time, in a thread; more of them if they are narrow, as a thread costs
 # as much as this work, in multiply-adds.
 _GRAM_ROWS, _GRAM_WORK = 1024, 1e8
-# Shares of the diagonal to add to the diagonal for steps on all rows. The first, by the
-# bits of a number, are for Cholesky's factors, the second for a matrix from a sample.
-SMALL_DAMPING, SAMPLED_DAMPING = {64: 1e-10, 32: 1e-4}, 1e-10
+# Shares of the diagonal to add to the diagonal for steps on all rows: the rounding of
+# Cholesky's factors, between two bounds, and a share for a matrix from a sample. More
+# hides the directions in which features that are nearly collinear differ: steps then
+# promise little where they would gain much.
+LEAST_DAMPING, LARGEST_DAMPING, SAMPLED_DAMPING = 1e-10, 1e-4, 1e-10
+# A sample misses a feature with less than this share of the expected curvature.
+LEAST_SAMPLED_SHARE = 0.5
 
 
 class Gram:
@@ -50,16 +54,19 @@ class Gram:
     def build(cls, problem, hessian, is_sample: bool, active=slice(None)):
         """Return the preconditioner for steps on all rows, which have no noise.
 
-        A sample misses a part of the diagonal, which is added from the moments of all
-        rows.
+        A sample may miss most of a rare feature, whose part of the diagonal then comes
+        from the moments of all rows.
         """
         xp = namespace(hessian)
         diagonal = xp.astype(xp.diagonal(hessian), xp.float64)
         mean_square = xp.astype(problem.scaling.mean_square[:, 0], xp.float64)
-        added = SMALL_DAMPING[xp.finfo(hessian.dtype).bits] * diagonal
+        added = rounding_damping(hessian) * diagonal
         if is_sample:
-            ratio = float(xp.total(diagonal)) / float(xp.total(mean_square))
-            missed = xp.maximum(ratio * mean_square - diagonal, 0.0)
+            expected = mean_square * (
+                float(xp.total(diagonal)) / (float(xp.total(mean_square)) or 1.0)
+            )
+            is_missed = diagonal < LEAST_SAMPLED_SHARE * expected
+            missed = xp.where(is_missed, expected - diagonal, 0.0)
             added = added + missed + SAMPLED_DAMPING * diagonal
         added = xp.where(diagonal + added > 0, added, 1.0)
         diagonal = xp.astype(xp.where(diagonal > 0, diagonal, 1.0), hessian.dtype)
@@ -67,7 +74,11 @@ class Gram:
             0.0, problem.scaling.scale, problem.penalty.l2, 0.0
         )
         matrix = xp.add_to_diagonal(hessian, added)
-        return cls(damped_inverse(matrix, diagonal), problem.scaling.scale)
+        inverse = damped_inverse(matrix, diagonal)
+        if is_sample:  # the mean of a Wishart matrix's inverse is larger by this factor
+            n_weights = diagonal.shape[0]
+            inverse *= 1 - n_weights / cls.sample_size(n_weights)
+        return cls(inverse, problem.scaling.scale)
 
     @staticmethod
     def work(data, n_rows: int) -> float:
@@ -247,13 +258,19 @@ class CenteredDiagonal(Diagonal):
         return direction
 
 
+def rounding_damping(matrix) -> float:
+    """Return the share of the diagonal to add for Cholesky's factors of a matrix."""
+    eps = float(namespace(matrix).finfo(matrix.dtype).eps)
+    return min(max(eps * matrix.shape[0], LEAST_DAMPING), LARGEST_DAMPING)
+
+
 def damped_inverse(matrix, diagonal):
     """Return the inverse of a matrix, damped if rounding has left it indefinite.
 
     As small a share of the diagonal is added as Cholesky's factors need.
     """
     xp = namespace(matrix)
-    damping = 0.0
+    damping, least = 0.0, max(1e-9, 10 * float(xp.finfo(matrix.dtype).eps))
     diagonal = diagonal + 1e-6 * float(xp.max(diagonal, axis=0))
     while True:
         try:
@@ -261,7 +278,7 @@ def damped_inverse(matrix, diagonal):
         except FloatingPointError:
             if damping > 1:
                 raise
-            damping = max(10 * damping, 1e-9)
+            damping = max(10 * damping, least)
 
 
 def largest_eigenvalue(problem, batches, weights, preconditioner, start) -> float:

@@ -203,14 +203,20 @@ def train(
                 print(line)
             stop = callbacks.end_epoch(partial(make_attributes, solver.model))
             if stop or (done and params.tol is not None):
+                cause = "a callback stopped it" if stop else "the stopping rule is met"
                 break
         else:
+            cause = _describe_end(params, len(loss_curve), solver.model.dtype)
+            if converged and len(loss_curve) < params.max_iter:
+                cause = "the objective has converged"
             # `done` is False if the solver has converged before the validation loss has
             # a plateau, which is no failure: `converged` decides.
             if params.tol is not None and not converged:
                 _warn_not_converged(
                     params, len(loss_curve), solver.model.dtype, depth + 4
                 )
+    if params.verbose:
+        print(f"training ended: {cause}")
     loss_at_zero = problem.loss.loss_at_zero
     if not is_automatic(params) and loss_curve[-1] > loss_at_zero:
         warnings.warn(
@@ -225,16 +231,22 @@ def train(
     return validation.best_model
 
 
+def _describe_end(params, n_epochs: int, dtype) -> str:
+    """Return why training ended, if no rule and no callback ended it."""
+    if n_epochs < params.max_iter:
+        return f"no step lowered the objective in {dtype} any more"
+    return f"max_iter={params.max_iter} was reached"
+
+
 def _warn_not_converged(params, n_epochs: int, dtype, stacklevel: int) -> None:
     """Warn that training ended before its stopping rule was met, with the way out."""
-    cause = f"max_iter={params.max_iter} was reached"
     way_out = "Raise max_iter or tol, or pass tol=None to train for max_iter epochs."
     if n_epochs < params.max_iter:
-        cause = f"no step lowered the objective in {dtype} any more"
         way_out = "Raise tol, scale X, or pass X as float64."
     warnings.warn(
         f"Training ended after {n_epochs} epochs, before the stopping rule with "
-        f"tol={params.tol} was met: {cause}. {way_out}",
+        f"tol={params.tol} was met: {_describe_end(params, n_epochs, dtype)}. "
+        f"{way_out}",
         ConvergenceWarning,
         stacklevel=stacklevel,
     )

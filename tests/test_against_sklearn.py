@@ -88,20 +88,25 @@ def test_minibatches_come_near_the_optimum(
     alpha = 1e-3
     *_, exact = solve(X, y, 1 / (alpha * len(y)), "plain")
 
-    clf = SoftmaxRegressionClassifier(
-        alpha=alpha,
-        batch_size=32,
-        tol=1e-3,
-        preconditioner=preconditioner,
-        random_state=0,
-    ).fit(X, y)
+    models = [
+        SoftmaxRegressionClassifier(
+            alpha=alpha,
+            batch_size=32,
+            tol=1e-3,
+            preconditioner=preconditioner,
+            random_state=seed,
+        ).fit(X, y)
+        for seed in range(5)
+    ]
 
-    best, ours = (
+    best, *ours = (
         objective(X, y, np.ones(len(y)), alpha, model.coef_, model.intercept_)
-        for model in (exact, clf)
+        for model in (exact, *models)
     )
-    assert ours <= best * 1.02
-    assert np.mean(clf.predict(X) == exact.predict(X)) > 0.99
+    assert np.median(ours) <= best * 1.02
+    assert max(ours) <= best * 1.05
+    for model in models:
+        assert np.mean(model.predict(X) == exact.predict(X)) > 0.99
 
 
 def distance(clf, exact):
@@ -161,7 +166,9 @@ def test_offsets_of_the_features_do_not_matter(digits, preconditioner, batch_siz
     X, y = digits
     params = {"preconditioner": preconditioner, "batch_size": batch_size}
     near, far = (
-        SoftmaxRegressionClassifier(random_state=0, **params).fit(X + shift, y)
+        SoftmaxRegressionClassifier(tol=1e-3, random_state=0, **params).fit(
+            X + shift, y
+        )
         for shift in (0, 1000)
     )
 

@@ -14,7 +14,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_wine
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import get_scorer, log_loss
+from sklearn.metrics import get_scorer, log_loss, make_scorer
 from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
@@ -51,6 +51,11 @@ def make_rows(n_classes=3, n_rows=120, n_features=5, seed=0):
     X = rng.standard_normal((n_rows, n_features)) * [1, 2, 0.3, 5, 1][:n_features]
     X[np.arange(n_rows), y % n_features] += 1
     return X, y
+
+
+def matching(y_true, y_pred):
+    """Return the share of right predictions; the metric takes no weights."""
+    return np.mean(y_true == y_pred)
 
 
 def path_models(clf, *arguments, **keywords):
@@ -199,6 +204,41 @@ def test_scores_are_weighted(scoring):
             model, X[test], y[test], sample_weight=weight[test]
         )
         assert score == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("scoring", [make_scorer(matching), "adjusted_rand_score"])
+def test_metrics_without_weights_get_none(scoring):
+    X, y = make_rows(n_rows=90)
+    weight = np.random.RandomState(1).exponential(size=90)
+    clf = SoftmaxRegressionClassifierCV(
+        alphas=[1e-2], tol=1e-8, cv=FOLDS, scoring=scoring
+    ).fit(X, y, weight)
+
+    exact = SoftmaxRegressionClassifier(alpha=1e-2, solver="svrg", tol=1e-8)
+    scorer = get_scorer(scoring) if isinstance(scoring, str) else scoring
+    for score, (train, test) in zip(clf.scores_[0], FOLDS.split(X, y), strict=True):
+        model = exact.fit(X[train], y[train], weight[train])
+        assert score == scorer(model, X[test], y[test])
+
+
+def test_scores_of_class_probabilities():
+    X, y = make_rows(n_rows=90)
+    table = 0.7 * np.eye(3)[y] + 0.1
+    seen = []
+
+    def scorer(model, X, y):
+        seen.append(y)
+        return 0.0
+
+    named = SoftmaxRegressionClassifierCV(alphas=[1e-2], cv=FOLDS, scoring="f1_macro")
+    accuracy = clone(named).set_params(scoring="recall_micro").fit(X, table)
+    clone(named).set_params(scoring=scorer).fit(X, table)
+
+    assert 0 < named.fit(X, table).best_score_ < 1
+    expected = clone(named).set_params(scoring="accuracy").fit(X, table)
+    assert_allclose(accuracy.scores_, expected.scores_)
+    for shown, (_, test) in zip(seen, FOLDS.split(X, y), strict=True):
+        assert_array_equal(shown, table[test])
 
 
 # No leak
@@ -657,9 +697,31 @@ def test_alphas_with_scores_of_nan_are_not_chosen():
 
     assert np.isnan(clf.mean_score_[0])
     assert clf.alpha_ in ALPHAS[1:]
+    clf.set_params(alphas=None).fit(*make_rows())
+    assert np.isnan(clf.mean_score_[0])
+    assert clf.alpha_ < 0.05
     clf.set_params(scoring=lambda model, X, y: math.nan)
     with pytest.raises(ValueError, match="got NaN for all"):
         clf.fit(*make_rows())
+
+
+def test_a_selection_sees_scores_of_nan_ranked_last():
+    def scorer(model, X, y):
+        return math.nan if model.alpha > 0.05 else model.score(X, y)
+
+    ranks = []
+
+    def select(results):
+        ranks.append(results["rank_test_score"])
+        return ranks[0].argmin()
+
+    clf = SoftmaxRegressionClassifierCV(
+        alphas=ALPHAS, scoring=scorer, selection=select
+    ).fit(*make_rows())
+
+    assert ranks[0][0] == 3
+    assert ranks[0].min() == 1
+    assert clf.best_score_ == np.nanmax(clf.mean_score_)
 
 
 def test_selections():
@@ -835,6 +897,30 @@ def test_validation_rows_beside_splits():
         SoftmaxRegressionClassifierCV(cv=3).fit(X, y, X_val=X, y_val=y)
 
 
+@pytest.mark.parametrize("layout", ["sparse", "dense with L1"])
+@pytest.mark.parametrize("work", [0, None], ids=["minibatches", "one batch"])
+def test_weaker_penalties_do_not_change_the_models_of_stronger_ones(
+    monkeypatch, layout, work
+):
+    if work is not None:
+        for name in ("DENSE", "SPARSE"):
+            policy = getattr(_strategy, name)._replace(full_batch_work=work)
+            monkeypatch.setattr(_strategy, name, policy)
+    X, y = make_rows(n_rows=600)
+    clf = SoftmaxRegressionClassifierCV(
+        l1_ratio=0.0 if layout == "sparse" else 0.5, random_state=0
+    )
+    X = sp.csr_array(X) if layout == "sparse" else X
+    alone = clone(clf).set_params(alphas=[1e-1]).fit(X, y)
+
+    clf.set_params(alphas=[1e-1, 1e-5], selection=lambda results: 0).fit(X, y)
+
+    assert clf.alpha_ == 1e-1
+    assert_array_equal(clf.coef_, alone.coef_)
+    assert_array_equal(clf.intercept_, alone.intercept_)
+    assert_array_equal(clf.coef_path_[0], alone.coef_path_[0])
+
+
 # As an estimator
 
 
@@ -856,6 +942,32 @@ def test_partial_fit_begins_with_a_choice_and_goes_on(layout):
     assert_array_equal(clf.scores_, fitted.scores_)
     clf.partial_fit(X[:9], np.full(9, "e"), classes=list("abcde"))
     assert clf.predict_proba(X).shape == (120, 5)
+
+
+@pytest.mark.parametrize("classes", [["a", "b", "c"], [1, 2, 3]], ids=str)
+def test_a_first_partial_fit_names_the_columns_of_a_table(classes):
+    X, y = make_rows()
+    table = 0.7 * np.eye(3)[y] + 0.1
+    clf = SoftmaxRegressionClassifierCV(alphas=ALPHAS, class_weight={classes[1]: 2})
+    labelled = SoftmaxRegressionClassifierCV(alphas=ALPHAS).fit(
+        X, table, 1.0 + (y == 1)
+    )
+
+    clf.partial_fit(X, table, classes=classes)
+
+    assert_array_equal(clf.classes_, classes)
+    agreement = clf.predict(X) == np.array(classes)[labelled.predict(X)]
+    assert agreement.mean() > 0.9
+
+
+@pytest.mark.parametrize("classes", [[0, 1], [0, 1, 3], [5, 6, 7]], ids=str)
+def test_a_first_partial_fit_refuses_labels_that_are_no_classes(classes):
+    clf = SoftmaxRegressionClassifierCV(alphas=ALPHAS)
+
+    with pytest.raises(ValueError, match="y must hold labels among the classes"):
+        clf.partial_fit(*make_rows(), classes=classes)
+
+    assert vars(clf).keys() == clf.get_params().keys()
 
 
 def test_partial_fit_equals_that_of_the_classifier():

@@ -390,6 +390,18 @@ def test_predictions_are_lazy_and_those_of_the_local_model(data, fitted, method)
     assert_array_equal(getattr(fitted, method)(X), expected)
 
 
+def test_a_second_fit_without_coef_path_has_no_earlier_one(data, monkeypatch):
+    X, y = data
+    clf = DaskSoftmaxRegressionClassifierCV(alphas=[1e-2], cv=3)
+    clf.fit(cut(X), cut(y))
+    assert hasattr(clf, "coef_path_")
+
+    monkeypatch.setattr("sksoftmax._cross_validation.LARGEST_COEF_PATH", 0)
+    clf.fit(cut(X), cut(y))
+
+    assert not hasattr(clf, "coef_path_")
+
+
 def test_the_local_model_goes_on_at_the_same_strength(data, fitted):
     X, y = data
     local, before = fitted.to_local(), fitted.coef_.copy()

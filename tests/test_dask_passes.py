@@ -337,3 +337,17 @@ def test_rows_without_stored_numbers_are_compared():
     assert is_unchanged(empty, empty)
     assert not is_unchanged(one, empty)
     assert not is_unchanged(one, another)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int16])
+def test_the_smallest_integer_is_no_change(data, dtype):
+    X, y, _ = data
+    X = (20 * X).clip(-100, 100).astype(dtype)
+    X[:, ::50] = np.iinfo(dtype).min  # rows that prevail in the sums
+    X, y = (blocks.reshape(N_PARTITIONS * N_ROWS, -1) for blocks in (X, y))
+
+    clf = DaskSoftmaxRegressionClassifier(alpha=1.0).fit(
+        da.from_array(X, chunks=(N_ROWS, -1)), da.from_array(y[:, 0], chunks=N_ROWS)
+    )
+
+    assert np.isfinite(clf.coef_).all()

@@ -41,6 +41,31 @@ def test_fit_copies_no_x_and_no_table_of_rows_by_classes(pixels, dtype):
     assert peak < X.size
 
 
+def test_a_scorer_copies_the_test_rows_of_columns_alone():
+    rng = np.random.RandomState(0)
+    X, y = (
+        rng.standard_normal((20_000, 400)).astype(np.float32),
+        rng.randint(2, size=20_000),
+    )
+    clf = SoftmaxRegressionClassifierCV(alphas=[1e3], cv=10, scoring="f1")
+    clf.fit(X[:200], y[:200])
+
+    peaks = [peak_of(lambda X=X: clf.fit(X, y)) for X in (X, np.asfortranarray(X))]
+
+    assert peaks[1] < peaks[0] + 0.3 * X.nbytes
+
+
+def test_fit_does_not_copy_soft_targets_in_columns():
+    rng = np.random.RandomState(0)
+    X, y = rng.standard_normal((20_000, 10)), np.full((20_000, 200), 1 / 200)
+    clf = SoftmaxRegressionClassifier(batch_size=512, max_iter=1, tol=None)
+    clf.fit(X[:2000], y[:2000])
+
+    peaks = [peak_of(lambda y=y: clf.fit(X, y)) for y in (y, np.asfortranarray(y))]
+
+    assert peaks[1] < peaks[0] + 0.3 * y.nbytes
+
+
 def test_predict_copies_no_x_and_no_table_of_rows_by_classes(pixels):
     X, y = pixels
     clf = SoftmaxRegressionClassifier().fit(X[:5000], y[:5000])

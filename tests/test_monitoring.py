@@ -396,13 +396,14 @@ def test_verbose_says_both_losses(halves, capsys):
     X, y, others = halves
     clf = SoftmaxRegressionClassifier(verbose=1, **OVERFITTING).fit(X, y, **others)
 
-    lines = capsys.readouterr().out.splitlines()
+    *lines, last = capsys.readouterr().out.splitlines()
 
     objective, loss = clf.loss_curve_[1], clf.validation_loss_curve_[1]
     assert lines[1] == (
         f"epoch 2: objective {objective:.6f}, validation log-loss {loss:.6f}"
     )
     assert len(lines) == clf.n_iter_
+    assert last == "training ended: the stopping rule is met"
 
 
 # Callbacks
@@ -508,14 +509,16 @@ def test_the_model_of_an_epoch_is_a_whole_estimator(digits):
 
 @NEEDS_CALLBACKS
 @pytest.mark.parametrize("validated", [False, True])
-def test_a_callback_that_asks_to_stop_is_obeyed(halves, validated):
+def test_a_callback_that_asks_to_stop_is_obeyed(halves, validated, capsys):
     X, y, others = halves
     params = {**OVERFITTING, "tol": None}
-    clf = SoftmaxRegressionClassifier(**params).set_callbacks(Recorder(stop_after=3))
+    clf = SoftmaxRegressionClassifier(verbose=1, **params)
+    clf.set_callbacks(Recorder(stop_after=3))
 
     clf.fit(X, y, **(others if validated else {}))
 
     assert clf.n_iter_ == 3
+    assert capsys.readouterr().out.endswith("\ntraining ended: a callback stopped it\n")
     three = SoftmaxRegressionClassifier(max_iter=3, **params).fit(X, y)
     assert_array_equal(clf.coef_, three.coef_)
 

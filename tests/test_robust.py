@@ -5,10 +5,12 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from numpy.testing import assert_allclose
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
 from threadpoolctl import threadpool_limits
 
-from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax import SoftmaxRegressionClassifier, _strategy
 
 ALPHA = 1e-4
 SLOW = pytest.mark.slow
@@ -391,3 +393,98 @@ def test_intercepts_of_a_warm_start_sum_to_zero(datasets, l1_ratio):
 
     assert_sum_is_zero(clf.fit(X, y))
     assert np.abs(clf.intercept_).max() < 1e3
+
+
+COLLINEAR = {
+    "float64, 1e4": (np.float64, 1e4),
+    "float64, 1e2": (np.float64, 1e2),
+    "float32, 1e3": (np.float32, 1e3),
+}
+
+
+@pytest.mark.parametrize("kind", COLLINEAR)
+@pytest.mark.parametrize("batch_size", ["auto", 256])
+def test_features_with_a_large_common_part_are_told_apart(
+    monkeypatch, kind, batch_size
+):
+    dtype, factor = COLLINEAR[kind]
+    policy = _strategy.DENSE._replace(full_batch_work=0)
+    monkeypatch.setattr(_strategy, "DENSE", policy)
+    rng = np.random.RandomState(0)
+    common, own = rng.standard_normal((6000, 1)), rng.standard_normal((6000, 12))
+    raw = 3 * common @ rng.standard_normal((1, 5)) + own @ rng.standard_normal((12, 5))
+    y = (raw + rng.gumbel(size=raw.shape)).argmax(axis=1)
+    X = (factor * common + own).astype(dtype)
+
+    clf = SoftmaxRegressionClassifier(batch_size=batch_size, random_state=0).fit(X, y)
+
+    exact = SoftmaxRegressionClassifier(solver="svrg", tol=1e-4).fit(
+        X.astype(np.float64), y
+    )
+    losses = [log_loss(y, model.predict_proba(X)) for model in (clf, exact)]
+    assert losses[0] <= 1.03 * losses[1]
+
+
+def test_rows_in_a_periodic_order_are_monitored_alike():
+    rng = np.random.RandomState(0)
+    n_rows = 2**14
+    y = np.arange(n_rows) % 4
+    X = rng.standard_normal((n_rows, 5))
+    X[y == 0, 0] += 8  # an easy class
+
+    clf = SoftmaxRegressionClassifier(batch_size=512, random_state=0).fit(X, y)
+
+    loss = log_loss(y, clf.predict_proba(X))
+    assert clf.loss_curve_[-1] == pytest.approx(loss, rel=0.05)
+
+
+def test_sizes_in_a_periodic_order_are_no_outliers():
+    rng = np.random.RandomState(0)
+    n_rows = 2**14
+    X = rng.standard_normal((n_rows, 5))
+    X[1::2] *= 10  # two sensors in turns
+    slope = np.where(np.arange(n_rows) % 2, -0.2, 2.0)
+    y = slope * X[:, 0] + rng.logistic(size=n_rows) > 0
+
+    clf = SoftmaxRegressionClassifier(batch_size=512, random_state=0).fit(X, y)
+
+    assert clf._state["moments"]["total"] == pytest.approx(n_rows, rel=0.02)
+
+
+@pytest.mark.parametrize("value", [0.0, 1e-300])
+@pytest.mark.parametrize("batch_size", ["auto", 64])
+def test_zeros_without_an_intercept(batch_size, value):
+    X, y = np.full((3000, 2), value), np.arange(3000) % 2
+    clf = SoftmaxRegressionClassifier(fit_intercept=False, batch_size=batch_size)
+
+    clf.fit(X, y)
+
+    assert_allclose(clf.predict_proba(X), 0.5, atol=1e-6)
+
+
+def test_a_warm_start_outlives_a_wild_row():
+    rng = np.random.RandomState(0)
+    X, weights = rng.standard_normal((6000, 20)), rng.standard_normal((20, 10))
+    y = (X @ weights + rng.gumbel(size=(6000, 10))).argmax(axis=1)
+    y[0] = (X[0] @ weights).argmin()
+    X[0] *= 1e5
+    clf = SoftmaxRegressionClassifier(batch_size=256, warm_start=True, random_state=0)
+    first = clf.fit(X, y).loss_curve_[0]
+
+    assert clf.fit(X, y).loss_curve_[0] < first
+
+
+def test_averaging_goes_on_after_a_plateau_that_validation_outlives():
+    rng = np.random.RandomState(0)
+    n_rows = 6000
+    X, y = rng.standard_normal((n_rows, 20)), rng.randint(2, size=n_rows)
+    X[:, 0] = 0
+    easy = np.arange(n_rows) % 50 == 7
+    X[easy, 0] = rng.choice([-1, 1], easy.sum())
+    y[easy] = X[easy, 0] > 0
+    clf = SoftmaxRegressionClassifier(batch_size=64, alpha=1e-6, random_state=0)
+
+    clf.fit(X, y, X_val=X[easy], y_val=y[easy])
+
+    assert clf.n_iter_ > 5
+    assert clf._state["iterate_minus_average"] is not None

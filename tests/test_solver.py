@@ -81,9 +81,23 @@ def test_batch_edges(n_rows, batch_size, even, edges):
 def test_spread_takes_rows_evenly():
     rows = np.arange(100, 200)
 
-    assert_array_equal(evenly_spaced(rows, 4), [100, 125, 150, 175])
-    assert_array_equal(evenly_spaced(rows, 4, shift=0.5), [112, 137, 162, 187])
+    for n_selected in (4, 7, 50, 99):
+        parts = np.linspace(100, 200, n_selected + 1).astype(int)
+        selected = evenly_spaced(rows, n_selected)
+        assert (parts[:-1] <= selected).all()
+        assert (selected < parts[1:]).all()
+    assert evenly_spaced(rows, 4)[0] == 100
+    assert not np.isin(evenly_spaced(rows, 4), evenly_spaced(rows, 4, shift=0.5)).any()
     assert_array_equal(evenly_spaced(rows, 1000), rows)
+
+
+@pytest.mark.parametrize("period", [2, 4, 8, 32, 256])
+def test_spread_meets_all_phases_of_a_period(period):
+    phases = evenly_spaced(np.arange(2**16), 2048) % period
+
+    counts = np.bincount(phases, minlength=period)
+    assert counts.min() >= 0.5 * counts.mean()
+    assert counts.max() <= 1.5 * counts.mean()
 
 
 def test_schedules_count_from_one():

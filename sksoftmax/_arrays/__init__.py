@@ -31,6 +31,7 @@ from sksoftmax._compat import (
 
 _STRIDED = "torch.strided"  # the layout of a dense tensor
 _KNOWN: dict = {}  # by array type or namespace, and device
+GOLDEN_RATIO = (5**0.5 - 1) / 2
 
 
 def namespace(array):
@@ -138,10 +139,17 @@ def evenly_spaced(rows, n_selected: int, shift: float = 0.0):
 
 
 def evenly_spaced_indices(n_rows: int, n_selected: int, shift: float = 0.0):
-    """Return n_selected of n_rows row numbers, or all if there are fewer."""
+    """Return n_selected of n_rows row numbers, or all if there are fewer.
+
+    One row of each of n_selected equal parts is taken. Its place in the part follows
+    multiples of the golden ratio, as rows may come in a periodic order.
+    """
     if n_selected >= n_rows:
         return np.arange(n_rows)
-    return ((np.arange(n_selected) + shift) * (n_rows / n_selected)).astype(np.intp)
+    numbers = np.arange(n_selected + 1)
+    edges = (numbers * (n_rows / n_selected)).astype(np.intp)
+    places = (numbers[:-1] * GOLDEN_RATIO + shift) % 1
+    return edges[:-1] + (places * np.diff(edges)).astype(np.intp)
 
 
 def add_tuples(total, terms):

@@ -103,6 +103,9 @@ class NumPyArrays:
 
     @staticmethod
     def take(array, indices, axis):
+        """Return the rows, columns, ... of an array at `indices`, a copy."""
+        if axis == 0 and not array.flags.c_contiguous:  # else take would copy the array
+            return array[indices]
         return array.take(indices, axis)
 
     @staticmethod

@@ -115,7 +115,7 @@ class TorchOnCPU(TorchArrays):
     def take(self, array, indices, axis):
         if array.dtype == self._torch.bfloat16:  # NumPy has no bfloat16
             return self._torch.index_select(array, axis, indices)
-        return self._torch.from_numpy(array.numpy().take(indices.numpy(), axis))
+        return self._torch.from_numpy(NUMPY.take(array.numpy(), indices.numpy(), axis))
 
     def matmul(self, left, right):
         return self._torch.from_numpy(left.numpy() @ right.numpy())

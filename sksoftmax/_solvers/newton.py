@@ -24,6 +24,9 @@ HOPELESS_BOUND = 1e4
 MAX_PRODUCTS = 250  # with the Hessian, in a step
 # The solver gives up after this many steps that together gain next to nothing.
 IDLE_STEPS = 30
+# On a plateau, the last step gained what its model promised, up to this multiple of the
+# allowed gap.
+LARGEST_MODEL_ERROR = 1.0
 # A step enlarges scaled weights at most by this factor, plus the square of the factor.
 LARGEST_GROWTH = 10.0
 # After MANY_PRODUCTS products with the Hessian, which cost more than another trial, a
@@ -64,7 +67,7 @@ class Newton:
         self._threads = oracle.threads
         with self._threads():
             objective, grad = self._evaluate(self._weights)
-            if objective > problem.loss.loss_at_zero:  # zeros are a better start
+            if not objective <= problem.loss.loss_at_zero:  # zeros are a better start
                 self._weights = self._xp.zeros(self._weights.shape, data.dtype)
                 objective, grad = self._evaluate(self._weights)
         self._accept(objective, self._weights, grad)
@@ -160,7 +163,9 @@ class Newton:
         self._accept(objective, weights, grad)
         is_as_modelled = step_size == 1 and gain / 2 < fall < 1.5 * gain
         self._is_as_modelled = is_as_modelled
-        self._is_on_plateau = self._is_idle and is_as_modelled
+        error, allowed = abs(fall - gain), self._allowed_gap(self._tol)
+        is_exact = error <= LARGEST_MODEL_ERROR * allowed
+        self._is_on_plateau = self._is_idle and is_as_modelled and is_exact
         if not is_as_modelled:
             self._patience = math.inf
         if step_size == 1 and fall <= LARGEST_FALL * self._allowed_gap(self._tol):

@@ -11,7 +11,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from sksoftmax._alphas import check_alphas
 from sksoftmax._classifier import SoftmaxRegressionClassifier
-from sksoftmax._classifier_cv import SoftmaxRegressionClassifierCV
+from sksoftmax._classifier_cv import (
+    OPTIONAL_ATTRIBUTES,
+    SoftmaxRegressionClassifierCV,
+)
 from sksoftmax._compat import StrOptions, fit_context
 from sksoftmax._cross_validation import CrossValidation
 from sksoftmax._parameters import make_generator
@@ -575,8 +578,9 @@ class DaskSoftmaxRegressionClassifierCV(DaskSoftmaxRegressionClassifier):
                 validation.train(alpha)
                 if alphas is None and validation.has_ended():
                     break
-            validation.warn()
-            vars(trained).pop("feature_names_in_", None)
+            validation.warn(stacklevel=4)
+            for name in ("feature_names_in_", *OPTIONAL_ATTRIBUTES):
+                vars(trained).pop(name, None)
             vars(trained).update(
                 rows.rows.attributes(), **validation.make_attributes(rng)
             )
@@ -625,6 +629,8 @@ def _is_cut(rows) -> bool:
         rows = rows.flat[:1].tolist()
     if isinstance(rows, list | tuple):
         rows = next(iter(rows), None)
+    if hasattr(rows, "shape"):  # a data frame may have a column "key"
+        return hasattr(rows, "__dask_graph__")
     return hasattr(rows, "__dask_graph__") or hasattr(rows, "key")
 
 

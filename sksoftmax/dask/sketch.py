@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-from sksoftmax._arrays import NUMPY, evenly_spaced_indices
+from sksoftmax._arrays import GOLDEN_RATIO, NUMPY, evenly_spaced_indices
 
 # A sketch reads this many numbers, and more of blocks with more than 1.6 million.
 # Measured on one core, a sketch of dense and CSR blocks takes 20 to 90 microseconds,
@@ -13,7 +13,6 @@ from sksoftmax._arrays import NUMPY, evenly_spaced_indices
 # blocks with the Hessian for 10 classes.
 _FEWEST_NUMBERS, _FEWEST_ROWS, _LEAST_SHARE = 4096, 8, 1 / 400
 _N_SUMS = 16
-_GOLDEN_RATIO = (np.sqrt(5) - 1) / 2
 
 
 class Sketch(NamedTuple):
@@ -68,6 +67,7 @@ def _sum_dense_rows(X, rows):
     if len(rows) < X.shape[0]:
         X = X[rows]
     factors = _factors(np.arange(X.shape[1]))
+    X = X.astype(np.promote_types(X.dtype, np.float32))  # -128 has no absolute int8
     return np.stack([X @ factors, np.abs(X) @ factors])
 
 
@@ -83,4 +83,4 @@ def _sum_csr_rows(X, rows):
 
 def _factors(positions):
     """Return numbers between 1 and 2, different for each position."""
-    return 1 + positions * _GOLDEN_RATIO % 1
+    return 1 + positions * GOLDEN_RATIO % 1
