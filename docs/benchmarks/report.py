@@ -365,7 +365,8 @@ def add_again(results: dict) -> None:
     for key, piece in results["pieces"].items():
         known = published["pieces"].get(key)
         if known and piece["log"]:
-            log = [{k: e[k] for k in ("system", "seconds", "cpu")} for e in piece["log"]]
+            keys = "system", "seconds", "cpu"
+            log = [{key: entry[key] for key in keys} for entry in piece["log"]]
             known.setdefault("again", []).append(log)
     publish(published)
 
