@@ -77,10 +77,9 @@ def fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[_Method], _
 
 
 def takes_sample_weight(scorer) -> bool:
-    """Return whether a scorer, any callable, takes an argument `sample_weight`."""
-    if hasattr(scorer, "_accept_sample_weight"):
-        return scorer._accept_sample_weight()
-    parameters = signature(scorer).parameters.values()
+    """Return whether a scorer's metric, or a callable, takes `sample_weight`."""
+    metric = getattr(scorer, "_score_func", scorer)
+    parameters = signature(metric).parameters.values()
     return any(p.name == "sample_weight" or p.kind == p.VAR_KEYWORD for p in parameters)
 
 

@@ -67,7 +67,8 @@ def _sum_dense_rows(X, rows):
     if len(rows) < X.shape[0]:
         X = X[rows]
     factors = _factors(np.arange(X.shape[1]))
-    X = X.astype(np.promote_types(X.dtype, np.float32))  # -128 has no absolute int8
+    # The smallest integer, such as -128 in int8, has no absolute value there.
+    X = X.astype(np.promote_types(X.dtype, np.float32), copy=False)
     return np.stack([X @ factors, np.abs(X) @ factors])
 
 
