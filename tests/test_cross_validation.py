@@ -189,7 +189,12 @@ def test_scores_are_those_of_cross_val_score(scoring, n_classes):
         assert_allclose(scores, expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("scoring", ["neg_log_loss", "accuracy", "f1_macro"])
+WEIGHTED = ["neg_log_loss", "accuracy", "f1_macro"]  # the other metrics take no weights
+
+
+@pytest.mark.parametrize(
+    "scoring", [*WEIGHTED, "adjusted_rand_score", make_scorer(matching)], ids=str
+)
 def test_scores_are_weighted(scoring):
     X, y = make_rows(n_rows=90)
     weight = np.random.RandomState(1).exponential(size=90)
@@ -200,25 +205,9 @@ def test_scores_are_weighted(scoring):
     exact = SoftmaxRegressionClassifier(alpha=1e-2, solver="svrg", tol=1e-8)
     for score, (train, test) in zip(clf.scores_[0], FOLDS.split(X, y), strict=True):
         model = exact.fit(X[train], y[train], weight[train])
-        expected = get_scorer(scoring)(
-            model, X[test], y[test], sample_weight=weight[test]
-        )
+        weights = {"sample_weight": weight[test]} if scoring in WEIGHTED else {}
+        expected = get_scorer(scoring)(model, X[test], y[test], **weights)
         assert score == pytest.approx(expected, abs=1e-4)
-
-
-@pytest.mark.parametrize("scoring", [make_scorer(matching), "adjusted_rand_score"])
-def test_metrics_without_weights_get_none(scoring):
-    X, y = make_rows(n_rows=90)
-    weight = np.random.RandomState(1).exponential(size=90)
-    clf = SoftmaxRegressionClassifierCV(
-        alphas=[1e-2], tol=1e-8, cv=FOLDS, scoring=scoring
-    ).fit(X, y, weight)
-
-    exact = SoftmaxRegressionClassifier(alpha=1e-2, solver="svrg", tol=1e-8)
-    scorer = get_scorer(scoring) if isinstance(scoring, str) else scoring
-    for score, (train, test) in zip(clf.scores_[0], FOLDS.split(X, y), strict=True):
-        model = exact.fit(X[train], y[train], weight[train])
-        assert score == scorer(model, X[test], y[test])
 
 
 def test_scores_of_class_probabilities():
