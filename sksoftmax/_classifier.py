@@ -50,6 +50,7 @@ from sksoftmax._state import (
     snapshot,
     to_attributes,
     to_pickle,
+    unshift_prior,
 )
 from sksoftmax._strategy import phases, run_pass
 from sksoftmax._targets import is_soft_target, most_probable
@@ -622,6 +623,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             if is_warm:
                 check_new_classes(classes, trained.classes_, "y")
                 vars(trained).update(add_classes(trained, classes))
+                vars(trained).update(unshift_prior(trained))
             trained.classes_ = classes
             rows = weigh_rows(classes, self.class_weight, X, y, sample_weight)
             check_class_totals(classes, rows.class_count * rows.class_weight)
@@ -760,6 +762,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             if not (len(rows.indices) or is_first):
                 return self
             check_classes(classes)
+            if not is_first:
+                vars(trained).update(unshift_prior(trained))
             rng = earlier["rng"] if earlier else make_generator(self.random_state)
             dtype = None if is_first else namespace(X).training_dtype(trained.coef_)
             training = measure(self, rows, True, dtype, earlier)
@@ -971,8 +975,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         `class_weight` changes the shares of the classes that training sees, and the
         probabilities with them. This method is the way back: the predicted odds of two
         classes are multiplied by the ratio of their new and old shares [1]_ [2]_. Call
-        it after training. `partial_fit` continues with `class_weight`, which draws the
-        probabilities back.
+        it after training. `partial_fit`, and `fit` with ``warm_start=True``, continue
+        from the intercepts before the shift, so call it again after them.
 
         Parameters
         ----------

@@ -310,8 +310,9 @@ def add_classes(estimator, classes) -> dict:
     if difference is not None:
         difference = tuple(map(expand, difference))
     counts = {**memory["counts"]}
-    for name, value in (("class_count", 0.0), ("class_weight", 1.0)):
-        counts[name] = np.full(n_classes, value)
+    values = {"class_count": 0.0, "class_weight": 1.0, "prior_shift": 0.0}
+    for name in counts.keys() & values.keys():
+        counts[name] = np.full(n_classes, values[name])
         counts[name][positions] = memory["counts"][name]
     attributes["_state"] = {
         **memory,
@@ -327,8 +328,8 @@ def add_classes(estimator, classes) -> dict:
 def shift_prior(estimator, class_prior=None) -> dict:
     """Return the attributes of a model for other shares of the classes.
 
-    `class_prior`, (n_classes,), is the argument of `correct_prior`. The class weights
-    in `_state` become those with which training would have seen these shares.
+    `class_prior`, (n_classes,), is the argument of `correct_prior`. The counts remember
+    the shift from the model that was trained, so shifts do not add up.
     """
     memory, classes = known_state(estimator), estimator.classes_
     if memory is None:
@@ -361,18 +362,31 @@ def shift_prior(estimator, class_prior=None) -> dict:
     ratio = np.ones(len(classes))
     ratio[is_seen] = prior[is_seen] / shares[is_seen]
     ratio[is_seen] *= shares[is_seen].sum() / prior[is_seen].sum()
-    shift = np.log(ratio)
-    shift -= shift.mean()
-    if len(classes) == 2:
-        shift = shift[1:] - shift[:1]
-    intercept = estimator.intercept_
-    xp = namespace(intercept)
+    return _shift_intercept(estimator, memory, np.log(ratio))
+
+
+def unshift_prior(estimator) -> dict:
+    """Return the attributes of the model before `correct_prior`, to train it further.
+
+    Training draws only a part of the shift back, and would let the next call of
+    `correct_prior` add the whole shift to the rest.
+    """
+    memory = known_state(estimator)
+    if memory is None or "prior_shift" not in memory["counts"]:
+        return {}
+    return _shift_intercept(estimator, memory, np.zeros(len(estimator.classes_)))
+
+
+def _shift_intercept(estimator, memory: dict, shift) -> dict:
+    """Return the attributes of a model `shift`, (n_classes,), from the trained one."""
+    counts, intercept = memory["counts"], estimator.intercept_
+    change = shift - counts.get("prior_shift", 0.0)
+    change -= change.mean()
+    if len(change) == 2:
+        change = change[1:] - change[:1]
     return {
-        "intercept_": intercept + xp.asarray(shift, intercept.dtype),
-        "_state": {
-            **memory,
-            "counts": {**counts, "class_weight": class_weight * ratio},
-        },
+        "intercept_": intercept + namespace(intercept).asarray(change, intercept.dtype),
+        "_state": {**memory, "counts": {**counts, "prior_shift": shift}},
     }
 
 

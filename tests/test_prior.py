@@ -141,6 +141,46 @@ def test_a_stream_continues_and_a_pickle_remembers():
     assert stored.correct_prior().intercept_.shape == (4,)
 
 
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_calls_between_those_of_a_stream_do_not_add_up(n_classes):
+    X, y = make_rows(n_classes, n=1000)
+    clf = SoftmaxRegressionClassifier(class_weight="balanced", random_state=0)
+    other = SoftmaxRegressionClassifier(class_weight="balanced", random_state=0)
+    for rows in np.array_split(np.arange(len(y)), 50):
+        part = X[rows], y[rows], np.arange(n_classes)
+        other.partial_fit(*part)
+        stored = pickle.loads(pickle.dumps(clf.partial_fit(*part).correct_prior()))
+
+    other.correct_prior()
+
+    for model in (clf, stored):
+        assert_allclose(model.coef_, other.coef_, rtol=1e-6)
+        assert_allclose(model.intercept_, other.intercept_, rtol=1e-6)
+
+
+def test_a_warm_start_continues_from_before_the_call():
+    X, y = make_rows(3)
+    params = {"class_weight": "balanced", "warm_start": True, "random_state": 0}
+    brief = {"max_iter": 1, "tol": None, "batch_size": 32}
+    clf, other = (SoftmaxRegressionClassifier(**params, **brief) for _ in "ab")
+    clf.fit(X, y).correct_prior()
+
+    assert_allclose(clf.fit(X, y).coef_, other.fit(X, y).fit(X, y).coef_)
+
+
+def test_classes_added_after_the_call_leave_the_odds_of_the_others():
+    X, y = make_rows(2)
+    clf = SoftmaxRegressionClassifier(class_weight="balanced", random_state=0)
+    clf.fit(X, y).correct_prior()
+    expected = clf.predict_proba(X)
+
+    clf.partial_fit(X, y, [0, 1, 2], np.zeros(len(y)))  # of no weight
+
+    proba = clf.predict_proba(X)[:, :2]
+    assert_allclose(proba / proba.sum(axis=1, keepdims=True), expected, rtol=1e-5)
+    assert_allclose(clf.correct_prior().predict_proba(X)[:, :2], proba, rtol=1e-5)
+
+
 @pytest.mark.parametrize("clf", ["no counts", "no intercept", "unfitted"])
 def test_models_without_counts_or_intercept_are_refused(clf):
     X, y = make_rows(3)
