@@ -54,12 +54,7 @@ def automatic_alphas(l1_ratio: float, problem: Problem, weights, moments):
     scores do not tell of most columns yet. There are fewer strengths a decade above the
     middle one if otherwise MOST_ALPHAS would not reach far below it.
     """
-    first = _first_alpha(l1_ratio, problem, weights)
-    variances = moments.squares[moments.squares > 0] / (moments.total or 1.0)
-    middle = float(np.median(variances)) if len(variances) else 0.0
-    middle *= _mean_curvature(problem, weights)
-    if not 0 < middle < first:
-        middle = first
+    first, middle = _first_and_middle(l1_ratio, problem, weights, moments)
     n_steps = PER_DECADE * math.log10(first / middle)
     n_coarse = min(math.ceil(n_steps), MOST_COARSE)
     ratio = max(n_steps / MOST_COARSE, 1.0) / PER_DECADE
@@ -69,36 +64,47 @@ def automatic_alphas(l1_ratio: float, problem: Problem, weights, moments):
     return middle, (first * 10**-log for log in logs)
 
 
-def _first_alpha(l1_ratio: float, problem: Problem, weights) -> float:
-    """Return a strength near which a model barely differs from a constant one.
+def _first_and_middle(
+    l1_ratio: float, problem: Problem, weights, moments
+) -> tuple[float, float]:
+    """Return a strength of models that barely differ from a constant one, and a middle.
 
     `weights` are the weights of a constant model. L2 halves the largest change of a
     model if its strength is the largest eigenvalue of the Hessian. L1 holds all weights
     at zero if its strength is the largest entry of the gradient. The smaller strength
-    counts, rounded up to half a decade.
+    counts, rounded up to half a decade. The middle strength does the same to a column
+    of median variance. L1 acts in the unit of a column, and L2 in its square.
     """
-    strengths = []
+    variances = moments.squares[moments.squares > 0] / (moments.total or 1.0)
+    if not len(variances):
+        return 1.0, 1.0
+    median, strengths = float(np.median(variances)), []
     if l1_ratio < 1:
-        strengths.append(_largest_curvature(problem, weights) / (1 - l1_ratio))
+        first = _largest_curvature(problem, weights) / (1 - l1_ratio)
+        strengths.append((first, median * _mean_curvature(problem, weights)))
     if l1_ratio > 0:
         rows = np.flatnonzero(problem.data.xp.to_numpy(problem.sample_weight))
         oracle = Oracle(problem, rows, Diagonal)  # without columns of zeros
         grad = oracle.loss_gradient(take(weights, oracle.active))[1]
-        xp = problem.data.xp
-        strengths.append(float(xp.max(xp.max(xp.abs(grad), axis=0), axis=0)))
-        strengths[-1] /= l1_ratio
-    strength = min(strengths)
-    if not 0 < strength < math.inf:
-        return 1.0
-    return 10.0 ** (math.ceil(PER_DECADE * math.log10(strength)) / PER_DECADE)
+        n_intercepts = problem.data.n_weights - problem.data.n_features
+        grad, xp = grad[: len(grad) - n_intercepts, :], problem.data.xp
+        first = float(xp.max(xp.max(xp.abs(grad), axis=0), axis=0)) / l1_ratio
+        strengths.append((first, first * math.sqrt(median / variances.max())))
+    first, middle = min(strengths)
+    if not 0 < first < math.inf:
+        return 1.0, 1.0
+    first = 10.0 ** (math.ceil(PER_DECADE * math.log10(first)) / PER_DECADE)
+    return first, middle if 0 < middle < first else first
 
 
 def _largest_curvature(problem: Problem, weights) -> float:
     """Return the largest eigenvalue of the Hessian of the loss at a constant model.
 
-    The intercepts are at their optimum. Sampled rows count, in power iterations.
+    The intercepts are at their optimum. Sampled rows count, in power iterations. The
+    columns are in units of the largest scale, whose fourth power might not be finite.
     """
     data, xp, value = problem.data, problem.data.xp, 0.0
+    unit = float(xp.max(problem.scaling.scale[: data.n_features, 0], axis=0))
     rows = np.flatnonzero(xp.to_numpy(problem.sample_weight))
     rows = data.index(evenly_spaced(rows, POWER_ROWS))
     batch = data.batch(rows, compact=False)
@@ -110,14 +116,14 @@ def _largest_curvature(problem: Problem, weights) -> float:
     direction = xp.asarray(direction, data.dtype)
     for _ in range(POWER_ITERATIONS):
         direction = direction / (xp.vdot(direction, direction) ** 0.5 or 1.0)
-        raw = batch.raw_prediction(direction)
+        raw = batch.raw_prediction(direction / unit)
         if data.n_weights > data.n_features:
             raw -= xp.sum(weight * raw, axis=0)
-        grad = batch.gradient(weight * problem.loss.hessian_product(proba, raw))
+        grad = batch.gradient(weight * problem.loss.hessian_product(proba, raw)) / unit
         grad[data.n_features :, :] = 0
         value = float(xp.vdot(direction, grad))
         direction = grad
-    return value
+    return value * unit**2
 
 
 def _mean_curvature(problem: Problem, weights) -> float:

@@ -31,6 +31,7 @@ from sksoftmax._compat import (
     fit_context,
 )
 from sksoftmax._kronecker import PHM_ATTRIBUTES
+from sksoftmax._labels import take_labels
 from sksoftmax._monitoring import Callbacks, make_validation, stops_early
 from sksoftmax._parameters import check_solver, check_stream_alpha, make_generator
 from sksoftmax._prediction import predict_in_chunks
@@ -66,11 +67,8 @@ from sksoftmax._validation import (
 
 if TYPE_CHECKING:
     from sklearn.linear_model import LogisticRegression
-
-# Predicted labels of these dtypes are on X's device, others in NumPy.
-_LABELS = "bool", "int8", "uint8", "int16", "int32", "int64", "float32", "float64"
-# Attributes of some fits only: each fit deletes those of an earlier one.
 _KEPT_LOSSES = 1000  # of calls of partial_fit; copied in each call, in 1 us
+# Attributes of some fits only: each fit deletes those of an earlier one.
 _OPTIONAL_ATTRIBUTES = (
     "progressive_loss_curve_",
     "validation_loss_curve_",
@@ -828,14 +826,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         indices = predict_in_chunks(
             model, "predict", X, lambda loss, raw, y: loss.predict(raw)
         )
-        xp, classes = namespace(indices), model.classes_
-        if (
-            xp is NUMPY
-            or classes.dtype.name not in _LABELS
-            or not classes.dtype.isnative
-        ):
-            return classes[xp.to_numpy(indices)]
-        return xp.take(xp.asarray(classes), indices, axis=0)
+        return take_labels(model.classes_, indices)
 
     def predict_proba(self, X: Any) -> Any:
         """Return the probability of each class.

@@ -157,8 +157,9 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
         Standard deviation of the scores over the splits, as in `cv_results_`.
 
     standard_error_ : ndarray of shape (n_alphas,)
-        Standard error of `mean_score_`. For a single split: from its test rows, or NaN
-        if the score is not a mean over rows.
+        Standard error of `mean_score_`. For a single split: from its test rows, whose
+        weights w count as (sum w)^2 / sum w^2 rows (Kish 1965), or NaN if the score is
+        not a mean over rows.
 
     best_score_ : float
         The mean score of `alpha_`.
@@ -220,8 +221,8 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
     small. The delivered model has made the same kind of steps.
 
     A class without weight in the training rows of a split has no sensible probability
-    there. Its test rows are left out of the log-loss, and count as wrong in the
-    accuracy.
+    there. Its test rows, and rows of probabilities with a share of it, are left out of
+    the log-loss, and count as wrong in the accuracy.
 
     References
     ----------

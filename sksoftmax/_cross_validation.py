@@ -17,6 +17,7 @@ from sksoftmax._arrays import namespace, take
 from sksoftmax._classes import class_weights
 from sksoftmax._classifier import SoftmaxRegressionClassifier
 from sksoftmax._compat import takes_sample_weight
+from sksoftmax._labels import take_labels
 from sksoftmax._oracle import Oracle
 from sksoftmax._penalty_path import (
     EXACT_TOL,
@@ -139,7 +140,7 @@ class SplitRows:
         # Weights of the test rows that count in the log-loss, and of all, (n_splits, 2)
         totals = np.array([split.test_weight for split in splits])
         self.test_weight = totals / totals[:, :1]
-        self.n_scored = len(splits[0].scored)  # rows, of the first split
+        self.test_size = splits[0].test_size
         self.total_weight = float(rows.weight.sum())
 
     def _make_path(self, rng):
@@ -188,14 +189,15 @@ class SplitRows:
 
         The test rows are copied.
         """
-        rows, test = self._rows, self._splits[k].test
-        y, index = rows.y[test], namespace(rows.X).indices(test)
+        rows, test, xp = self._rows, self._splits[k].test, namespace(self._rows.X)
+        index = xp.indices(test)
         X = rows.X[index] if sp.issparse(rows.X) else take(rows.X, index)
+        y = take(rows.y, namespace(rows.y).indices(test))
+        if y.ndim == 1 or isinstance(self._estimator.scoring, str):  # names want labels
+            y = take_labels(model.classes_, xp.indices(most_probable(y)))
         weight = {}
         if self._has_weights and takes_sample_weight(scorer):
-            weight["sample_weight"] = self._sample_weight[test]
-        if y.ndim == 1 or isinstance(self._estimator.scoring, str):  # names want labels
-            y = model.classes_[most_probable(y)]
+            weight["sample_weight"] = xp.asarray(self._sample_weight[test])
         return _check_score(scorer(model, X, y, **weight), scorer)
 
     def make_memory(self, rng) -> dict:
@@ -268,15 +270,16 @@ class CrossValidation:
         losses, squares, hits = losses / n_scored, squares / n_scored, hits / n_test
         if not np.isfinite(losses).all():
             raise FloatingPointError(f"the held-out log-loss became {losses}")
+        size, size_of_all = self._rows.test_size
         scores, variance = -losses, squares - losses**2
         if self._scorer is not None:
             scores, variance = self._score_by(self._scorer), np.full(1, np.nan)
         elif self._estimator.scoring == "accuracy":
-            scores, variance = hits, hits * (1 - hits)
+            scores, variance, size = hits, hits * (1 - hits), size_of_all
         if len(scores) > 1:
             return losses, scores, standard_error(scores)
         # A single split has the error of its rows.
-        variance = float(np.maximum(variance[0], 0.0)) / self._rows.n_scored
+        variance = float(np.maximum(variance[0], 0.0)) / size
         return losses, scores, math.sqrt(variance)  # of NaN is NaN
 
     def _score_by(self, scorer) -> np.ndarray:

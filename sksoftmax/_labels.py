@@ -9,7 +9,12 @@ from numbers import Real
 
 import numpy as np
 
-from sksoftmax._arrays import input_to_numpy
+from sksoftmax._arrays import NUMPY, input_to_numpy, namespace
+
+# Labels of these dtypes are on the device of X, others in NumPy.
+_DEVICE_DTYPES = frozenset(
+    ("bool", "int8", "uint8", "int16", "int32", "int64", "float32", "float64")
+)
 
 _NUMBERS, _TEXT = "biuf", "UO"  # kinds of dtypes; objects are text after validation
 
@@ -175,6 +180,15 @@ def are_same(labels, classes) -> bool:
     return labels.shape == classes.shape and bool(
         (find_positions(labels, classes) == np.arange(len(classes))).all()
     )
+
+
+def take_labels(classes, indices):
+    """Return classes[indices], on the device of the indices if labels can be there."""
+    xp = namespace(indices)
+    is_numpy = xp is NUMPY or classes.dtype.name not in _DEVICE_DTYPES
+    if is_numpy or not classes.dtype.isnative:
+        return classes[xp.to_numpy(indices)]
+    return xp.take(xp.asarray(classes), indices, axis=0)
 
 
 def unite(arrays):

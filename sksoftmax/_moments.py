@@ -127,11 +127,9 @@ class ColumnScaling(NamedTuple):
         nonzero_share[square == 0] = 1.0
         scale = np.sqrt(square / np.maximum(nonzero_share, np.finfo(dtype).tiny))
         scale = np.where(constant & (center != 0), np.abs(mean), scale)
-        # Within these bounds the square of a scale neither over- nor underflows.
         finfo = np.finfo(dtype)
-        smallest, largest = 1e3 * np.sqrt(finfo.tiny), 1e-3 * np.sqrt(finfo.max)
-        _check_scale(scale, largest, finfo)
-        scale = np.where(scale == 0, 1, np.maximum(scale, smallest))
+        _check_scale(scale, 1e-3 * np.sqrt(finfo.max), finfo)
+        scale = np.where(scale == 0, 1, np.maximum(scale, smallest_scale(dtype)))
         residual_mean = np.where(
             (mean - center) ** 2 > _CORRELATED * square, mean - center, 0
         )
@@ -150,6 +148,11 @@ class ColumnScaling(NamedTuple):
     def convert(self, xp) -> "ColumnScaling":
         """Return the scaling with all arrays but the centers in the namespace xp."""
         return ColumnScaling(self.center, *map(xp.asarray, self[1:]))
+
+
+def smallest_scale(dtype) -> float:
+    """Return the least scale whose square has its digits in `dtype`."""
+    return 1e3 * float(np.finfo(dtype).tiny) ** 0.5
 
 
 def _check_scale(scale, largest: float, finfo) -> None:

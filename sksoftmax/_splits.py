@@ -20,7 +20,8 @@ class Split(NamedTuple):
     weight: np.ndarray  # (n_samples,), sample weight times class weight, in training
     test: np.ndarray  # numbers of test rows, as the splitter gave them
     scored: np.ndarray  # sorted, the test rows with weight whose class the model knows
-    test_weight: np.ndarray  # (2,), of `scored` and of `test`
+    test_weight: np.ndarray  # (2,), the sum over `scored` and over `test`
+    test_size: np.ndarray  # (2,), the effective numbers of their rows
 
 
 def make_splits(cv, class_weight, classes, rows: TrainingRows, sample_weight, groups):
@@ -69,12 +70,18 @@ def _make_split(k, count, test, class_weight, classes, rows, sample_weight) -> S
     weight = weight * weights_by_class(factors, rows.y)
     known = class_totals(rows.y, weight, len(classes)) > 0
     scored = np.sort(test)
-    if rows.y.ndim == 1:
-        scored = scored[known[rows.y[scored]]]
+    scored = scored[weights_by_class(~known * 1.0, rows.y)[scored] == 0]
     scored = scored[sample_weight[scored] > 0]
     check_split(k, weight.any(), len(scored))
-    totals = [sample_weight[part].sum() for part in (scored, test)]
-    return Split(weight, test, scored, np.array(totals))
+    parts = sample_weight[scored], sample_weight[test]
+    totals, sizes = ([f(part) for part in parts] for f in (np.sum, _effective_size))
+    return Split(weight, test, scored, np.array(totals), np.array(sizes))
+
+
+def _effective_size(weight) -> float:
+    """Return how many rows of equal weight have as large an error (Kish 1965)."""
+    weight = weight / weight.max()  # squares may overflow
+    return weight.sum() ** 2 / (weight @ weight)
 
 
 def check_split(k: int, has_training_rows, n_scored) -> None:

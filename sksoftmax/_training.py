@@ -17,6 +17,7 @@ from sksoftmax._moments import (
     Moments,
     measure_bounded_moments,
     measure_moments,
+    smallest_scale,
 )
 from sksoftmax._outliers import FEW_ROWS, SAMPLED_ROWS
 from sksoftmax._parameters import check_phm, penalty_strength
@@ -81,14 +82,14 @@ def measure(
     else:
         bounded_weight, moments = weight, measure_moments(data, weight, fill_value)
     if known_moments is None:
-        dtype = choose_dtype(params, dtype, xp, moments)
+        chosen = choose_dtype(params, dtype, xp, moments)
+        if chosen != data.dtype and chosen != dtype:
+            return measure(params, rows, is_stream, chosen)
+        dtype = chosen
     else:
         if is_automatic(params) and n_rows >= FEW_ROWS:
             known_moments = known_moments.discounted(moments)
         moments = known_moments.merge(moments)
-    if dtype == xp.float64 != data.dtype:
-        data = make_data(X, dtype, params.fit_intercept)
-        weight, bounded_weight = (xp.astype(w, dtype) for w in (weight, bounded_weight))
     return TrainingData(data, weight, bounded_weight, moments, dtype)
 
 
@@ -114,14 +115,17 @@ def choose_dtype(params, dtype, xp, moments: Moments):
     """Return the dtype of the model: the dtype of X, or float64 for more digits.
 
     A feature far from zero adds a small difference of large numbers to the raw
-    predictions, and float32 would round the difference away.
+    predictions, and float32 would round the difference away. The squares of tiny
+    features would become zero.
     """
     if not is_automatic(params) or dtype == xp.float64:
         return dtype
     variance = moments.squares / (moments.total or 1.0)
+    square = variance + moments.mean**2
     is_far = moments.mean**2 > LARGEST_FLOAT32_MEAN**2 * variance
     is_far &= variance > (0.01 * np.finfo(np.float32).eps * moments.mean) ** 2
-    return xp.float64 if is_far.any() else dtype
+    is_tiny = (square > 0) & (square < smallest_scale(np.float32) ** 2)
+    return xp.float64 if (is_far | is_tiny).any() else dtype
 
 
 def make_problem(

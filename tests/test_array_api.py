@@ -164,6 +164,8 @@ PATHS = {
     "defaults": {},
     "accuracy": {"scoring": "accuracy"},
     "named scorer": {"scoring": "f1_macro"},
+    "another": {"scoring": "balanced_accuracy"},
+    "a third": {"scoring": "jaccard_macro"},
     "scorer": {"scoring": lambda model, X, y: model.score(X, y)},
     "exact": {"tol": 1e-6},
     "balanced, 1se": {"class_weight": "balanced", "selection": "1se"},
@@ -196,6 +198,20 @@ def test_a_path_gives_numpys_model(to, name, n_classes):
     clf.partial_fit(to(X), to(y))
     expected.partial_fit(X, y)
     assert_allclose(to_numpy(clf.coef_), expected.coef_, rtol=1e-4, atol=1e-4)
+
+
+@on_each_library
+@pytest.mark.filterwarnings("ignore:The best score is at")
+@pytest.mark.parametrize("name", ["named scorer", "scorer"])
+def test_scores_of_a_path_of_probabilities(to, name):
+    X, y, _ = blobs(4, n=200)
+    table = 0.7 * np.eye(4)[y] + 0.075
+    params = {"alphas": [1e-1, 1e-3], **PATHS[name]}
+    expected = SoftmaxRegressionClassifierCV(**params).fit(X, table)
+
+    clf = SoftmaxRegressionClassifierCV(**params).fit(to(X), to(table))
+
+    assert_allclose(to_numpy(clf.scores_), expected.scores_, rtol=1e-4)
 
 
 @on_each_library

@@ -358,6 +358,70 @@ def test_an_automatic_path_ends_by_itself(datasets, name, l1_ratio):
         assert clf.alpha_ > clf.alphas_[-1]
 
 
+@pytest.mark.parametrize("l1_ratio", [0.0, 1.0])
+@pytest.mark.parametrize(
+    ("dtype", "unit"),
+    [
+        *((np.float32, unit) for unit in (1e-30, 1e-18, 1e-8, 1e8, 1e15)),
+        *((np.float64, unit) for unit in (1e-100, 1e-20, 1e20, 1e140)),
+    ],
+)
+def test_an_automatic_path_has_the_unit_of_the_features(dtype, unit, l1_ratio):
+    X, y = make_rows()
+    clf = SoftmaxRegressionClassifierCV(l1_ratio=l1_ratio, random_state=0)
+    expected = clone(clf).fit(X.astype(dtype), y)
+
+    clf.fit((X * unit).astype(dtype), y)
+
+    factor = unit if l1_ratio else unit**2  # of the strengths
+    assert_allclose(clf.alphas_ / factor, expected.alphas_, rtol=1e-3)
+    assert_allclose(clf.alpha_ / factor, expected.alpha_, rtol=1e-3)
+    assert_allclose(clf.mean_score_, expected.mean_score_, rtol=1e-2)
+
+
+@pytest.mark.parametrize("scoring", ["neg_log_loss", "accuracy"])
+def test_error_of_a_single_split_is_that_of_its_weighted_rows(scoring):
+    X, y = make_rows(n_rows=240)
+    train, test = np.arange(120), np.arange(120, 240)
+    y[220:] = 3  # a class without training rows
+    weight = np.random.RandomState(0).exponential(size=240) ** 2
+    weight *= 1e180  # whose squares are infinite
+    clf = SoftmaxRegressionClassifierCV(
+        alphas=[1e-2], cv=[(train, test)], scoring=scoring, tol=1e-8
+    ).fit(X, y, weight)
+
+    exact = SoftmaxRegressionClassifier(alpha=1e-2, tol=1e-10)
+    exact.fit(X[train], y[train], weight[train])
+    scored = test if scoring == "accuracy" else test[y[test] < 3]
+    if scoring == "accuracy":
+        values = (exact.predict(X[scored]) == y[scored]) * 1.0
+    else:
+        values = exact.predict_log_proba(X[scored])[np.arange(len(scored)), y[scored]]
+    share = weight[scored] / weight[scored].sum()
+    variance = share @ (values - share @ values) ** 2
+    # Kish's formula; rows of equal weight would give their number.
+    assert_allclose(clf.scores_[0], share @ values, rtol=1e-3)
+    assert_allclose(clf.standard_error_[0], np.sqrt(variance * (share @ share)), 1e-2)
+
+
+@pytest.mark.parametrize("share", [1.0, 0.5, 1e-3])
+def test_rows_with_a_share_of_an_unknown_class_are_not_scored(share):
+    X, y = make_rows()
+    table = np.eye(4)[y]
+    table[1] = [0.6, 0.4, 0, 0]  # no labels
+    table[0] *= 1 - share
+    table[0, 3] = share  # the one row of this class
+    train, test = np.arange(1, 80), np.arange(80, 120)
+    params = {"alphas": [1e-1, 1e-3]}
+    expected = SoftmaxRegressionClassifierCV(cv=[(train, test)], **params)
+    expected.fit(X, table)
+
+    clf = SoftmaxRegressionClassifierCV(cv=[(train, np.append(test, 0))], **params)
+    clf.fit(X, table)
+
+    assert_allclose(clf.scores_, expected.scores_, rtol=1e-6)
+
+
 def test_given_alphas_are_evaluated_whole_in_any_order():
     X, y = make_rows()
     given = [1e-9, 1.0, 1e-3, 1e3, 1e-3, 1e-6, 0.0, 1e-1]

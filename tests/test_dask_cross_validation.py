@@ -166,18 +166,27 @@ def test_given_folds_are_those_of_a_predefined_split(data, kind, numbers):
     compare(clf, expected)
 
 
-def test_a_class_that_the_training_rows_of_a_split_lack(data):
+@pytest.mark.parametrize("scoring", [None, "accuracy"])
+@pytest.mark.parametrize("first", [0, -1])
+def test_a_class_that_the_training_rows_of_a_split_lack(data, weight, first, scoring):
     X, y = data
-    fold = np.where(y == 2, 0, np.arange(N_ROWS) % 3)
-    for scoring in (None, "accuracy"):
-        expected = SoftmaxRegressionClassifierCV(
-            cv=PredefinedSplit(fold), scoring=scoring
-        ).fit(X, y)
+    n_folds = 3 + 2 * first  # three, or one of half of the rows
+    fold = np.where(y == 2, 0, np.arange(N_ROWS) % (n_folds - first) + first)
+    expected = SoftmaxRegressionClassifierCV(cv=PredefinedSplit(fold), scoring=scoring)
+    clf = DaskSoftmaxRegressionClassifierCV(cv=cut(fold), scoring=scoring)
+    for sample_weight in (None, weight):
+        expected.fit(X, y, sample_weight)
 
-        clf = DaskSoftmaxRegressionClassifierCV(cv=cut(fold), scoring=scoring)
-        clf.fit(cut(X), cut(y))
+        clf.fit(
+            cut(X),
+            cut(y),
+            sample_weight=sample_weight
+            if sample_weight is None
+            else cut(sample_weight),
+        )
 
         compare(clf, expected)
+        assert expected.n_splits_ == n_folds
 
 
 def test_rare_classes_warn_as_on_one_machine(data):

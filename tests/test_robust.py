@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from threadpoolctl import threadpool_limits
@@ -488,3 +489,17 @@ def test_averaging_goes_on_after_a_plateau_that_validation_outlives():
 
     assert clf.n_iter_ > 5
     assert clf._state["iterate_minus_average"] is not None
+
+
+@pytest.mark.parametrize("batch_size", ["auto", 64])
+@pytest.mark.parametrize("unit", [1e-12, 1e-18, 1e-22, 1e-30, 1e-36])
+def test_tiny_features_in_float32(unit, batch_size):
+    rng = np.random.RandomState(0)
+    X = rng.standard_normal((600, 5))
+    y = (X[:, 0] + rng.standard_normal(600) > 0) * 1
+    clf = SoftmaxRegressionClassifier(alpha=0, batch_size=batch_size, random_state=0)
+    expected = clone(clf).fit(X, y)
+
+    clf.fit((X * unit).astype(np.float32), y)
+
+    assert_allclose(clf.loss_curve_[-1], expected.loss_curve_[-1], rtol=1e-3)

@@ -36,12 +36,14 @@ class SplitPartitions:
         n_classes = len(rows.classes)
         # No class weight counts in the weights that the models share.
         partitions = rows.attach_targets(np.ones(n_classes), 0.0, folds)
-        totals, counts = partitions.fold_totals(n_splits, n_classes)
+        totals, squares = partitions.fold_totals(n_splits, n_classes)
         splits, class_totals = _make_splits(estimator, rows, partitions.n_rows, totals)
         # Weights of the test rows that count in the log-loss, and of all.
-        scored = totals[:-1] * splits.is_known
-        self.test_weight = np.stack([scored.sum(axis=1), totals[:-1].sum(axis=1)], 1)
-        self.n_scored = int(counts[0] @ splits.is_known[0])  # rows, of the first split
+        self.test_weight, test_squares = (
+            np.stack([(sums * splits.is_known).sum(axis=1), sums.sum(axis=1)], axis=1)
+            for sums in (totals[:-1], squares[:-1])
+        )
+        self.test_size = self.test_weight[0] ** 2 / test_squares[0]  # effective
         self.total_weight = float(
             rows.counts["class_count"] @ rows.counts["class_weight"]
         )

@@ -237,7 +237,7 @@ class TrainingPartitions:
         )
 
     def fold_totals(self, n_splits: int, n_classes: int) -> tuple:
-        """Return weights and numbers of rows, (n_splits + 1, n_classes) each.
+        """Return sums of weights and of their squares, (n_splits + 1, n_classes) each.
 
         The last line has the rows of no fold.
         """

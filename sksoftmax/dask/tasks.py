@@ -229,16 +229,16 @@ class Splits(NamedTuple):
 
 @partition_task
 def fold_totals(X, targets: Targets, n_splits: int, n_classes: int) -> tuple:
-    """Return weights and numbers of rows, (n_splits + 1, n_classes) each.
+    """Return sums of weights and of their squares, (n_splits + 1, n_classes) each.
 
-    The last line has the rows of no fold. Rows without weight are not counted.
+    The last line has the rows of no fold.
     """
     shape = n_splits + 1, n_classes
     cells = np.ravel_multi_index((targets.fold, targets.y), shape, mode="wrap")
-    columns = targets.weight.astype(np.float64), (targets.weight > 0) * 1.0
+    weight = targets.weight.astype(np.float64)
     return tuple(
         np.bincount(cells, column, math.prod(shape)).reshape(shape)
-        for column in columns
+        for column in (weight, weight**2)
     )
 
 
