@@ -119,13 +119,13 @@ class SoftTargets:
     """
 
     def __init__(self, y, smoothing: float, n_classes: int, dtype) -> None:
-        self._y, self._smoothing, self._xp = y, smoothing, namespace(y)
+        self.y, self._smoothing, self._xp = y, smoothing, namespace(y)
         self._n_classes, self._dtype = n_classes, dtype
 
     def __getitem__(self, rows):
         """Return the probabilities of `rows`, (n_rows, n_classes)."""
         xp, smoothing = self._xp, self._smoothing
-        y = take(self._y, rows)
+        y = take(self.y, rows)
         if y.ndim == 1:
             shape = y.shape[0], self._n_classes
             targets = xp.full(shape, smoothing / self._n_classes, self._dtype)
@@ -144,6 +144,11 @@ def make_targets(y, smoothing: float, n_classes: int, dtype, xp):
     if y.ndim == 1 and not smoothing:
         return y
     return SoftTargets(y, smoothing, n_classes, dtype)
+
+
+def unsmoothed(targets):
+    """Return the y from which `make_targets` made these targets, before smoothing."""
+    return targets.y if isinstance(targets, SoftTargets) else targets
 
 
 def most_probable(y):

@@ -5,14 +5,14 @@ from functools import partial
 
 import numpy as np
 
-from sksoftmax._arrays import chunks, evenly_spaced, put_rows, take
+from sksoftmax._arrays import chunks, put_rows, take
 from sksoftmax._problem import Problem
+from sksoftmax._solvers.monitor import Monitor
 from sksoftmax._solvers.plateau import Plateau
 from sksoftmax._solvers.sampler import BatchSampler
 from sksoftmax._solvers.state import State
 from sksoftmax._threads import one_blas_thread
 
-MONITORED_ROWS = 2048
 # Averaging touches all weights, but a batch of a lazy step does not. The average is
 # then updated every LAZY_BATCHES batches, and at least LAZY_AVERAGES times an epoch.
 LAZY_BATCHES, LAZY_AVERAGES = 24, 4
@@ -39,16 +39,19 @@ class SGD:
         n_counts = 1 if problem.data.is_dense else problem.data.n_weights
         self._last_update = np.zeros(n_counts, np.int64) if step.lazy else None
 
-    def epochs(self, sampler: BatchSampler, plateau: Plateau):
+    def monitor(self, rows) -> Monitor:
+        """Return the monitor of the objective of `rows`, in NumPy."""
+        return Monitor(self._problem, rows)
+
+    def epochs(self, sampler: BatchSampler, plateau: Plateau, monitor=None):
         """Yield itself, objective and whether the objective converged, each epoch."""
-        rows = evenly_spaced(sampler.rows, MONITORED_ROWS)
-        monitored = self._problem.data.index(rows)
+        monitor = monitor or self.monitor(sampler.rows)
         if self._problem.data.xp.any(self.state.average):  # a warm start
             # The first epoch must improve on the warm start.
-            plateau.reached(self._problem.objective(monitored, self.state.average))
+            plateau.reached(monitor.objective(self.state.average))
         while True:
             self.epoch(sampler.draw(), sampler.edges)
-            objective = self._problem.objective(monitored, self.model)
+            objective = monitor.objective(self.model)
             if not math.isfinite(objective):
                 raise FloatingPointError(f"the objective became {objective}")
             yield self, objective, plateau.reached(objective)
