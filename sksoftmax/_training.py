@@ -24,7 +24,7 @@ from sksoftmax._parameters import check_phm, penalty_strength
 from sksoftmax._penalty import ElasticNet
 from sksoftmax._problem import Problem
 from sksoftmax._strategy import is_automatic, takes_all_rows
-from sksoftmax._targets import class_totals, make_targets
+from sksoftmax._targets import class_totals, make_targets, most_probable
 from sksoftmax._threads import one_blas_thread
 from sksoftmax._validation import TrainingRows, check_weight_sum
 
@@ -96,19 +96,21 @@ def measure(
 def _restore_classes(rows: TrainingRows, weight, bounded_weight, xp):
     """Return the bounded weights, but the full weights in classes of outliers.
 
-    If a class loses most of its weight, large values are what tells the class.
+    If a class loses most of its weight, large values are what tells the class. A row of
+    probabilities is of its most probable class.
     """
-    if bounded_weight is weight or rows.y.ndim == 2:
+    if bounded_weight is weight:
         return bounded_weight
+    y = most_probable(rows.y)
     full, bounded = (
-        class_totals(rows.y, xp.to_numpy(w), rows.n_classes)
+        class_totals(y, xp.to_numpy(w), rows.n_classes)
         for w in (weight, bounded_weight)
     )
-    n_rows = np.bincount(rows.y[rows.indices], minlength=rows.n_classes)
+    n_rows = np.bincount(y[rows.indices], minlength=rows.n_classes)
     is_restored = (bounded < LEAST_CLASS_SHARE * full) & (n_rows >= FEW_CLASS_ROWS)
     if not is_restored.any():
         return bounded_weight
-    return xp.where(xp.asarray(is_restored[rows.y]), weight, bounded_weight)
+    return xp.where(xp.asarray(is_restored[y]), weight, bounded_weight)
 
 
 def choose_dtype(params, dtype, xp, moments: Moments):

@@ -503,3 +503,82 @@ def test_tiny_features_in_float32(unit, batch_size):
     clf.fit((X * unit).astype(np.float32), y)
 
     assert_allclose(clf.loss_curve_[-1], expected.loss_curve_[-1], rtol=1e-3)
+
+
+def rare_classes_of_large_values(seed, n=42_000, d=100):
+    """Return X and y: classes 8 and 9 are rare, and some of their values large."""
+    rng = np.random.default_rng(seed)
+    y = rng.choice(10, n, p=[0.45, 0.45] + [0.1 / 8] * 8)
+    X = 0.3 * rng.normal(size=(n, d))
+    X[np.arange(n), y] += 1
+    is_rare = y >= 8
+    n_rare = is_rare.sum()
+    X[is_rare, 8:10] = 0.3 * rng.normal(size=(n_rare, 2))
+    X[is_rare, 0] += 1
+    X[is_rare, 10:30] = 20 * rng.normal(size=(n_rare, 20))
+    X[is_rare, 30] += np.where(y[is_rare] == 9, 0.5, -0.5)
+    return X, y
+
+
+def objective_of(objective, clf, X, y):
+    return objective(X, y, np.ones(len(y)), ALPHA, clf.coef_, clf.intercept_)
+
+
+@pytest.mark.parametrize(
+    ("seed", "share"),
+    [
+        (0, 1.0),
+        (0, 0.999),
+        *(pytest.param(k, share, marks=SLOW) for k in (1, 2) for share in (1.0, 0.999)),
+    ],
+)
+def test_rare_classes_of_large_values(objective, seed, share):
+    X, y = rare_classes_of_large_values(seed)
+    table = np.eye(10)[y] * share + (1 - share) / 10
+    other = LogisticRegression(C=1 / (ALPHA * len(y)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        other.fit(X, y)  # ends 2 % above the optimum
+
+    clf = SoftmaxRegressionClassifier(random_state=0).fit(X, table)
+
+    best = objective_of(objective, other, X, y)
+    assert objective_of(objective, clf, X, y) <= 1.05 * best
+
+
+def rare_categories(seed, share, n=210_000):
+    """Return sparse X of twenty categories, and y with a share of ones."""
+    rng = np.random.default_rng(seed)
+    n_columns, n_values = 20, 50
+    columns = rng.integers(0, n_values, (n, n_columns))
+    columns += np.arange(n_columns) * n_values
+    ends = np.arange(n + 1) * n_columns
+    shape = n, n_columns * n_values
+    X = sp.csr_array((np.ones(columns.size, "f4"), columns.ravel(), ends), shape=shape)
+    score = X @ rng.normal(size=shape[1]) + 0.5 * rng.logistic(size=n)
+    return X, (score > np.quantile(score, 1 - share)) * 1
+
+
+@pytest.mark.parametrize("share", [1e-3, 1e-4])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_rare_class_of_sparse_rows(objective, seed, share):
+    X, y = rare_categories(seed, share)
+    exact = SoftmaxRegressionClassifier(solver="svrg").fit(X, y)
+
+    clf = SoftmaxRegressionClassifier(random_state=0).fit(X, y)
+
+    best = objective_of(objective, exact, X, y)
+    assert objective_of(objective, clf, X, y) <= 1.05 * best
+
+
+def test_a_few_heavy_rows_of_sparse_rows(objective):
+    X, y = rare_categories(0, 0.5)
+    weight = np.full(len(y), 1e-12)
+    weight[::500] = 1.0
+    exact = SoftmaxRegressionClassifier(solver="svrg").fit(X, y, weight)
+
+    clf = SoftmaxRegressionClassifier(random_state=0).fit(X, y, weight)
+
+    heavy = X[::500], y[::500]
+    best = objective_of(objective, exact, *heavy)
+    assert objective_of(objective, clf, *heavy) <= 1.05 * best

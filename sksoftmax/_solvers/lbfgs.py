@@ -28,6 +28,14 @@ RECENT_SHARE, LARGEST_RECENT_GAIN = 1 / 3, 5.0
 # last third of the steps gains at most this share of the objective.
 MOST_STEPS, LEAST_RECENT_GAIN = 30, 0.05
 LARGEST_RELATIVE_GAP = 4.0  # of a plateau
+# A small sample tells little of the curvature where most rows are sure of their class,
+# or where features are rare, and steps then promise little at many times the optimum.
+# Before a plateau, and after some steps, the matrix is thus measured on more rows, if
+# that costs at most as many multiply-adds as this many passes. Measured on 42000 rows
+# with two rare classes of large values, six times: 1.003 to 1.02 times the optimum
+# after 14 to 23 steps, instead of 1.02 to 2.9 times after 4 to 118. On KDD Cup 99, 2^16
+# rows change little, and all rows make steps worse.
+MORE_ROWS, MOST_PASSES, MORE_AFTER_STEPS = 2**16, 8, 8
 
 
 class LBFGS:
@@ -73,12 +81,20 @@ class LBFGS:
         self.weights, self.evaluation = weights, evaluation
         self._set_objective()
 
-    def iterate(self, tol: float, max_steps: float, patience=1, most_recent=math.inf):
+    def iterate(
+        self,
+        tol: float,
+        max_steps: float,
+        patience=1,
+        most_recent=math.inf,
+        least_steps=1,
+    ):
         """Yield weights and receive their Evaluation; return whether it converged.
 
         The iteration converged if `patience` steps in a row were expected to gain less
         than `tol` times the objective, and the last third of the steps gained at most
-        `most_recent` times as much.
+        `most_recent` times as much. There are `least_steps` steps, 0 or 1, unless the
+        first one would gain nothing.
         """
         first, n_idle, self._objectives = self.n_steps, 0, [self.objective]
         while True:
@@ -86,7 +102,7 @@ class LBFGS:
             slope = float(self._xp.vdot(self._grad, direction))
             allowed = tol * max(self.objective, self.problem.floor)
             gained_little = self.recent_gain <= most_recent * allowed
-            if self.n_steps == first:  # a step, unless it would gain nothing
+            if self.n_steps < first + least_steps:
                 allowed = min(allowed, self._rounding)
             n_idle = n_idle + 1 if gained_little and -slope / 2 <= allowed else 0
             if n_idle == patience:
@@ -185,11 +201,7 @@ class LBFGSSolver:
         weights, problem = oracle.problem.data.xp.copy(state.average), oracle.problem
         with oracle.threads():
             self._lbfgs = LBFGS(problem, weights, self._evaluate(weights))
-            preconditioner_class = oracle.preconditioner_class
-            hessian = oracle.sampled_hessian(preconditioner_class, weights)
-            is_sample = oracle.n_measured < oracle.n_rows
-            preconditioner = preconditioner_class.build(problem, hessian, is_sample)
-            self._lbfgs.set_penalty(problem.penalty, preconditioner)
+            self._measure(oracle.n_measured)
             self._lbfgs.set_length(oracle.sampled_curvature)
 
     @property
@@ -207,14 +219,14 @@ class LBFGSSolver:
         itself, and the gap is not estimated at many times the objective. The iteration
         ends earlier where many steps gain little and promise more.
         """
-        steps = self._lbfgs.iterate(tol, math.inf, patience, LARGEST_RECENT_GAIN)
+        rules = tol, math.inf, patience, LARGEST_RECENT_GAIN
+        steps = self._lbfgs.iterate(*rules)
         evaluation, n_steps = None, 0
         while True:
-            trial, is_plateau = None, False
-            try:
-                trial = steps.send(evaluation)
-            except StopIteration as end:
-                is_plateau = end.value
+            trial, is_plateau = _advance(steps, evaluation)
+            if is_plateau and self._measure_more():
+                steps = self._lbfgs.iterate(*rules, least_steps=0)
+                trial, is_plateau = _advance(steps)
             n_new = self._lbfgs.n_steps - n_steps  # 0, or 1 after a good trial
             if n_new or trial is None:
                 n_steps += n_new
@@ -225,8 +237,32 @@ class LBFGSSolver:
                 yield self, objective, gap <= LARGEST_RELATIVE_GAP * objective
             if trial is None or (n_steps >= MOST_STEPS and self._gains_little):
                 return
+            if n_steps == MORE_AFTER_STEPS:
+                self._measure_more()
             with self._oracle.threads():
                 evaluation = self._evaluate(trial)
+
+    def _measure(self, n_rows: int) -> None:
+        """Update in place: measure the preconditioner at the current weights."""
+        oracle, problem, self._n_measured = self._oracle, self._oracle.problem, n_rows
+        preconditioner_class, weights = oracle.preconditioner_class, self._lbfgs.weights
+        hessian = oracle.sampled_hessian(preconditioner_class, weights, n_rows)
+        preconditioner = preconditioner_class.build(
+            problem, hessian, n_rows < oracle.n_rows
+        )
+        self._lbfgs.set_penalty(problem.penalty, preconditioner)
+
+    def _measure_more(self) -> bool:
+        """Return whether the preconditioner was measured on more rows."""
+        oracle, problem = self._oracle, self._oracle.problem
+        n_rows = min(oracle.n_rows, MORE_ROWS)
+        work = oracle.preconditioner_class.work(problem.data, n_rows)
+        pass_work = 2 * oracle.product_work * problem.loss.n_outputs
+        if self._n_measured >= n_rows or work > MOST_PASSES * pass_work:
+            return False
+        with oracle.threads():
+            self._measure(n_rows)
+        return True
 
     @property
     def _gains_little(self) -> bool:
@@ -238,3 +274,11 @@ class LBFGSSolver:
         if not math.isfinite(float(loss)):
             raise FloatingPointError(f"the loss became {float(loss)}")
         return Evaluation(float(loss), grad, None)
+
+
+def _advance(steps, evaluation=None):
+    """Return the next weights to evaluate, or None; and whether there is a plateau."""
+    try:
+        return steps.send(evaluation), False
+    except StopIteration as end:
+        return None, end.value
