@@ -171,7 +171,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
           given `batch_size`, or within three epochs above half of log(n_classes), is
           checked on all rows first.
           Steps on all rows after minibatches stop when one more pass over the rows is
-          expected to gain less than that.
+          expected to gain less than that. With the diagonal preconditioner or
+          `l1_ratio`, the full matrix must also estimate a small gap.
         - Fits with ``solver="svrg"``, of one batch from the start, or of sparse X with
           `l1_ratio` above 0 bound the gap to the optimum. Training stops when the gap
           is at most ``tol`` times the objective, or times a thousandth of
@@ -211,7 +212,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         sparse X with up to 64 * sqrt(stored values a row), unless all rows are one
         batch of few rows. Otherwise "auto" uses the diagonal, which is cheap and takes
         more epochs if features are strongly correlated. `l1_ratio` above 0 requires the
-        diagonal.
+        diagonal. `fit` measures the matrix for "diagonal", too, where it costs little,
+        to check a plateau of dense X.
 
     average : bool, default=True
         Whether to return a running average of the iterates, which smooths out the
@@ -381,7 +383,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
     conjugate gradients with this preconditioner. The conjugate gradients stop when
     further products promise too little [4]_ [6]_. The whole Hessian of up to 2000
     weights, of all classes, replaces the preconditioner once the products have cost
-    more than this matrix would.
+    more than this matrix would. The matrix of "gram" replaces the diagonal on a plateau
+    where it estimates a large gap.
 
     Problems with L1 are solved on few features at a time, the working sets of [11]_.
     The quadratic model of a Newton step keeps L1. An interior point method [12]_

@@ -5,8 +5,13 @@ from typing import Any, Protocol
 
 from sksoftmax._arrays import add_tuples, chunks, evenly_spaced, take
 from sksoftmax._hessian import Hessian
+from sksoftmax._preconditioner import Gram
 from sksoftmax._problem import Problem
 from sksoftmax._threads import one_blas_thread
+
+# The largest work of a Gram matrix that replaces the diagonal, in products with the
+# Hessian. A matrix product does about ten times as many multiply-adds a second.
+LARGEST_GRAM_WORK = 100
 
 
 class OracleProtocol(Protocol):
@@ -40,6 +45,9 @@ class OracleProtocol(Protocol):
 
     def sampled_hessian_work(self, preconditioner_class) -> float:
         """Return the multiply-adds of the sampled matrix."""
+
+    def select_gram(self):
+        """Return an oracle of the same rows for Gram, None if Gram costs too much."""
 
     def threads(self):
         """Return the context in which sums are computed."""
@@ -106,6 +114,19 @@ class Oracle:
         """Return the oracle of the same rows, with only `features`."""
         rows, preconditioner_class = self._row_numbers, self.preconditioner_class
         return Oracle(self.problem, rows, preconditioner_class, features=features)
+
+    def select_gram(self):
+        """Return the oracle of the same rows for Gram, or None.
+
+        None stands for a Gram matrix that costs much more than a pass over the rows,
+        and for an oracle of some of the weights.
+        """
+        data, n_outputs = self.problem.data, self.problem.loss.n_outputs
+        work = Gram.work(data, Gram.sample_size(data.n_weights))
+        largest_work = LARGEST_GRAM_WORK * 2 * self.product_work * n_outputs
+        if not isinstance(self.active, slice) or work > largest_work:
+            return None
+        return Oracle(self.problem, self._row_numbers, Gram, self.n_rows)
 
     def loss_gradient(self, weights):
         """Return the loss and its gradient at the active `weights`."""

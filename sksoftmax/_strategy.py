@@ -117,7 +117,8 @@ def phases(params, problem: Problem, state: State, rows, rng):
 
     SGD pays while an epoch gains the share in parentheses of the objective, and also
     `tol` with "sgd". The parameter `tol` describes the stopping rules "to the gap" and
-    "to a plateau". Newton to a plateau is stricter after a warm start. WorkingSets to
+    "to a plateau". Newton to a plateau is stricter after a warm start, and
+    for wide data, whose plateau no full matrix confirms. WorkingSets to
     the gap replace Newton for problems with L1, if X is sparse or its rows are one
     chunk. A minibatch has `batch_size` rows, or as many as the Policy of the data.
 
@@ -172,7 +173,8 @@ def phases(params, problem: Problem, state: State, rows, rng):
     if is_svrg or isinstance(solver, WorkingSets):
         yield from solver.iterate_to_gap(tol)
     else:
-        yield from solver.iterate_to_plateau(tol, passes, is_warm)
+        is_strict = is_warm or _lacks_gram(oracle)
+        yield from solver.iterate_to_plateau(tol, passes, is_strict)
 
 
 def run_pass(
@@ -291,7 +293,8 @@ def _epochs_to_plateau(params, problem: Problem, state: State, sampler: BatchSam
             newton = make_newton(oracle, state)
             if newton.gap_estimate() > largest_gap * newton.objective:
                 yield solver, objective, False
-                yield from newton.iterate_to_plateau(tol, patience, is_warm)
+                is_strict = is_warm or _lacks_gram(oracle)
+                yield from newton.iterate_to_plateau(tol, patience, is_strict)
                 return
             vars(state).update(iterate)  # epochs may go on, for validation rows
             is_checked = False
@@ -369,6 +372,11 @@ def _make_full_solver(oracle: Oracle, state: State):
     if oracle.problem.penalty.makes_zeros and copies_little:
         return WorkingSets(oracle, state)
     return make_newton(oracle, state)
+
+
+def _lacks_gram(oracle: Oracle) -> bool:
+    """Return whether nothing but the diagonal can judge a plateau."""
+    return oracle.preconditioner_class.lazy and oracle.select_gram() is None
 
 
 def _reset_if_worse_than_zeros(problem: Problem, state: State, rows) -> None:

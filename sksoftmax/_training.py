@@ -240,7 +240,7 @@ def train(
 def _describe_end(params, n_epochs: int, dtype) -> str:
     """Return why training ended, if no rule and no callback ended it."""
     if n_epochs < params.max_iter:
-        return f"no step lowered the objective in {dtype} any more"
+        return f"no step lowered the objective in {dtype} any more, or steps did slowly"
     return f"max_iter={params.max_iter} was reached"
 
 

@@ -426,6 +426,64 @@ def test_features_with_a_large_common_part_are_told_apart(
     assert losses[0] <= 1.03 * losses[1]
 
 
+LAGS = {
+    "l1": {"alpha": 1e-6, "l1_ratio": 1.0},
+    "elastic net": {"alpha": 1e-6, "l1_ratio": 0.1},
+    "diagonal": {"alpha": 1e-7, "preconditioner": "diagonal"},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "seed"),
+    [
+        ("l1", 1),
+        ("l1", 3),
+        pytest.param("elastic net", 1, marks=SLOW),
+        pytest.param("elastic net", 3, marks=SLOW),
+        ("diagonal", 0),
+        ("diagonal", 3),
+    ],
+)
+def test_lags_of_a_random_walk_end_near_the_optimum(monkeypatch, name, seed):
+    policy = _strategy.DENSE._replace(full_batch_work=0)
+    monkeypatch.setattr(_strategy, "DENSE", policy)
+    params = LAGS[name]
+    X, y = lags_of_a_random_walk(np.random.default_rng(seed), 24_000, 50, 4)
+
+    clf = SoftmaxRegressionClassifier(random_state=0, **params).fit(X, y)
+
+    exact = SoftmaxRegressionClassifier(solver="svrg", tol=1e-3, **params).fit(X, y)
+    assert clf.loss_curve_[-1] <= 1.05 * exact.loss_curve_[-1]
+
+
+def lags_of_a_random_walk(rng, n_rows, n_lags, n_classes):
+    walk = rng.standard_normal(n_rows + n_lags - 1).cumsum()
+    walk = (walk - walk.mean()) / walk.std()
+    X = np.lib.stride_tricks.sliding_window_view(walk, n_lags)
+    weights = np.diff(rng.standard_normal((n_lags + 1, n_classes)), axis=0)
+    raw = X @ weights * (5 / 3 * np.sqrt(n_rows))
+    y, order = draw(rng, raw - raw.mean(axis=0)), rng.permutation(n_rows)
+    return X[order], y[order]
+
+
+@pytest.mark.parametrize("n_features", [400, pytest.param(2100, marks=SLOW)])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_wide_features_of_low_rank_end_near_the_optimum(monkeypatch, n_features, seed):
+    policy = _strategy.DENSE._replace(full_batch_work=0)
+    monkeypatch.setattr(_strategy, "DENSE", policy)
+    monkeypatch.setattr(_strategy, "GRAM_FEATURES", 300)
+    rng = np.random.default_rng(seed)
+    factors = rng.standard_normal((3000, 20)) @ rng.standard_normal((20, n_features))
+    X = factors / 5 + rng.standard_normal(factors.shape) / 10
+    weights = rng.standard_normal((n_features, 10)) / np.sqrt(n_features) * 3
+    y = draw(rng, X @ weights)
+
+    clf = SoftmaxRegressionClassifier(random_state=0).fit(X, y)
+
+    exact = SoftmaxRegressionClassifier(solver="svrg", tol=1e-3).fit(X, y)
+    assert clf.loss_curve_[-1] <= 1.1 * exact.loss_curve_[-1]
+
+
 def test_rows_in_a_periodic_order_are_monitored_alike():
     rng = np.random.RandomState(0)
     n_rows = 2**14

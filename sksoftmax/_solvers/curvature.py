@@ -37,6 +37,11 @@ class Curvature:
         """Whether the preconditioner is the whole Hessian."""
         return self._class is Hessian
 
+    @property
+    def is_lazy(self) -> bool:
+        """Whether the preconditioner is a diagonal."""
+        return self._class.lazy
+
     def measure(self, weights, model) -> None:
         """Update in place: measure the preconditioner, if products have cost as much.
 

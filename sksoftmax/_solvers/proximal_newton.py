@@ -9,6 +9,7 @@ import numpy as np
 
 from sksoftmax._arrays import take
 from sksoftmax._penalty import soft_threshold
+from sksoftmax._preconditioner import Gram
 from sksoftmax._solvers.certificate import SAFETY
 from sksoftmax._solvers.line_search import armijo_search, run_search
 from sksoftmax._solvers.newton import Newton
@@ -19,6 +20,16 @@ from sksoftmax._solvers.state import State
 FIRST_DAMPING = 1e-3
 LEAST_DAMPING = 1e-15  # with the whole Hessian; otherwise FIRST_DAMPING
 MAX_ACTIVE_SETS = 100  # in a step
+# Passes in a step after plateaus that nothing confirmed, and the number of such
+# plateaus with as many passes after which the fit ends with a warning. Measured on 2500
+# rows of 6000 features of low rank: steps of 64 passes gain no more than .2 to 1.5 %.
+MOST_PASSES, MOST_REFUSED = 32, 5
+# The limit of products with the Gram matrix in a step, and the share of FORCING for
+# these products. Measured on lags of a random walk: with FORCING, the model promised
+# .9 % at 7 times the optimum.
+GRAM_PRODUCTS, GRAM_FORCING = 400, 1e-3
+# The model with the Gram matrix may promise this share of the allowed gap on a plateau.
+GRAM_SHARE = 0.2
 
 
 def make_newton(oracle, state: State, **params):
@@ -38,6 +49,10 @@ class ProximalNewton(Newton):
         self._l1 = take(oracle.problem.penalty.l1, oracle.active)
         self._max_passes, self._damping = max_passes, FIRST_DAMPING
         self._damping_diagonal = 0.0
+        self._gram_oracle = self._gram = None
+        self._n_exact = 0  # last steps with the whole Hessian
+        self._n_refused = 0  # plateaus in spite of the most passes
+        self._gram_pays = False  # whether the last step with the Gram matrix did
         super().__init__(oracle, state)
 
     def iterate_to_plateau(self, tol: float, patience: int, is_warm: bool = False):
@@ -49,6 +64,70 @@ class ProximalNewton(Newton):
         """
         self.plateau_steps += is_warm
         yield from super().iterate_to_plateau(tol, np.inf, is_warm)
+
+    def step(self) -> None:
+        """Update in place by one step, or set `stalled` if no progress is left."""
+        if self._gram_pays:
+            self._gram_step()
+        else:
+            super().step()
+            is_exact = self._curvature.is_exact
+            self._n_exact = self._n_exact + 1 if is_exact else 0
+
+    def _confirm_plateau(self) -> bool:
+        """Return whether a model with the Gram matrix promises next to nothing.
+
+        The limit of passes has cut the steps before, so that small gains are no
+        evidence. Products with the Gram matrix need no pass, so that a step can
+        minimise the model with this matrix. A step of little gain and a larger promise
+        raises the limit, or has the whole Hessian measured.
+        """
+        if self._curvature.is_hessian:
+            return self._n_exact >= self.plateau_steps
+        if self._is_confirmed:
+            return True
+        if self._gram_oracle is None:
+            self._gram_oracle = self._oracle.select_gram()
+        if self._gram_oracle is None:
+            self._is_confirmed = self._curvature.n_products <= self._max_passes
+        else:
+            gain = self._gram_step()
+            self._is_confirmed = gain <= GRAM_SHARE * self._allowed_gap(self._tol)
+        if not (self._is_confirmed or self._gram_pays):
+            self._curvature.change_to_hessian()
+            self._n_refused += self._max_passes >= MOST_PASSES
+            self.stalled = self._n_refused >= MOST_REFUSED
+            self._max_passes = min(2 * self._max_passes, MOST_PASSES)
+        return self._is_confirmed
+
+    def _gram_step(self) -> float:
+        """Update in place by a step to the minimum of the model with the Gram matrix.
+
+        Return the gain that the model promised.
+        """
+        self.prepare()
+        oracle, old_objective = self._gram_oracle, self.objective
+        gram = oracle.sampled_hessian(Gram, self.model)
+        if oracle.n_measured < oracle.n_rows:  # see Gram.build
+            gram /= 1 - gram.shape[0] / oracle.n_measured
+        limits = self._max_passes, self._damping, self._forcing
+        self._max_passes, self._damping = GRAM_PRODUCTS, LEAST_DAMPING
+        self._forcing, self._gram = GRAM_FORCING, gram
+        self._curvature.n_products, self._is_idle = 0, False
+        direction, _, gain = self._minimise_model()
+        self._max_passes, self._damping, self._forcing = limits
+        self._gram = None
+        trial = self._search(self._shorten(direction))
+        if trial is not None:
+            self._state.t += 1
+            self._state.n_averages += 1
+            _, objective, weights, grad = trial
+            self.last_step = self._weights, weights
+            self._accept(objective, weights, grad)
+        fall = old_objective - self.objective
+        self._gram_pays = fall > self._allowed_gap(self._tol)
+        self._is_as_modelled = False  # by the Hessian
+        return gain
 
     def rank_features(self):
         """Return the features with weights, and missing features, the best first.
@@ -135,7 +214,13 @@ class ProximalNewton(Newton):
         return self._decrement(grad), held
 
     def _hessian_product(self, direction):
-        product = super()._hessian_product(direction)
+        if self._gram is None:
+            product = super()._hessian_product(direction)
+        else:
+            scale = self._problem.scaling.scale
+            product = scale * self._xp.matmul(self._gram, scale * direction)
+            product = self._curvature.clear_constant(product) + self._l2 * direction
+            self._curvature.n_products += 1
         product += self._damping_diagonal * direction
         return product
 
@@ -212,7 +297,8 @@ class ProximalNewton(Newton):
                 excess = xp.where(free, 0.0, xp.abs(grad) - l1 * (1 + 1e-6))
                 if not xp.any(excess > 0):
                     break
-            least_share = 1e-4 if -value <= 1.5 * target else 0.02
+            is_cheap = self._gram is not None
+            least_share = 1e-4 if is_cheap or -value <= 1.5 * target else 0.02
             if old_value - value <= least_share * -value:
                 break
             if (

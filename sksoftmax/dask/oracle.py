@@ -376,6 +376,9 @@ class PartitionedOracle:
         )
         return [tasks.align(value) for value in sums]
 
+    def select_gram(self):
+        """Return None: training on a cluster keeps its preconditioner."""
+
     def threads(self):
         """Return the context of a step, with threads for products with the weights."""
         multiply_adds = self.problem.multiply_adds(self.problem.data.n_weights)
