@@ -4,7 +4,9 @@ from functools import reduce
 from typing import Any, Protocol
 
 from sksoftmax._arrays import add_tuples, chunks, evenly_spaced, take
+from sksoftmax._collinear import BlockDiagonal
 from sksoftmax._hessian import Hessian
+from sksoftmax._preconditioner import Diagonal
 from sksoftmax._problem import Problem
 from sksoftmax._threads import one_blas_thread
 
@@ -65,6 +67,8 @@ class Oracle:
         the gradient then has all columns. `features` are sorted feature numbers in
         NumPy; the weights of all other features stay zero.
         """
+        if preconditioner_class is Diagonal and problem.collinear is not None:
+            preconditioner_class = BlockDiagonal
         self.problem, self.preconditioner_class, data = (
             problem,
             preconditioner_class,
@@ -240,7 +244,7 @@ class Oracle:
 
     def sampled_hessian_work(self, preconditioner_class) -> float:
         """Return the multiply-adds of `sampled_hessian`."""
-        return preconditioner_class.work(self.problem.data, self.n_measured)
+        return preconditioner_class.work(self.problem, self.n_measured)
 
     def threads(self):
         """Return the context manager that sets the threads for a step."""
