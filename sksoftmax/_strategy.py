@@ -74,10 +74,11 @@ EARLY_EPOCHS, EARLY_LOSS, LARGEST_RELATIVE_GAP = 3, 0.5, 2.0
 # objectives were up to 23 % above those of cold fits; with 2, up to 18 %; with .5, at
 # most 3 %, in the same time.
 WARM_RELATIVE_GAP = 0.5
-# The same for the part of the estimate from collinear columns of sparse X, at the first
-# slow epoch and at the plateau. Measured: 1.6 to 11 on plateaus 30 % to 130 % above the
-# optimum, .6 at 20 %; .04 on 20 newsgroups with collinear columns of noise.
-COLLINEAR_RELATIVE_GAP = 0.2
+# The same for the part of the estimate from collinear columns of sparse X, at the
+# plateau and at the first slow epoch. Measured where plateaus were 20 % to 130 % above
+# the optimum: .6 to 11, and 1.9 to 5. Where they were within 5 %: .04 to .17, and .08
+# to .42.
+COLLINEAR_RELATIVE_GAP, SLOW_COLLINEAR_GAP = 0.2, 1.0
 STREAM_SHARE = 1e-3  # the least share of a new iterate in the average of a stream
 
 # One batch of all rows takes the full matrix if n_features^2 is at most this many times
@@ -295,7 +296,8 @@ def _epochs_to_plateau(params, problem: Problem, state: State, sampler: BatchSam
         is_far = False
         if is_checked and is_collinear and (is_slow or converged):
             gap = collinear_gap(bounded_problem, sampler.rows, solver.model)
-            is_far = gap > COLLINEAR_RELATIVE_GAP * objective
+            largest = COLLINEAR_RELATIVE_GAP if converged else SLOW_COLLINEAR_GAP
+            is_far = gap > largest * objective
         is_early = k <= EARLY_EPOCHS
         is_early &= objective > EARLY_LOSS * problem.loss.loss_at_zero
         is_suspect = converged and (is_early or params.batch_size != "auto")
