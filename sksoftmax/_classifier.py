@@ -156,7 +156,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         - Dense X with ``solver="svrg"`` has SVRG epochs in between, while an epoch
           divides the estimated gap by four or more.
         - Sparse X with ``solver="svrg"`` uses all rows after an epoch that gains less
-          than 20 %. Sparse X with "sgd" keeps minibatches.
+          than 20 %. Sparse X with "sgd" keeps minibatches, unless columns that many
+          rows store are nearly collinear and far from the optimum.
 
     max_iter : int, default=1000
         Largest number of epochs in `fit`. A step on all rows counts as one epoch,
@@ -169,7 +170,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         - With minibatches, training stops after `n_iter_no_change` epochs in a row that
           each improve the objective by less than ``tol`` times itself. A plateau with a
           given `batch_size`, or within three epochs above half of log(n_classes), is
-          checked on all rows first.
+          checked on all rows first. So are nearly collinear columns of sparse X.
           Steps on all rows after minibatches stop when one more pass over the rows is
           expected to gain less than that. With the diagonal preconditioner or
           `l1_ratio`, the full matrix must also estimate a small gap.

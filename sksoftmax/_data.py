@@ -336,10 +336,13 @@ class SparseData(_Data):
 
     def dense_columns(self, rows):
         """Return the columns in which most of `rows` store a value, and their X."""
+        columns = np.flatnonzero(self.stored_share(rows) > 0.5)
+        return columns, self._csr_rows(rows)[:, columns].toarray()
+
+    def stored_share(self, rows):
+        """Return the share of `rows` that store a value, for each column."""
         X = self._csr_rows(rows)
-        n_stored = np.bincount(X.indices, minlength=self.n_features)
-        columns = np.flatnonzero(n_stored > len(rows) / 2)
-        return columns, X[:, columns].toarray()
+        return np.bincount(X.indices, minlength=self.n_features) / X.shape[0]
 
     def _csr_rows(self, rows):
         X = self.X

@@ -4,8 +4,9 @@ from functools import reduce
 from typing import Any, Protocol
 
 from sksoftmax._arrays import add_tuples, chunks, evenly_spaced, take
+from sksoftmax._collinear import BlockDiagonal
 from sksoftmax._hessian import Hessian
-from sksoftmax._preconditioner import Gram
+from sksoftmax._preconditioner import Diagonal, Gram
 from sksoftmax._problem import Problem
 from sksoftmax._threads import one_blas_thread
 
@@ -73,6 +74,8 @@ class Oracle:
         the gradient then has all columns. `features` are sorted feature numbers in
         NumPy; the weights of all other features stay zero.
         """
+        if preconditioner_class is Diagonal and problem.collinear is not None:
+            preconditioner_class = BlockDiagonal
         self.problem, self.preconditioner_class, data = (
             problem,
             preconditioner_class,
@@ -122,7 +125,7 @@ class Oracle:
         and for an oracle of some of the weights.
         """
         data, n_outputs = self.problem.data, self.problem.loss.n_outputs
-        work = Gram.work(data, Gram.sample_size(data.n_weights))
+        work = Gram.work(self.problem, Gram.sample_size(data.n_weights))
         largest_work = LARGEST_GRAM_WORK * 2 * self.product_work * n_outputs
         if not isinstance(self.active, slice) or work > largest_work:
             return None
@@ -268,7 +271,7 @@ class Oracle:
 
     def sampled_hessian_work(self, preconditioner_class) -> float:
         """Return the multiply-adds of `sampled_hessian`."""
-        return preconditioner_class.work(self.problem.data, self.n_measured)
+        return preconditioner_class.work(self.problem, self.n_measured)
 
     def threads(self):
         """Return the context manager that sets the threads for a step."""

@@ -57,9 +57,16 @@ class Gram:
         A sample may miss most of a rare feature, whose part of the diagonal then comes
         from the moments of all rows.
         """
+        scaling = problem.scaling
+        columns = scaling.mean_square, scaling.scale, problem.penalty.l2
+        return cls(cls.invert_measured(hessian, *columns, is_sample), scaling.scale)
+
+    @staticmethod
+    def invert_measured(hessian, mean_square, scale, l2, is_sample: bool):
+        """Return the inverse for steps without noise; all others are (n_weights, 1)."""
         xp = namespace(hessian)
         diagonal = xp.astype(xp.diagonal(hessian), xp.float64)
-        mean_square = xp.astype(problem.scaling.mean_square[:, 0], xp.float64)
+        mean_square = xp.astype(mean_square[:, 0], xp.float64)
         added = rounding_damping(hessian) * diagonal
         if is_sample:
             expected = mean_square * (
@@ -70,20 +77,19 @@ class Gram:
             added = added + missed + SAMPLED_DAMPING * diagonal
         added = xp.where(diagonal + added > 0, added, 1.0)
         diagonal = xp.astype(xp.where(diagonal > 0, diagonal, 1.0), hessian.dtype)
-        added = xp.astype(added, hessian.dtype) + ridge(
-            0.0, problem.scaling.scale, problem.penalty.l2, 0.0
-        )
+        added = xp.astype(added, hessian.dtype) + ridge(0.0, scale, l2, 0.0)
         matrix = xp.add_to_diagonal(hessian, added)
         inverse = damped_inverse(matrix, diagonal)
         if is_sample:  # the mean of a Wishart matrix's inverse is larger by this factor
             n_weights = diagonal.shape[0]
-            inverse *= 1 - n_weights / cls.sample_size(n_weights)
-        return cls(inverse, problem.scaling.scale)
+            inverse *= 1 - n_weights / Gram.sample_size(n_weights)
+        return inverse
 
     @staticmethod
-    def work(data, n_rows: int) -> float:
+    def work(problem, n_rows: int) -> float:
         """Return the multiply-adds of `measure` on n_rows rows."""
-        return data.n_weights * (n_rows * (data.n_weights + 40) + data.n_weights**2)
+        n_weights = problem.data.n_weights
+        return n_weights * (n_rows * (n_weights + 40) + n_weights**2)
 
     @staticmethod
     def sample_size(n_weights: int) -> int:
@@ -168,8 +174,9 @@ class Diagonal:
         return cls(inverse, problem.scaling.scale)
 
     @staticmethod
-    def work(data, n_rows: int) -> float:
+    def work(problem, n_rows: int) -> float:
         """Return the multiply-adds of `measure` on n_rows rows."""
+        data = problem.data
         return data.n_stored / data.n_samples * n_rows
 
     @staticmethod

@@ -25,6 +25,7 @@ class Problem:
     scaling: ColumnScaling
     bounded_weight: Any = None  # weights for minibatches, smaller for outliers
     constraint: Any = None  # with a method `project`, or None
+    collinear: Any = None  # numbers of collinear columns of sparse X, or None
 
     def bound_outliers(self) -> "Problem":
         """Return the problem in which outliers have their bounded weights."""

@@ -16,7 +16,8 @@ FLOORS = [
     {"_solvers"},
     {"_oracle", "_stacked_oracle", "_problem"},
     {"_loss", "_penalty", "_kronecker", "_preconditioner", "_moments", "_outliers"}
-    | {"_columns", "_data", "_labels", "_targets", "_hessian", "_l1_model"},
+    | {"_columns", "_data", "_labels", "_targets", "_hessian", "_l1_model"}
+    | {"_collinear"},
     {"_arrays", "_frames", "_threads", "_compat"},
 ]
 FOLDER = Path(sksoftmax.__file__).parent

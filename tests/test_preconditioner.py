@@ -7,6 +7,7 @@ import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 
+from sksoftmax._collinear import BlockDiagonal, collinear_gap, find_collinear
 from sksoftmax._data import make_data
 from sksoftmax._loss import cross_entropy
 from sksoftmax._moments import ColumnScaling, Moments, measure_moments
@@ -329,3 +330,85 @@ def test_huge_values_are_refused_by_the_feature():
     ):
         ColumnScaling.from_moments(huge, True, np.float32)
     ColumnScaling.from_moments(huge, True, np.float64)
+
+
+# Collinear columns of sparse X
+
+
+@pytest.fixture(params=[True, False], ids=["intercept", "no intercept"])
+def sparse_problem(request):
+    rng = np.random.default_rng(0)
+    rare = rng.standard_normal((300, 6)) * (rng.uniform(size=(300, 6)) < 0.05)
+    numbers = rng.standard_normal((300, 1)) + 0.1 * rng.standard_normal((300, 3))
+    X = sp.csr_array(np.hstack([rare[:, :4], 100 * numbers, rare[:, 4:]]))
+    y, weight = rng.integers(4, size=300), rng.exponential(size=300)
+    return make_problem(X, y, weight, 4, request.param)
+
+
+def test_collinear_columns_beside_rare_ones_are_found(sparse_problem):
+    assert_array_equal(find_collinear(sparse_problem, np.arange(300)), [4, 5, 6])
+
+
+def test_independent_and_one_hot_columns_are_not_collinear():
+    rng = np.random.default_rng(0)
+    numbers = np.hstack(
+        [rng.standard_normal((300, 3)), np.eye(3)[rng.integers(3, size=300)]]
+    )
+    X = sp.csr_array(numbers)
+    problem = make_problem(X, rng.integers(4, size=300), np.ones(300), 4)
+
+    assert find_collinear(problem, np.arange(300)) is None
+
+
+def block_matrix(problem, block):
+    """Return K of the weights in `block` at weights of zero, plus the penalty."""
+    S = problem.data.X.toarray()
+    if problem.data.n_weights > problem.data.n_features:
+        S = np.hstack([S, np.ones((len(S), 1))])
+    k = problem.loss.mean_curvature(np.full((len(S), 4), 0.25))
+    K = (S.T * (k * problem.sample_weight / len(S))) @ S
+    return (K + np.diag(problem.penalty.l2[:, 0]))[np.ix_(block, block)]
+
+
+def test_the_block_diagonal_inverts_the_matrix_of_collinear_columns(sparse_problem):
+    problem = replace(sparse_problem, collinear=np.array([4, 5, 6]))
+    n_weights = problem.data.n_weights
+    hessian = BlockDiagonal.measure(problem, np.arange(300), np.zeros((n_weights, 4)))
+
+    preconditioner = BlockDiagonal.build(problem, hessian, False)
+    M = preconditioner.apply(np.eye(n_weights))
+
+    block = np.append([4, 5, 6], np.arange(9, n_weights))
+    expected = np.linalg.inv(block_matrix(problem, block))
+    assert_allclose(M, M.T, atol=1e-12)
+    assert np.linalg.eigvalsh(M).min() > 0
+    assert_allclose(M[4:7, 4:7], expected[:3, :3], rtol=1e-4)
+
+
+def test_the_block_diagonal_knows_the_order_of_the_weights(sparse_problem):
+    problem = replace(sparse_problem, collinear=np.array([4, 5, 6]))
+    n_weights, rng = problem.data.n_weights, np.random.default_rng(1)
+    hessian = BlockDiagonal.measure(problem, np.arange(300), np.zeros((n_weights, 4)))
+    active = np.append(rng.permutation(n_weights - 1), n_weights - 1)
+    grad = rng.standard_normal((n_weights, 4))
+
+    preconditioner = BlockDiagonal.build(problem, hessian, False, active)
+    direction = preconditioner.apply(grad[active])
+
+    expected = BlockDiagonal.build(problem, hessian, False).apply(grad)[active]
+    assert_allclose(direction, expected, rtol=1e-10, atol=1e-12)
+
+
+def test_the_gap_of_collinear_columns_is_ten_times_their_decrement(sparse_problem):
+    problem = replace(sparse_problem, collinear=np.array([4, 5, 6]))
+    weights = np.zeros((problem.data.n_weights, 4))
+    weights[4] = 1e-3
+
+    gap = collinear_gap(problem, np.arange(300), weights)
+
+    batch = problem.data.batch(slice(None), compact=False)
+    grad = problem.loss_gradient(batch, weights, np.arange(300), 300)[1]
+    grad += problem.penalty.gradient(weights)
+    block = np.append([4, 5, 6], np.arange(9, len(weights)))
+    step = np.linalg.solve(block_matrix(problem, block), grad[block])
+    assert gap == pytest.approx(10 * np.vdot(grad[block], step), rel=0.05)

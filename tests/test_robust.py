@@ -484,6 +484,59 @@ def test_wide_features_of_low_rank_end_near_the_optimum(monkeypatch, n_features,
     assert clf.loss_curve_[-1] <= 1.1 * exact.loss_curve_[-1]
 
 
+def one_hot_and_collinear(seed, n_rows, share=1.0):
+    """Return sparse X and y: a category tells pairs of classes, numbers the class.
+
+    The numbers are nearly equal, and their differences tell the class. They are stored
+    in a `share` of the rows.
+    """
+    rng = np.random.default_rng(seed)
+    category, coin = rng.integers(0, 500, n_rows), rng.integers(0, 2, n_rows)
+    numbers = rng.standard_normal((n_rows, 1))
+    numbers = numbers + 0.02 * rng.standard_normal((n_rows, 20))
+    numbers[:, ::2] += 0.02 * (2 * coin - 1)[:, None]
+    numbers *= rng.uniform(size=(n_rows, 1)) < share
+    ones = np.ones(n_rows), (np.arange(n_rows), category)
+    X = sp.hstack([sp.csr_array(ones), sp.csr_array(numbers)])
+    return X.tocsr(), category % 5 * 2 + coin
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize(
+    ("share", "params"),
+    [
+        (1.0, {}),
+        (0.3, {}),
+        (1.0, {"preconditioner": "diagonal"}),
+        (1.0, {"fit_intercept": False}),
+    ],
+    ids=str,
+)
+def test_collinear_numbers_beside_one_hot_columns_are_told_apart(
+    share, params, seed, objective
+):
+    X, y = one_hot_and_collinear(seed, 12_000, share)
+    params = {"alpha": 1e-5, "random_state": 0, **params}
+    exact = SoftmaxRegressionClassifier(solver="svrg", tol=1e-2, **params).fit(X, y)
+
+    clf = SoftmaxRegressionClassifier(batch_size=256, **params).fit(X, y)
+
+    reached, optimum = (
+        objective(X, y, np.ones(len(y)), clf.alpha, m.coef_, m.intercept_)
+        for m in (clf, exact)
+    )
+    assert reached <= 1.05 * optimum
+
+
+def test_collinear_numbers_are_told_apart_with_validation_rows():
+    X, y = one_hot_and_collinear(0, 20_000)
+    clf = SoftmaxRegressionClassifier(alpha=1e-5, early_stopping=True, random_state=0)
+
+    clf.fit(X, y)
+
+    assert min(clf.validation_loss_curve_) < 0.25
+
+
 def test_rows_in_a_periodic_order_are_monitored_alike():
     rng = np.random.RandomState(0)
     n_rows = 2**14

@@ -256,7 +256,7 @@ class LBFGSSolver:
         """Return whether the preconditioner was measured on more rows."""
         oracle, problem = self._oracle, self._oracle.problem
         n_rows = min(oracle.n_rows, MORE_ROWS)
-        work = oracle.preconditioner_class.work(problem.data, n_rows)
+        work = oracle.preconditioner_class.work(problem, n_rows)
         pass_work = 2 * oracle.product_work * problem.loss.n_outputs
         if self._n_measured >= n_rows or work > MOST_PASSES * pass_work:
             return False
