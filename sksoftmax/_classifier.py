@@ -348,8 +348,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
     in float32, other integers in float64, and all are cast a batch at a time. Data in
     one batch are always trained in float64 on a CPU. `coef_` is then rounded to the
     dtype above, unless rounding would raise the objective by more than a small share of
-    `tol`. Features with a mean of more than 1000 standard deviations from zero make
-    float32 models float64.
+    `tol`. Features with a mean of more than 1000 standard deviations from zero, or with
+    a root mean square below 1e-16, make float32 models float64.
 
     Outliers among the rows have bounded weights in minibatches, in streams, and in the
     steps on all rows that follow minibatches by default. In `fit`, a class that would

@@ -241,16 +241,14 @@ class Oracle:
             self._last = weights, batch.raw_prediction(weights)
         return copy(self._last[1])
 
-    def sampled_hessian(self, preconditioner_class, weights, n_rows=None):
-        """Return the preconditioner's Hessian of the loss, from a sample of rows.
+    def sampled_hessian(self, preconditioner_class, weights):
+        """Return the preconditioner's Hessian of the loss, from a sample of rows."""
+        return preconditioner_class.measure(self.problem, self._sample, weights)
 
-        `n_rows` is the size of another sample than the usual one.
-        """
-        sample = self._sample
-        if n_rows is not None:
-            rows = evenly_spaced(self._row_numbers, n_rows)
-            sample = self.problem.data.index(rows)
-        return preconditioner_class.measure(self.problem, sample, weights)
+    def measure_hessian(self, weights, n_rows: int):
+        """Return the preconditioner's Hessian of the loss, from n_rows rows."""
+        rows = self.problem.data.index(evenly_spaced(self._row_numbers, n_rows))
+        return self.preconditioner_class.measure(self.problem, rows, weights)
 
     def sampled_curvature(self, weights, direction) -> float:
         """Return the curvature of the loss along a direction.

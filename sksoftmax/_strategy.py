@@ -63,7 +63,7 @@ LEAST_EPOCH_GAIN = 0.05  # before "svrg" with a given batch_size
 LBFGS_EPOCH_GAIN = 0.3
 MINIBATCH_ROWS = 2**16  # the gain of minibatches is measured after this many rows
 # Minibatches may plateau far from the optimum, so all rows estimate the gap after some
-# plateaus: any with a given batch_size or of rows that a sample hardly tells of; any
+# plateaus: any with a given batch_size or of rows of which a sample tells little; any
 # within EARLY_EPOCHS at an objective above EARLY_LOSS times the constant model's loss;
 # any after LATE_EPOCHS, as the estimate costs a pass, a fifth of an epoch. Newton steps
 # follow if the gap is more than LARGEST_RELATIVE_GAP times the objective. Measured: at

@@ -245,9 +245,8 @@ class LBFGSSolver:
     def _measure(self, n_rows: int) -> None:
         """Update in place: measure the preconditioner at the current weights."""
         oracle, problem, self._n_measured = self._oracle, self._oracle.problem, n_rows
-        preconditioner_class, weights = oracle.preconditioner_class, self._lbfgs.weights
-        hessian = oracle.sampled_hessian(preconditioner_class, weights, n_rows)
-        preconditioner = preconditioner_class.build(
+        hessian = oracle.measure_hessian(self._lbfgs.weights, n_rows)
+        preconditioner = oracle.preconditioner_class.build(
             problem, hessian, n_rows < oracle.n_rows
         )
         self._lbfgs.set_penalty(problem.penalty, preconditioner)
