@@ -437,11 +437,11 @@ LAGS = {
     ("name", "seed"),
     [
         ("l1", 1),
-        ("l1", 3),
+        pytest.param("l1", 3, marks=SLOW),
         pytest.param("elastic net", 1, marks=SLOW),
         pytest.param("elastic net", 3, marks=SLOW),
         ("diagonal", 0),
-        ("diagonal", 3),
+        pytest.param("diagonal", 3, marks=SLOW),
     ],
 )
 def test_lags_of_a_random_walk_end_near_the_optimum(monkeypatch, name, seed):
@@ -467,7 +467,7 @@ def lags_of_a_random_walk(rng, n_rows, n_lags, n_classes):
 
 
 @pytest.mark.parametrize("n_features", [400, pytest.param(2100, marks=SLOW)])
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=SLOW)])
 def test_wide_features_of_low_rank_end_near_the_optimum(monkeypatch, n_features, seed):
     policy = _strategy.DENSE._replace(full_batch_work=0)
     monkeypatch.setattr(_strategy, "DENSE", policy)
@@ -638,18 +638,18 @@ def objective_of(objective, clf, X, y):
 @pytest.mark.parametrize(
     ("seed", "share"),
     [
-        (0, 1.0),
         (0, 0.999),
-        *(pytest.param(k, share, marks=SLOW) for k in (1, 2) for share in (1.0, 0.999)),
+        *(pytest.param(seed, 1.0, marks=SLOW) for seed in (0, 1, 2)),
+        *(pytest.param(seed, 0.999, marks=SLOW) for seed in (1, 2)),
     ],
 )
 def test_rare_classes_of_large_values(objective, seed, share):
     X, y = rare_classes_of_large_values(seed)
     table = np.eye(10)[y] * share + (1 - share) / 10
-    other = LogisticRegression(C=1 / (ALPHA * len(y)))
+    other = LogisticRegression(C=1 / (ALPHA * len(y)), max_iter=60)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        other.fit(X, y)  # ends 2 % above the optimum
+        other.fit(X, y)  # ends some per cent above the optimum
 
     clf = SoftmaxRegressionClassifier(random_state=0).fit(X, table)
 
