@@ -87,7 +87,7 @@ def _first_and_middle(
         oracle = Oracle(problem, rows, Diagonal)  # without columns of zeros
         grad = oracle.loss_gradient(take(weights, oracle.active))[1]
         n_intercepts = problem.data.n_weights - problem.data.n_features
-        grad, xp = grad[: len(grad) - n_intercepts, :], problem.data.xp
+        grad, xp = grad[: grad.shape[0] - n_intercepts, :], problem.data.xp
         first = float(xp.max(xp.max(xp.abs(grad), axis=0), axis=0)) / l1_ratio
         strengths.append((first, first * math.sqrt(median / variances.max())))
     first, middle = min(strengths)

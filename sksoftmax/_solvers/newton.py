@@ -187,6 +187,9 @@ class Newton:
         direction = self._shorten(direction)
         trial = self._search(direction)
         old_weights = self._weights
+        # Steps of no gain may go to and fro for ever.
+        if trial is not None and gain <= self._rounding and trial[1] >= self.objective:
+            trial = None
         if trial is None:
             self.stalled = self._has_no_other_step()
             self._certificate.objectives.append(self.objective)
