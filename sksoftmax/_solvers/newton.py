@@ -187,7 +187,7 @@ class Newton:
         direction = self._shorten(direction)
         trial = self._search(direction)
         old_weights = self._weights
-        # Steps of no gain may go to and fro for ever.
+        # Steps of no gain may alternate between two points.
         if trial is not None and gain <= self._rounding and trial[1] >= self.objective:
             trial = None
         if trial is None:
