@@ -113,9 +113,8 @@ def phases(params, problem: Problem, state: State, rows, rng):
     a given batch_size            zero; SVRG while it pays; Newton to the gap
     "svrg", sparse X              SGD while it pays (20 %), unless weights are not
                                   zero or with L1; Newton to the gap
-    a given batch_size            SGD to a plateau; Newton to a plateau after an early
-                                  plateau, or with collinear columns of sparse X, if
-                                  the optimum is far
+    a given batch_size            SGD to a plateau; Newton to a plateau if a check (see
+                                  LATE_EPOCHS) finds the optimum far away
     dense X, unless weights are   SGD while it pays (30 %); LBFGS to a plateau; Newton
     not zero, L1 or diagonal      to a plateau if LBFGS found none
     dense X                       SGD while it pays (5 %); Newton to a plateau
@@ -125,8 +124,8 @@ def phases(params, problem: Problem, state: State, rows, rng):
 
     SGD pays while an epoch gains the share in parentheses of the objective, and also
     `tol` with "sgd". The parameter `tol` describes the stopping rules "to the gap" and
-    "to a plateau". Newton to a plateau is stricter after a warm start, and
-    for wide data, whose plateau no full matrix confirms. WorkingSets to
+    "to a plateau". Newton to a plateau is stricter after a warm start, and for wide
+    data, whose plateau no full matrix confirms. WorkingSets to
     the gap replace Newton for problems with L1, if X is sparse or its rows are one
     chunk. A minibatch has `batch_size` rows, or as many as the Policy of the data.
 
