@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 # python -m pytest --hypothesis-profile=nightly
-settings.register_profile("nightly", max_examples=2000, deadline=None)
+settings.register_profile("nightly", max_examples=500, deadline=None)
 settings.register_profile(
     "suite", max_examples=100, deadline=None, derandomize=True, database=None
 )
