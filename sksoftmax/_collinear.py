@@ -8,7 +8,12 @@ so a step promises little in the directions in which much is to be gained.
 import numpy as np
 
 from sksoftmax._arrays import chunks, count_rows, evenly_spaced
-from sksoftmax._preconditioner import CenteredDiagonal, Diagonal, Gram
+from sksoftmax._preconditioner import (
+    GAP_FACTOR,
+    CenteredDiagonal,
+    Diagonal,
+    Gram,
+)
 
 # Sampled rows, the largest number of columns that are compared, and rows at a time.
 SAMPLED_ROWS, MOST_COLUMNS, CHUNK_ROWS = 2048, 512, 4096
@@ -47,20 +52,22 @@ def find_collinear(problem, rows):
 
 
 def collinear_gap(problem, rows, weights) -> float:
-    """Return ten times <G, M G> for the gradient in the collinear columns.
+    """Return the part of the estimated gap from the collinear columns.
 
-    M is the preconditioner for steps on all rows. `rows` are numbers in NumPy.
+    M of <G, M G> is the preconditioner for steps on all rows. `rows` are numbers in
+    NumPy.
     """
     data, grad = problem.data, 0.0
     sample = data.index(evenly_spaced(rows, SAMPLED_ROWS))
     matrix = _measure_block(problem, sample, weights)
-    inverse = _invert_block(problem, matrix, is_sample=len(rows) > SAMPLED_ROWS)
+    n_sampled = SAMPLED_ROWS if len(rows) > SAMPLED_ROWS else None
+    inverse = _invert_block(problem, matrix, n_sampled)
     for part in chunks(data.index(rows), CHUNK_ROWS):
         raw = data.batch(part, compact=False).raw_prediction(weights)
         batch = data.make_feature_batch(part, problem.collinear)
         grad += problem.loss_gradient_from_raw(batch, raw, part, len(rows))[1]
     grad += problem.penalty.gradient(weights)[_block_weights(problem)]
-    return 10 * float(np.vdot(grad, inverse @ grad))
+    return GAP_FACTOR * float(np.vdot(grad, inverse @ grad))
 
 
 class BlockDiagonal(CenteredDiagonal):
@@ -73,11 +80,11 @@ class BlockDiagonal(CenteredDiagonal):
     name = "block diagonal"
 
     @classmethod
-    def build(cls, problem, hessian, is_sample: bool, active=slice(None)):
+    def build(cls, problem, hessian, n_sampled: int | None, active=slice(None)):
         """Return the preconditioner for steps on all rows, which have no noise."""
         (diagonal, matrix), block = hessian, _block_weights(problem)
-        preconditioner = super().build(problem, diagonal, is_sample, active)
-        inverse = _invert_block(problem, matrix, is_sample)
+        preconditioner = super().build(problem, diagonal, n_sampled, active)
+        inverse = _invert_block(problem, matrix, n_sampled)
         preconditioner._inverse_block = inverse.astype(diagonal.dtype)
         if not isinstance(active, slice):
             order = np.argsort(active)
@@ -112,10 +119,10 @@ class BlockDiagonal(CenteredDiagonal):
         diagonal = kind.measure(problem, rows, weights)
         return diagonal, _measure_block(problem, rows, weights)
 
-    def apply(self, grad, active=slice(None), out=None):
+    def apply(self, grad, active=slice(None)):
         """Return the preconditioned gradient of the active weights."""
         block = self._inverse_block @ grad[self._block]
-        direction = super().apply(grad, active, out)
+        direction = super().apply(grad, active)
         direction[self._block] += block
         return direction
 
@@ -131,12 +138,12 @@ def _measure_block(problem, rows, weights):
     return matrix
 
 
-def _invert_block(problem, matrix, is_sample: bool):
+def _invert_block(problem, matrix, n_sampled: int | None):
     """Return the inverse of the matrix of `_measure_block`, for columns as they are."""
     block, scaling = _block_weights(problem), problem.scaling
     columns = scaling.mean_square, scaling.scale, problem.penalty.l2
     mean_square, scale, l2 = (column[block].astype(matrix.dtype) for column in columns)
-    inverse = Gram.invert_measured(matrix, mean_square, scale, l2, is_sample)
+    inverse = Gram.invert_measured(matrix, mean_square, scale, l2, n_sampled)
     return inverse / scale / scale.T
 
 

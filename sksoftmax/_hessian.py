@@ -96,7 +96,7 @@ class Hessian:
         xp = namespace(self._hessian)
         return xp.reshape(self._diagonal * self._scale**2, self._shape).T
 
-    def apply(self, grad, active=slice(None), out=None):
+    def apply(self, grad, active=slice(None)):
         """Return the preconditioned gradient, (n_weights, n_outputs)."""
         xp = namespace(grad)
         vector = xp.reshape(grad.T, (-1,)) / self._scale

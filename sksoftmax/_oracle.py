@@ -109,7 +109,7 @@ class Oracle:
             self._sample = self._rows
 
     @property
-    def is_one_batch(self) -> bool:
+    def is_one_chunk(self) -> bool:
         """Whether the rows are few enough for one chunk."""
         return self._batch is not None
 
@@ -130,6 +130,11 @@ class Oracle:
         if not isinstance(self.active, slice) or work > largest_work:
             return None
         return Oracle(self.problem, self._row_numbers, Gram, self.n_rows)
+
+    @property
+    def lacks_gram(self) -> bool:
+        """Whether the diagonal preconditioner alone can judge a plateau."""
+        return self.preconditioner_class.lazy and self.select_gram() is None
 
     def loss_gradient(self, weights):
         """Return the loss and its gradient at the active `weights`."""

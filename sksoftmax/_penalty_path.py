@@ -15,7 +15,7 @@ from sksoftmax._oracle import Oracle
 from sksoftmax._penalty import ElasticNet
 from sksoftmax._preconditioner import Gram
 from sksoftmax._problem import Problem
-from sksoftmax._solvers.lbfgs import LBFGS
+from sksoftmax._solvers.lbfgs import LBFGSIterate
 from sksoftmax._solvers.proximal_newton import make_newton
 from sksoftmax._stacked_oracle import score_sums
 from sksoftmax._state import make_state
@@ -53,7 +53,7 @@ class StackedPath:
         """
         self._params, self._oracle = params, oracle
         self._class = base.preconditioner_class
-        self._is_sample = base.n_measured < base.n_rows
+        self._n_sampled = base.n_measured if base.n_measured < base.n_rows else None
         # At weights of zero no label counts, because the models share the matrix.
         with one_blas_thread():  # see `_training.train`
             hessian = base.sampled_hessian(self._class, base.problem.zeros())
@@ -64,7 +64,7 @@ class StackedPath:
         weights = dict(enumerate(starts))
         evaluations = self._oracle.evaluate(weights)
         self._models = [
-            LBFGS(problem, weights[k], evaluations[k])
+            LBFGSIterate(problem, weights[k], evaluations[k])
             for k, problem in enumerate(oracle.problems)
         ]
 
@@ -82,7 +82,7 @@ class StackedPath:
         """Train all models at a strength; return whether all of them converged."""
         params, tol, problem = self._params, self._params.tol, self._models[-1].problem
         problem = replace(problem, penalty=make_penalty(params, problem, alpha))
-        preconditioner = self._class.build(problem, self._hessian, self._is_sample)
+        preconditioner = self._class.build(problem, self._hessian, self._n_sampled)
         for model in self._models:
             model.set_penalty(problem.penalty, preconditioner)
         steps = {

@@ -19,13 +19,16 @@ from sksoftmax._arrays import add_tuples, chunks, count_rows, namespace, take
 # Rows of S at a time, in a thread; more of them if they are narrow, as a thread costs
 # as much as this work, in multiply-adds.
 _GRAM_ROWS, _GRAM_WORK = 1024, 1e8
-# Shares of the diagonal to add to the diagonal for steps on all rows: the rounding of
-# Cholesky's factors, between two bounds, and a share for a matrix from a sample. More
-# hides the directions in which features that are nearly collinear differ: steps then
-# promise little where they would gain much.
-LEAST_DAMPING, LARGEST_DAMPING, SAMPLED_DAMPING = 1e-10, 1e-4, 1e-10
+# The bounds of the share of the diagonal that is added to the diagonal for steps on all
+# rows; the share is the rounding of Cholesky's factors. More hides the directions in
+# which features that are nearly collinear differ: steps then promise little where they
+# would gain much.
+LEAST_ROUNDING, LARGEST_ROUNDING = 1e-10, 1e-4
 # A sample misses a feature with less than this share of the expected curvature.
 LEAST_SAMPLED_SHARE = 0.5
+# The gap is estimated at this multiple of <G, M G>. It is near half of <G, M G> if M is
+# the inverse of the Hessian, and more if a sample or a diagonal misses directions.
+GAP_FACTOR = 10.0
 
 
 class Gram:
@@ -51,38 +54,38 @@ class Gram:
         return namespace(hessian).trace(hessian)
 
     @classmethod
-    def build(cls, problem, hessian, is_sample: bool, active=slice(None)):
+    def build(cls, problem, hessian, n_sampled: int | None, active=slice(None)):
         """Return the preconditioner for steps on all rows, which have no noise.
 
-        A sample may miss most of a rare feature, whose part of the diagonal then comes
-        from the moments of all rows.
+        `n_sampled` rows were measured, or all rows if it is None. A sample may miss
+        most of a rare feature, whose part of the diagonal then comes from the moments
+        of all rows.
         """
         scaling = problem.scaling
         columns = scaling.mean_square, scaling.scale, problem.penalty.l2
-        return cls(cls.invert_measured(hessian, *columns, is_sample), scaling.scale)
+        return cls(cls.invert_measured(hessian, *columns, n_sampled), scaling.scale)
 
     @staticmethod
-    def invert_measured(hessian, mean_square, scale, l2, is_sample: bool):
+    def invert_measured(hessian, mean_square, scale, l2, n_sampled: int | None):
         """Return the inverse for steps without noise; all others are (n_weights, 1)."""
         xp = namespace(hessian)
         diagonal = xp.astype(xp.diagonal(hessian), xp.float64)
         mean_square = xp.astype(mean_square[:, 0], xp.float64)
         added = rounding_damping(hessian) * diagonal
-        if is_sample:
+        if n_sampled is not None:
             expected = mean_square * (
                 float(xp.total(diagonal)) / (float(xp.total(mean_square)) or 1.0)
             )
             is_missed = diagonal < LEAST_SAMPLED_SHARE * expected
             missed = xp.where(is_missed, expected - diagonal, 0.0)
-            added = added + missed + SAMPLED_DAMPING * diagonal
+            added = added + missed
         added = xp.where(diagonal + added > 0, added, 1.0)
         diagonal = xp.astype(xp.where(diagonal > 0, diagonal, 1.0), hessian.dtype)
         added = xp.astype(added, hessian.dtype) + ridge(0.0, scale, l2, 0.0)
         matrix = xp.add_to_diagonal(hessian, added)
         inverse = damped_inverse(matrix, diagonal)
-        if is_sample:  # the mean of a Wishart matrix's inverse is larger by this factor
-            n_weights = diagonal.shape[0]
-            inverse *= 1 - n_weights / Gram.sample_size(n_weights)
+        if n_sampled is not None:
+            inverse /= inversion_bias(diagonal.shape[0], n_sampled)
         return inverse
 
     @staticmethod
@@ -115,11 +118,8 @@ class Gram:
     def restrict(self, free, damping: float) -> None:
         """Return None: the matrix stays a matrix of all weights."""
 
-    def apply(self, grad, active=slice(None), out=None):
-        """Return the preconditioned gradient, (n_weights, n_outputs).
-
-        `out` is memory for the result, and may be `grad`.
-        """
+    def apply(self, grad, active=slice(None)):
+        """Return the preconditioned gradient, (n_weights, n_outputs), a new array."""
         xp, (n_weights, n_outputs) = namespace(grad), grad.shape
         grad = grad / self._scale
         n_groups = int(n_weights**2 * n_outputs / xp.block_work)
@@ -161,7 +161,7 @@ class Diagonal:
         return 1 / (hessian + ridge[:, None])
 
     @classmethod
-    def build(cls, problem, hessian, is_sample: bool, active=slice(None)):
+    def build(cls, problem, hessian, n_sampled: int | None, active=slice(None)):
         """Return the preconditioner for steps on all rows, which have no noise."""
         penalty = ridge(0.0, problem.scaling.scale, problem.penalty.l2, 0.0)
         xp = namespace(hessian)
@@ -208,9 +208,9 @@ class Diagonal:
     def _restrict_inverse(self, active):
         return take(self.inverse, active)
 
-    def apply(self, grad, active=slice(None), out=None):
+    def apply(self, grad, active=slice(None)):
         """Return the preconditioned gradient of the active weights."""
-        return namespace(grad).multiply(take(self.inverse, active), grad, out=out)
+        return take(self.inverse, active) * grad
 
 
 class CenteredDiagonal(Diagonal):
@@ -252,12 +252,12 @@ class CenteredDiagonal(Diagonal):
     def _restrict_inverse(self, active):
         return self.inverse
 
-    def apply(self, grad, active=slice(None), out=None):
+    def apply(self, grad, active=slice(None)):
         """Return the preconditioned gradient of the active weights."""
         shift = self._residual_mean * (
             take(self.inverse, self._correlated) * grad[-1, :]
         )
-        direction = namespace(grad).multiply(grad, self.inverse, out=out)
+        direction = grad * self.inverse
         direction[self._correlated, ...] -= shift
         direction[-1, :] -= self._residual_mean[:, 0] @ take(
             direction, self._correlated
@@ -268,7 +268,15 @@ class CenteredDiagonal(Diagonal):
 def rounding_damping(matrix) -> float:
     """Return the share of the diagonal to add for Cholesky's factors of a matrix."""
     eps = float(namespace(matrix).finfo(matrix.dtype).eps)
-    return min(max(eps * matrix.shape[0], LEAST_DAMPING), LARGEST_DAMPING)
+    return min(max(eps * matrix.shape[0], LEAST_ROUNDING), LARGEST_ROUNDING)
+
+
+def inversion_bias(n_weights: int, n_sampled: int) -> float:
+    """Return how much larger the inverse of a sampled matrix is than that of all rows.
+
+    The factor is that of the mean of a Wishart matrix's inverse, and 2 at most.
+    """
+    return 1 / (1 - n_weights / max(n_sampled, 2 * n_weights))
 
 
 def damped_inverse(matrix, diagonal):

@@ -21,9 +21,6 @@ from sksoftmax._validation import (
     validate_rows,
 )
 
-# Size of a chunk of X or of predictions, in units of `matmul_chunk_size` numbers.
-_PREDICTION_CHUNKS = 1
-
 
 def predict_in_chunks(estimator, method: str, X, transform, y=None):
     """Return transform(loss, raw predictions, targets), computed chunk by chunk.
@@ -50,7 +47,7 @@ def predict_in_chunks(estimator, method: str, X, transform, y=None):
         product = partial(safe_sparse_dot, dense_output=True)
     row_size = X.nnz // max(1, X.shape[0]) if sp.issparse(X) else X.shape[1]
     width = max(4 * coef.shape[1], row_size)
-    size = max(1, _PREDICTION_CHUNKS * xp.matmul_chunk_size // width)
+    size = max(1, xp.matmul_chunk_size // width)
     largest = float(xp.finfo(coef.dtype).max) / 2  # as losses subtract two of them
     rows = list(chunks(slice(0, X.shape[0]), size))
 

@@ -4,11 +4,12 @@ import math
 from dataclasses import replace
 from typing import NamedTuple
 
-from sksoftmax._collinear import collinear_gap, find_collinear
+from sksoftmax._collinear import find_collinear
 from sksoftmax._oracle import Oracle
+from sksoftmax._plateau_check import PlateauCheck
 from sksoftmax._preconditioner import Diagonal, Gram
 from sksoftmax._problem import Problem
-from sksoftmax._solvers.lbfgs import LBFGSSolver
+from sksoftmax._solvers.lbfgs import LBFGS
 from sksoftmax._solvers.monitor import Monitor
 from sksoftmax._solvers.plateau import Plateau
 from sksoftmax._solvers.proximal_newton import make_newton
@@ -62,25 +63,6 @@ LEAST_EPOCH_GAIN = 0.05  # before "svrg" with a given batch_size
 # at objectives up to 3 % higher.
 LBFGS_EPOCH_GAIN = 0.3
 MINIBATCH_ROWS = 2**16  # the gain of minibatches is measured after this many rows
-# Minibatches may plateau far from the optimum, so all rows estimate the gap after some
-# plateaus: any with a given batch_size or of rows of which a sample tells little; any
-# within EARLY_EPOCHS at an objective above EARLY_LOSS times the constant model's loss;
-# any after LATE_EPOCHS, as the estimate costs a pass, a fifth of an epoch. Newton steps
-# follow if the gap is more than LARGEST_RELATIVE_GAP times the objective. Measured: at
-# most 1.4 on MNIST, 20 newsgroups and generated data; at least 500 after minibatches
-# that had come to nothing; 14 to 800 where a class has a thousandth of the rows or
-# less, at 1.3 to 13 times the optimum; 3 to 6 where features with a large common part
-# were not told apart, at 2 to 4 times the optimum.
-EARLY_EPOCHS, EARLY_LOSS, LATE_EPOCHS, LARGEST_RELATIVE_GAP = 3, 0.5, 6, 2.0
-# The same after a warm start. Measured over alphas from 1e-1 to 1e-6: with 4,
-# objectives were up to 23 % above those of cold fits; with 2, up to 18 %; with .5, at
-# most 3 %, in the same time.
-WARM_RELATIVE_GAP = 0.5
-# The same for the part of the estimate from collinear columns of sparse X, at the
-# plateau and at the first slow epoch. Measured where plateaus were 20 % to 130 % above
-# the optimum: .6 to 11, and 1.9 to 5. Where they were within 5 %: .04 to .17, and .08
-# to .42.
-COLLINEAR_RELATIVE_GAP, SLOW_COLLINEAR_GAP = 0.2, 1.0
 STREAM_SHARE = 1e-3  # the least share of a new iterate in the average of a stream
 
 # One batch of all rows takes the full matrix if n_features^2 is at most this many times
@@ -113,8 +95,8 @@ def phases(params, problem: Problem, state: State, rows, rng):
     a given batch_size            zero; SVRG while it pays; Newton to the gap
     "svrg", sparse X              SGD while it pays (20 %), unless weights are not
                                   zero or with L1; Newton to the gap
-    a given batch_size            SGD to a plateau; Newton to a plateau if a check (see
-                                  LATE_EPOCHS) finds the optimum far away
+    a given batch_size            SGD to a plateau; Newton to a plateau if PlateauCheck
+                                  finds the optimum far away
     dense X, unless weights are   SGD while it pays (30 %); LBFGS to a plateau; Newton
     not zero, L1 or diagonal      to a plateau if LBFGS found none
     dense X                       SGD while it pays (5 %); Newton to a plateau
@@ -124,8 +106,8 @@ def phases(params, problem: Problem, state: State, rows, rng):
 
     SGD pays while an epoch gains the share in parentheses of the objective, and also
     `tol` with "sgd". The parameter `tol` describes the stopping rules "to the gap" and
-    "to a plateau". Newton to a plateau is stricter after a warm start, and for wide
-    data, whose plateau no full matrix confirms. WorkingSets to
+    "to a plateau". Newton to a plateau is stricter after a warm start, for collinear
+    columns, and for wide data, whose plateau no full matrix confirms. WorkingSets to
     the gap replace Newton for problems with L1, if X is sparse or its rows are one
     chunk. A minibatch has `batch_size` rows, or as many as the Policy of the data.
 
@@ -136,55 +118,29 @@ def phases(params, problem: Problem, state: State, rows, rng):
     threads. The constants are measured with one thread. Threads shorten passes over all
     rows more than minibatches, so more threads would favour earlier passes.
     """
+    data, n_outputs = problem.data, problem.loss.n_outputs
     if params.phm_order:
         yield from _constrained_epochs(params, problem, state, rows, rng)
         return
-    data, n_outputs, tol = problem.data, problem.loss.n_outputs, params.tol or 0.0
-    batch_size = choose_batch_size(params, data, n_outputs, len(rows), True)
-    if is_automatic(params) and batch_size == len(rows):
-        preconditioner_class = choose_preconditioner(params, problem, n_rows=len(rows))
-        oracle = Oracle(problem, rows, preconditioner_class)
-        yield from _make_full_solver(oracle, state).iterate_to_gap(tol)
+    if takes_all_rows(params, data, len(rows), n_outputs):
+        yield from _steps_on_one_batch(params, problem, state, rows)
         return
     if is_automatic(params):
         bounded_problem = problem.bound_outliers()
         collinear = find_collinear(bounded_problem, rows)
         problem = replace(problem, collinear=collinear)
         _reset_if_worse_than_zeros(bounded_problem, state, rows)
-    is_svrg, makes_zeros = params.solver == "svrg", problem.penalty.makes_zeros
     may_grow = is_automatic(params) and params.batch_size == "auto"
     # Full passes pay for dense X, as rows in their order need no gathering.
-    if not (is_svrg or (may_grow and (data.is_dense or makes_zeros))):
-        sampler = _make_sampler(params, rows, len(rows), batch_size, rng)
-        yield from _epochs_to_plateau(params, problem, state, sampler)
-        return
-    is_warm = bool(data.xp.any(state.average))
-    # WorkingSets find the other weights sooner from few weights than zeros from many.
-    starts_from_zeros = makes_zeros and not data.is_dense and may_grow
-    name = state.preconditioner_name
-    preconditioner_class = choose_preconditioner(params, problem, name)
-    takes_lbfgs = not (is_svrg or is_warm or makes_zeros or preconditioner_class.lazy)
-    # The noise of minibatches would move a warm "svrg" away from the optimum.
-    if not ((is_svrg and is_warm) or starts_from_zeros):
-        gain = _find_least_gain(params, data, takes_lbfgs)
-        yield from _epochs_that_pay(params, problem, state, rows, batch_size, rng, gain)
-    if is_svrg and (data.is_dense or not may_grow):
-        sampler = _make_sampler(params, rows, len(rows), batch_size, rng)
-        svrg = SVRG(problem, state, sampler, preconditioner_class)
-        yield from svrg.iterate_to_gap(tol, may_grow)
-        return
-    if not is_svrg:
-        problem = problem.bound_outliers()
-    oracle = Oracle(problem, rows, preconditioner_class)
-    passes = (2 if preconditioner_class.lazy else 1) * int(params.n_iter_no_change)
-    if takes_lbfgs:
-        yield from LBFGSSolver(oracle, state).iterate_to_plateau(tol, passes)
-    solver = _make_full_solver(oracle, state)
-    if is_svrg or isinstance(solver, WorkingSets):
-        yield from solver.iterate_to_gap(tol)
+    takes_full_passes = may_grow and (data.is_dense or problem.penalty.makes_zeros)
+    if params.solver == "svrg":
+        epochs = _epochs_of_svrg
+    elif takes_full_passes:
+        epochs = _full_passes_to_plateau
     else:
-        is_strict = is_warm or _lacks_gram(oracle)
-        yield from solver.iterate_to_plateau(tol, passes, is_strict)
+        epochs = _epochs_to_plateau
+    batch_size = choose_batch_size(params, data, n_outputs, len(rows))
+    yield from epochs(params, problem, state, rows, batch_size, rng)
 
 
 def run_pass(
@@ -278,60 +234,93 @@ def _count_gram_features(data) -> int:
     return int(min(GRAM_FEATURES, n_features))
 
 
-def _epochs_to_plateau(params, problem: Problem, state: State, sampler: BatchSampler):
-    """Yield epochs of SGD to a plateau, and Newton steps if the gap is still large.
-
-    Collinear columns are checked at the first slow epoch, too, to save slow epochs.
-    """
-    tol, patience = params.tol or 0.0, int(params.n_iter_no_change)
-    is_checked = is_automatic(params) and params.tol is not None
-    is_warm = bool(problem.data.xp.any(state.average))
-    is_collinear = problem.collinear is not None
-    bounded_problem = problem.bound_outliers()
-    plateau = Plateau(tol, patience, problem.floor)
-    slow = Plateau(SPARSE.least_epoch_gain, 1, problem.floor)
-    was_slow = False
-    solver = _make_sgd(params, problem, state, sampler.rng)
-    monitor = solver.monitor(sampler.rows)
-    early_loss = EARLY_LOSS * monitor.constant_loss
-    for k, epoch in enumerate(solver.epochs(sampler, plateau, monitor), 1):
-        _, objective, converged = epoch
-        is_slow = not was_slow and slow.reached(objective)
-        was_slow |= is_slow
-        is_far = False
-        if is_checked and is_collinear and (is_slow or converged):
-            gap = collinear_gap(bounded_problem, sampler.rows, solver.model)
-            largest = COLLINEAR_RELATIVE_GAP if converged else SLOW_COLLINEAR_GAP
-            is_far = gap > largest * objective
-        is_early = k <= EARLY_EPOCHS and objective > early_loss
-        is_cheap = k >= LATE_EPOCHS or params.batch_size != "auto"
-        is_suspect = is_early or is_cheap or not monitor.is_typical
-        if is_checked and (is_far or (converged and is_suspect)):
-            preconditioner_class = choose_preconditioner(
-                params, problem, state.preconditioner_name
-            )
-            oracle = Oracle(bounded_problem, sampler.rows, preconditioner_class)
-            iterate = vars(state).copy()
-            newton = make_newton(oracle, state)
-            largest_gap = WARM_RELATIVE_GAP if is_warm else LARGEST_RELATIVE_GAP
-            if is_far or newton.gap_estimate() > largest_gap * newton.objective:
-                yield newton, objective, False
-                is_strict = is_warm or is_collinear or _lacks_gram(oracle)
-                yield from newton.iterate_to_plateau(tol, patience, is_strict)
-                return
-            vars(state).update(iterate)  # epochs may go on, for validation rows
-        is_checked &= not converged
-        yield solver, objective, converged
+def _steps_on_one_batch(params, problem: Problem, state: State, rows):
+    """Yield steps that take all rows from the start, to the gap."""
+    preconditioner_class = choose_preconditioner(params, problem, n_rows=len(rows))
+    oracle = Oracle(problem, rows, preconditioner_class)
+    yield from _make_full_solver(oracle, state).iterate_to_gap(params.tol or 0.0)
 
 
-def _find_least_gain(params, data, takes_lbfgs: bool) -> float:
-    """Return the least share of the objective for which an epoch pays."""
+def _epochs_of_svrg(params, problem: Problem, state: State, rows, batch_size: int, rng):
+    """Yield epochs of SGD and of SVRG while they pay, and Newton steps to the gap."""
+    data, tol, may_grow = problem.data, params.tol or 0.0, params.batch_size == "auto"
+    name = state.preconditioner_name
+    preconditioner_class = choose_preconditioner(params, problem, name)
+    # The noise of minibatches would move a warm start away from the optimum.
+    is_warm = _is_warm(state, data)
+    if not (is_warm or _takes_working_sets(problem, may_grow)):
+        gain = _find_policy(data).least_epoch_gain if may_grow else LEAST_EPOCH_GAIN
+        yield from _epochs_that_pay(params, problem, state, rows, batch_size, rng, gain)
+    if data.is_dense or not may_grow:
+        sampler = _make_sampler(params, rows, len(rows), batch_size, rng)
+        svrg = SVRG(problem, state, sampler, preconditioner_class)
+        yield from svrg.iterate_to_gap(tol, may_grow)
+    else:
+        oracle = Oracle(problem, rows, preconditioner_class)
+        yield from _make_full_solver(oracle, state).iterate_to_gap(tol)
+
+
+def _full_passes_to_plateau(
+    params, problem: Problem, state: State, rows, batch_size: int, rng
+):
+    """Yield epochs of SGD while they pay, and steps on all rows to a plateau."""
+    data, tol, is_warm = problem.data, params.tol or 0.0, _is_warm(state, problem.data)
+    name = state.preconditioner_name
+    preconditioner_class = choose_preconditioner(params, problem, name)
+    is_lazy, makes_zeros = preconditioner_class.lazy, problem.penalty.makes_zeros
+    takes_lbfgs = not (is_warm or makes_zeros or is_lazy)
+    if not _takes_working_sets(problem):
+        gain = LBFGS_EPOCH_GAIN if takes_lbfgs else _find_policy(data).least_epoch_gain
+        gain = max(tol, gain)
+        yield from _epochs_that_pay(params, problem, state, rows, batch_size, rng, gain)
+    oracle = Oracle(problem.bound_outliers(), rows, preconditioner_class)
+    passes = (2 if is_lazy else 1) * int(params.n_iter_no_change)
     if takes_lbfgs:
-        return max(params.tol or 0.0, LBFGS_EPOCH_GAIN)
-    if params.batch_size != "auto":
-        return LEAST_EPOCH_GAIN
-    tol = 0.0 if params.solver == "svrg" else params.tol or 0.0
-    return max(tol, _find_policy(data).least_epoch_gain)
+        yield from LBFGS(oracle, state).iterate_to_plateau(tol, passes)
+    solver = _make_full_solver(oracle, state)
+    if isinstance(solver, WorkingSets):
+        yield from solver.iterate_to_gap(tol)
+    else:
+        is_strict = is_warm or oracle.lacks_gram
+        yield from solver.iterate_to_plateau(tol, passes, is_strict)
+
+
+def _is_warm(state: State, data) -> bool:
+    return bool(data.xp.any(state.average))
+
+
+def _takes_working_sets(problem: Problem, may_grow: bool = True) -> bool:
+    """Return whether WorkingSets start from zeros, without minibatches before them.
+
+    WorkingSets find the other weights sooner from few weights than zeros from many.
+    """
+    return may_grow and problem.penalty.makes_zeros and not problem.data.is_dense
+
+
+def _epochs_to_plateau(
+    params, problem: Problem, state: State, rows, batch_size: int, rng
+):
+    """Yield epochs of SGD to a plateau, and Newton steps if the optimum is far away."""
+    tol, patience = params.tol or 0.0, int(params.n_iter_no_change)
+    sampler = _make_sampler(params, rows, len(rows), batch_size, rng)
+    solver, check = _make_sgd(params, problem, state, rng), None
+    monitor = solver.monitor(rows)
+    if is_automatic(params) and params.tol is not None:
+        name = state.preconditioner_name
+        preconditioner_class = choose_preconditioner(params, problem, name)
+        bounded_problem = problem.bound_outliers()
+        fits_data = params.batch_size == "auto"
+        check = PlateauCheck(
+            bounded_problem, state, rows, monitor, preconditioner_class, fits_data
+        )
+    plateau = Plateau(tol, patience, problem.floor)
+    for _, objective, converged in solver.epochs(sampler, plateau, monitor):
+        newton = check and check.newton_if_far(objective, converged)
+        if newton:
+            yield newton, objective, False
+            yield from newton.iterate_to_plateau(tol, patience, check.is_strict)
+            return
+        yield solver, objective, converged
 
 
 def _epochs_that_pay(
@@ -389,17 +378,12 @@ def _make_sgd(params, problem: Problem, state: State, rng, min_share=0.0) -> SGD
 def _make_full_solver(oracle: Oracle, state: State):
     """Return a solver for all rows; with L1, WorkingSets on few features at a time.
 
-    WorkingSets copy the values of dense rows, so dense rows must be a single batch.
+    WorkingSets copy the values of dense rows, so dense rows must be a single chunk.
     """
-    copies_little = oracle.is_one_batch or not oracle.problem.data.is_dense
+    copies_little = oracle.is_one_chunk or not oracle.problem.data.is_dense
     if oracle.problem.penalty.makes_zeros and copies_little:
         return WorkingSets(oracle, state)
     return make_newton(oracle, state)
-
-
-def _lacks_gram(oracle: Oracle) -> bool:
-    """Return whether nothing but the diagonal can judge a plateau."""
-    return oracle.preconditioner_class.lazy and oracle.select_gram() is None
 
 
 def _reset_if_worse_than_zeros(problem: Problem, state: State, rows) -> None:

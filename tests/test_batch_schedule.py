@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from sksoftmax import SoftmaxRegressionClassifier, _strategy
-from sksoftmax._solvers.lbfgs import LBFGSSolver
+from sksoftmax._solvers.lbfgs import LBFGS
 
 
 @pytest.fixture(autouse=True)
@@ -22,13 +22,13 @@ def no_data_are_small(monkeypatch):
 @pytest.fixture
 def n_passes(monkeypatch):
     """Return a list that gets longer with each pass over all rows."""
-    passes, evaluate = [], LBFGSSolver._evaluate
+    passes, evaluate = [], LBFGS._evaluate
 
     def counted(self, weights):
         passes.append(None)
         return evaluate(self, weights)
 
-    monkeypatch.setattr(LBFGSSolver, "_evaluate", counted)
+    monkeypatch.setattr(LBFGS, "_evaluate", counted)
     return passes
 
 

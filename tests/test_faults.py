@@ -296,7 +296,7 @@ def test_wherever_a_fit_fails_it_leaves_no_trace(rows, name, within, error, said
 
 PATH_FAULTS = [
     ("_stacked_oracle.StackedOracle.sums", {}),
-    ("_solvers.lbfgs.LBFGS._direction", {}),
+    ("_solvers.lbfgs.LBFGSIterate._direction", {}),
     ("_cross_validation.to_attributes", {"scoring": "f1_macro"}),
     ("_penalty_path.score", {"l1_ratio": 0.5}),
     ("_solvers.newton.Newton.step", {"tol": 1e-4}),

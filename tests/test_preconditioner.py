@@ -92,6 +92,20 @@ def test_gram_applies_the_inverse(problem):
     )
 
 
+@pytest.mark.parametrize("n_sampled", [120, 400, 4000])
+def test_the_inverse_of_a_sampled_matrix_has_the_right_mean(n_sampled):
+    n_weights, rng = 40, np.random.default_rng(0)
+    ones = np.ones((n_weights, 1))
+    mean = 0.0
+    for _ in range(20):
+        S = rng.standard_normal((n_sampled, n_weights))
+        sampled = S.T @ S / n_sampled
+        inverse = Gram.invert_measured(sampled, ones, ones, 0 * ones, n_sampled)
+        mean += np.trace(inverse) / n_weights / 20
+
+    assert mean == pytest.approx(1.0, abs=0.03)
+
+
 def test_ridge_adds_noise_and_penalty(problem):
     diagonal = ridge(3.5, problem.scaling.scale, problem.penalty.l2, 0.5)
 
@@ -375,7 +389,7 @@ def test_the_block_diagonal_inverts_the_matrix_of_collinear_columns(sparse_probl
     n_weights = problem.data.n_weights
     hessian = BlockDiagonal.measure(problem, np.arange(300), np.zeros((n_weights, 4)))
 
-    preconditioner = BlockDiagonal.build(problem, hessian, False)
+    preconditioner = BlockDiagonal.build(problem, hessian, None)
     M = preconditioner.apply(np.eye(n_weights))
 
     block = np.append([4, 5, 6], np.arange(9, n_weights))
@@ -392,10 +406,10 @@ def test_the_block_diagonal_knows_the_order_of_the_weights(sparse_problem):
     active = np.append(rng.permutation(n_weights - 1), n_weights - 1)
     grad = rng.standard_normal((n_weights, 4))
 
-    preconditioner = BlockDiagonal.build(problem, hessian, False, active)
+    preconditioner = BlockDiagonal.build(problem, hessian, None, active)
     direction = preconditioner.apply(grad[active])
 
-    expected = BlockDiagonal.build(problem, hessian, False).apply(grad)[active]
+    expected = BlockDiagonal.build(problem, hessian, None).apply(grad)[active]
     assert_allclose(direction, expected, rtol=1e-10, atol=1e-12)
 
 

@@ -50,8 +50,8 @@ class Curvature:
         """
         oracle, problem = self._oracle, self._problem
         one_output = problem.loss.n_outputs == 1
-        is_sample = oracle.n_measured < oracle.n_rows
-        is_gram = self._class is Gram and one_output and not is_sample
+        n_sampled = oracle.n_measured if oracle.n_measured < oracle.n_rows else None
+        is_gram = self._class is Gram and one_output and n_sampled is None
         self.is_exact = self.is_hessian or is_gram
         if self.is_hessian:
             hessian = oracle.hessian(weights)
@@ -62,14 +62,15 @@ class Curvature:
         if self._work < oracle.sampled_hessian_work(self._class):
             return
         sampled = oracle.sampled_hessian(self._class, model())
-        args = problem, sampled, is_sample, self._active
+        args = problem, sampled, n_sampled, self._active
         self._preconditioner = self._class.build(*args)
         self._work = 0.0
 
     def change_to_hessian(self, require_work: bool = False) -> bool:
-        """Return whether the next measurement is of the whole Hessian.
+        """Change to the whole Hessian; return whether that was a change.
 
-        The change needs products that have cost twice as much, if `require_work`.
+        The next measurement is of the Hessian. With `require_work`, the change needs
+        products that have cost twice as much as the measurement.
         """
         if self.is_exact or math.isinf(self._oracle.hessian_work):
             return False

@@ -9,6 +9,7 @@ import math
 from dataclasses import replace
 
 from sksoftmax._oracle import Oracle
+from sksoftmax._preconditioner import GAP_FACTOR
 from sksoftmax._solvers.line_search import wolfe_search
 from sksoftmax._solvers.state import State
 from sksoftmax._stacked_oracle import Evaluation
@@ -24,10 +25,10 @@ FIRST_WOLFE = 0.9
 # and 10, it is 1.05, 1.2 and up to 2.3 times. On 16000 rows of 300 features and 50
 # classes, it is 1.05 times, and 1.015 with 5.
 RECENT_SHARE, LARGEST_RECENT_GAIN = 1 / 3, 5.0
-# Steps after minibatches. Newton's method follows if the plateau takes longer, once the
-# last third of the steps gains at most this share of the objective.
-MOST_STEPS, LEAST_RECENT_GAIN = 30, 0.05
-LARGEST_RELATIVE_GAP = 4.0  # of a plateau
+# L-BFGS gives up for Newton's method after this many steps without a plateau, if the
+# last third of the steps gained at most this share of the objective.
+FEWEST_STEPS, SLOW_RECENT_GAIN = 30, 0.05
+LARGEST_PLATEAU_GAP = 4.0  # the gap of a plateau, as a multiple of the objective
 # A small sample tells little of the curvature where most rows are sure of their class,
 # or where features are rare, and steps then promise little at many times the optimum.
 # Before a plateau, and after some steps, the matrix is thus measured on more rows, if
@@ -35,10 +36,10 @@ LARGEST_RELATIVE_GAP = 4.0  # of a plateau
 # with two rare classes of large values, six times: 1.003 to 1.02 times the optimum
 # after 14 to 23 steps, instead of 1.02 to 2.9 times after 4 to 118. On KDD Cup 99, 2^16
 # rows change little, and all rows make steps worse.
-MORE_ROWS, MOST_PASSES, MORE_AFTER_STEPS = 2**16, 8, 8
+MORE_ROWS, MOST_MEASURING_PASSES, MORE_AFTER_STEPS = 2**16, 8, 8
 
 
-class LBFGS:
+class LBFGSIterate:
     """One model, its objective, and the pairs of its last steps."""
 
     def __init__(self, problem, weights, evaluation) -> None:
@@ -112,7 +113,7 @@ class LBFGS:
             if not (yield from self._step(direction, slope)):
                 if not self._pairs:
                     return False
-                self._pairs.clear()  # which once more leaves the preconditioner alone
+                self._pairs.clear()  # the next direction is the preconditioner's alone
                 continue
             self._objectives.append(self.objective)
 
@@ -124,8 +125,8 @@ class LBFGS:
 
     def _step(self, direction, slope: float):
         """Yield the trials of a line search; return whether a trial was good."""
-        state = self.weights, self.objective, direction, slope
-        search = wolfe_search(self._xp, *state, FIRST_WOLFE, self._rounding)
+        start = self.weights, self.objective, direction, slope
+        search = wolfe_search(self._xp, *start, FIRST_WOLFE, self._rounding)
         evaluations = []
         try:
             trial = next(search)
@@ -164,7 +165,7 @@ class LBFGS:
         """Update in place: keep the pair if its curvature is positive."""
         curvature = float(self._xp.vdot(step, change))
         preconditioned = float(
-            self._xp.vdot(change, self._preconditioner.apply(self._xp.copy(change)))
+            self._xp.vdot(change, self._preconditioner.apply(change))
         )
         if curvature > 0 and preconditioned > 0:
             self._pairs = [*self._pairs[1 - MEMORY :], (step, change, curvature)]
@@ -186,11 +187,11 @@ class LBFGS:
     @property
     def decrement(self) -> float:
         """<G, M G>, with the preconditioner M in place of the inverse Hessian."""
-        preconditioned = self._preconditioner.apply(self._xp.copy(self._grad))
+        preconditioned = self._preconditioner.apply(self._grad)
         return float(self._xp.vdot(self._grad, preconditioned))
 
 
-class LBFGSSolver:
+class LBFGS:
     """L-BFGS steps of one model on all rows, after minibatches."""
 
     steps_per_epoch = 5  # that count as one epoch for the patience of validation
@@ -200,14 +201,14 @@ class LBFGSSolver:
         self._oracle, self._state = oracle, state
         weights, problem = oracle.problem.data.xp.copy(state.average), oracle.problem
         with oracle.threads():
-            self._lbfgs = LBFGS(problem, weights, self._evaluate(weights))
+            self._iterate = LBFGSIterate(problem, weights, self._evaluate(weights))
             self._measure(oracle.n_measured)
-            self._lbfgs.set_length(oracle.sampled_curvature)
+            self._iterate.set_length(oracle.sampled_curvature)
 
     @property
     def model(self):
         """The current weights, (n_weights, n_outputs)."""
-        self._state.weights = self._oracle.problem.data.xp.copy(self._lbfgs.weights)
+        self._state.weights = self._oracle.problem.data.xp.copy(self._iterate.weights)
         self._state.average = self._state.weights
         return self._state.weights
 
@@ -220,22 +221,22 @@ class LBFGSSolver:
         ends earlier where many steps gain little and promise more.
         """
         rules = tol, math.inf, patience, LARGEST_RECENT_GAIN
-        steps = self._lbfgs.iterate(*rules)
+        steps = self._iterate.iterate(*rules)
         evaluation, n_steps = None, 0
         while True:
             trial, is_plateau = _advance(steps, evaluation)
             if is_plateau and self._measure_more():
-                steps = self._lbfgs.iterate(*rules, least_steps=0)
+                steps = self._iterate.iterate(*rules, least_steps=0)
                 trial, is_plateau = _advance(steps)
-            n_new = self._lbfgs.n_steps - n_steps  # 0, or 1 after a good trial
+            n_new = self._iterate.n_steps - n_steps  # 0, or 1 after a good trial
             if n_new or trial is None:
                 n_steps += n_new
                 self._state.t += n_new
                 self._state.n_averages += n_new
-                objective = self._lbfgs.objective
-                gap = 10 * self._lbfgs.decrement if is_plateau else math.inf
-                yield self, objective, gap <= LARGEST_RELATIVE_GAP * objective
-            if trial is None or (n_steps >= MOST_STEPS and self._gains_little):
+                objective = self._iterate.objective
+                gap = GAP_FACTOR * self._iterate.decrement if is_plateau else math.inf
+                yield self, objective, gap <= LARGEST_PLATEAU_GAP * objective
+            if trial is None or (n_steps >= FEWEST_STEPS and self._gains_little):
                 return
             if n_steps == MORE_AFTER_STEPS:
                 self._measure_more()
@@ -245,11 +246,10 @@ class LBFGSSolver:
     def _measure(self, n_rows: int) -> None:
         """Update in place: measure the preconditioner at the current weights."""
         oracle, problem, self._n_measured = self._oracle, self._oracle.problem, n_rows
-        hessian = oracle.measure_hessian(self._lbfgs.weights, n_rows)
-        preconditioner = oracle.preconditioner_class.build(
-            problem, hessian, n_rows < oracle.n_rows
-        )
-        self._lbfgs.set_penalty(problem.penalty, preconditioner)
+        hessian = oracle.measure_hessian(self._iterate.weights, n_rows)
+        n_sampled = n_rows if n_rows < oracle.n_rows else None
+        preconditioner = oracle.preconditioner_class.build(problem, hessian, n_sampled)
+        self._iterate.set_penalty(problem.penalty, preconditioner)
 
     def _measure_more(self) -> bool:
         """Return whether the preconditioner was measured on more rows."""
@@ -257,7 +257,7 @@ class LBFGSSolver:
         n_rows = min(oracle.n_rows, MORE_ROWS)
         work = oracle.preconditioner_class.work(problem, n_rows)
         pass_work = 2 * oracle.product_work * problem.loss.n_outputs
-        if self._n_measured >= n_rows or work > MOST_PASSES * pass_work:
+        if self._n_measured >= n_rows or work > MOST_MEASURING_PASSES * pass_work:
             return False
         with oracle.threads():
             self._measure(n_rows)
@@ -265,8 +265,8 @@ class LBFGSSolver:
 
     @property
     def _gains_little(self) -> bool:
-        lbfgs = self._lbfgs
-        return lbfgs.recent_gain <= LEAST_RECENT_GAIN * lbfgs.objective
+        gain, objective = self._iterate.recent_gain, self._iterate.objective
+        return gain <= SLOW_RECENT_GAIN * objective
 
     def _evaluate(self, weights) -> Evaluation:
         loss, grad = self._oracle.loss_gradient(weights)

@@ -8,6 +8,7 @@ import math
 
 from sksoftmax._arrays import chunks, take
 from sksoftmax._oracle import OracleProtocol
+from sksoftmax._preconditioner import GAP_FACTOR
 from sksoftmax._solvers.certificate import LARGEST_FALL, Certificate
 from sksoftmax._solvers.curvature import Curvature
 from sksoftmax._solvers.line_search import WOLFE, run_search, wolfe_search
@@ -34,14 +35,14 @@ LARGEST_GROWTH = 10.0
 # rows: .02 on independent features; 11 on MNIST at 1.4 times the optimum, 46 on 2100
 # features of low rank at 3.8 times, and 50 to 70 on lags of a random walk at 4 to 7
 # times the optimum. With 4, MNIST is confirmed at 1.4 times the optimum.
-LARGEST_RELATIVE_GAP = 1.0
+LARGEST_CONFIRMED_GAP = 1.0
 # After MANY_PRODUCTS products with the Hessian, which cost more than another trial, a
 # line search has to shrink the slope to the share STRONG_WOLFE.
 STRONG_WOLFE, MANY_PRODUCTS = 0.25, 4
-# After a warm start, the allowed gap is compared with this multiple of the decrement.
-# Measured over paths of decreasing alpha: with 1, objectives were up to 3 % above those
-# of cold fits; with 2, at most 1.3 %; with 4, fits took a third longer.
-WARM_FACTOR = 2.0
+# The strict rule compares the allowed gap with this multiple of the decrement. Measured
+# over paths of decreasing alpha: with 1, objectives were up to 3 % above those of cold
+# fits; with 2, at most 1.3 %; with 4, fits took a third longer.
+STRICT_FACTOR = 2.0
 
 
 class Newton:
@@ -67,12 +68,12 @@ class Newton:
         state.average = state.weights
         self._weights = self._xp.copy(take(weights, self._active))
         self._l2 = take(problem.penalty.l2, self._active)
-        self._tol, self._patience, self._is_warm = 0.0, math.inf, False
+        self._tol, self._patience, self._is_strict = 0.0, math.inf, False
         self._is_on_plateau = self._is_as_modelled = False
         # Whether a plateau is confirmed, and whether Gram has replaced the diagonal.
         self._is_confirmed = self._has_gram = False
         self._certificate, self.stalled = Certificate(oracle), False
-        self._forcing = FORCING
+        self._is_idle, self._forcing = False, FORCING
         self._threads = oracle.threads
         with self._threads():
             objective, grad = self._evaluate(self._weights)
@@ -99,23 +100,25 @@ class Newton:
         for _ in self._steps():
             yield self, self.objective, self.gap_is_within(tol)
 
-    def iterate_to_plateau(self, tol: float, patience: int, is_warm: bool = False):
+    def iterate_to_plateau(self, tol: float, patience: int, is_strict: bool = False):
         """Yield itself, the objective and whether the objective converged, each step.
 
-        The objective has converged if one of three conditions holds. The gap is within
-        tol, or within half of the digits if rounding stops the progress. All steps were
-        as modelled, and `patience` products with the Hessian in a row promised less
-        than tol. The last step was, and the last `plateau_steps` gained less than tol.
+        The objective has converged in three cases. First, the gap is within tol; if
+        rounding stops the progress, half of the digits are enough. Second, all steps
+        were as modelled, and `patience` products with the Hessian in a row promised
+        less than tol each. Third, the last step was as modelled, and the last
+        `plateau_steps` steps together gained less than tol.
 
-        After a warm start (`is_warm`), the decrement <r, M r> of the quadratic model's
-        residual r must be small, too. A model for another penalty is far from the
-        optimum in directions of little curvature. There the first products promise
-        little, and many products together gain much.
+        Under the strict rule, the decrement <r, M r> of the quadratic model's residual
+        r must be small, too. The rule is for warm starts: a model for another penalty
+        is far from the optimum in directions of little curvature. There the first
+        products promise little, and many products together gain much.
 
         The diagonal preconditioner hides such directions from a cold start, too. So the
-        Gram matrix has to confirm a plateau, which a bound of the gap does not prove.
+        Gram matrix has to confirm a plateau that no bound of the gap proves. Without a
+        Gram matrix, the strict rule is for all starts.
         """
-        self._tol, self._patience, self._is_warm = tol, patience, is_warm
+        self._tol, self._patience, self._is_strict = tol, patience, is_strict
         for _ in self._steps():
             required_tol = max(tol, math.sqrt(self._eps)) if self.stalled else tol
             is_plateau = self._is_on_plateau
@@ -144,8 +147,8 @@ class Newton:
                 return True
             curvature = Curvature(oracle)
             curvature.measure(self._weights, lambda: self.model)
-        gap = 10 * float(self._xp.vdot(self._grad, curvature.apply(self._grad)))
-        self._is_confirmed = gap <= LARGEST_RELATIVE_GAP * self.objective
+        gap = GAP_FACTOR * float(self._xp.vdot(self._grad, curvature.apply(self._grad)))
+        self._is_confirmed = gap <= LARGEST_CONFIRMED_GAP * self.objective
         if self._curvature.is_lazy and not self._is_confirmed:
             self._oracle, self._curvature, self._has_gram = oracle, curvature, True
         return self._is_confirmed
@@ -155,10 +158,10 @@ class Newton:
         return self.gap_bound <= self._allowed_gap(tol)
 
     def gap_estimate(self) -> float:
-        """Return ten times <G, M G>: an estimate of the gap without reading rows."""
+        """Return an estimate of the gap from <G, M G>, without reading rows."""
         self.prepare()
         self._curvature.restrict(None, 0.0)
-        return 10 * self._decrement(self._pseudo_gradient())
+        return GAP_FACTOR * self._decrement(self._pseudo_gradient())
 
     def gradient_of_loss(self):
         """Return the gradient of the loss alone, (n_weights, n_outputs)."""
@@ -191,7 +194,7 @@ class Newton:
         if trial is not None and gain <= self._rounding and trial[1] >= self.objective:
             trial = None
         if trial is None:
-            self.stalled = self._has_no_other_step()
+            self.stalled = not self._can_shorten()
             self._certificate.objectives.append(self.objective)
             self._is_on_plateau = False
             self._bound_gap(old_weights, old_weights + direction, model_grad, 2 * gain)
@@ -217,12 +220,13 @@ class Newton:
         """Return step size, objective, weights and gradient of a good step, or None."""
         slope = float(self._xp.vdot(self._grad, direction))
         first = WOLFE if self._curvature.n_products < MANY_PRODUCTS else STRONG_WOLFE
-        state = self._weights, self.objective, direction, slope, first, self._rounding
-        return run_search(wolfe_search(self._xp, *state), self._evaluate)
+        start = self._weights, self.objective, direction, slope
+        search = wolfe_search(self._xp, *start, first, self._rounding)
+        return run_search(search, self._evaluate)
 
-    def _has_no_other_step(self) -> bool:
-        """Return True: the next search would have no result either."""
-        return True
+    def _can_shorten(self) -> bool:
+        """Return False: the next search would have no result either."""
+        return False
 
     def _adapt(self, step_size: float, fall: float, gain: float) -> None:
         """Return None: the model has no parameter to adapt."""
@@ -351,7 +355,9 @@ class Newton:
             preconditioned = self._curvature.apply(residual, free)
             old_power, power = power, float(vdot(residual, preconditioned))
             expected = share * power / 2  # of the next product
-            promise = max(expected, WARM_FACTOR * power) if self._is_warm else expected
+            promise = expected
+            if self._is_strict:
+                promise = max(expected, STRICT_FACTOR * power)
             n_idle = n_idle + 1 if promise <= target else 0
             self._is_idle = n_idle >= self._patience
             if self._is_idle:
@@ -375,8 +381,10 @@ class Newton:
         """Return the bound of the gap if the quadratic model were the objective."""
         weights, grad = self._weights + direction, self._grad + products
         proof = self._certificate.penalty_bound(weights, grad)[0]
-        state = weights, grad, proof, target, self._decrements
-        return min(proof, self._certificate.decrement_bound(*state))
+        bound = self._certificate.decrement_bound(
+            weights, grad, proof, target, self._decrements
+        )
+        return min(proof, bound)
 
     @property
     def _rounding(self) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 
 from sksoftmax._arrays import take
 from sksoftmax._penalty import soft_threshold
-from sksoftmax._preconditioner import Gram
+from sksoftmax._preconditioner import Gram, inversion_bias
 from sksoftmax._solvers.certificate import SAFETY
 from sksoftmax._solvers.line_search import armijo_search, run_search
 from sksoftmax._solvers.newton import Newton
@@ -20,10 +20,11 @@ from sksoftmax._solvers.state import State
 FIRST_DAMPING = 1e-3
 LEAST_DAMPING = 1e-15  # with the whole Hessian; otherwise FIRST_DAMPING
 MAX_ACTIVE_SETS = 100  # in a step
+MAX_PASSES = 8  # in a step; see `make_newton`
 # Passes in a step after plateaus that nothing confirmed, and the number of such
 # plateaus with as many passes after which the fit ends with a warning. Measured on 2500
 # rows of 6000 features of low rank: steps of 64 passes gain no more than .2 to 1.5 %.
-MOST_PASSES, MOST_REFUSED = 32, 5
+LARGEST_PASS_LIMIT, MOST_REFUSED = 32, 5
 # The limit of products with the Gram matrix in a step, and the share of FORCING for
 # these products. Measured on lags of a random walk: with FORCING, the model promised
 # .9 % at 7 times the optimum.
@@ -32,10 +33,13 @@ GRAM_PRODUCTS, GRAM_FORCING = 400, 1e-3
 GRAM_SHARE = 0.2
 
 
-def make_newton(oracle, state: State, **params):
-    """Return a solver on all rows for the problem of `oracle`."""
+def make_newton(oracle, state: State, max_passes: int = MAX_PASSES):
+    """Return a solver on all rows for the problem of `oracle`.
+
+    With L1, a step reads all rows about `max_passes` times at most.
+    """
     if oracle.problem.penalty.makes_zeros:
-        return ProximalNewton(oracle, state, **params)
+        return ProximalNewton(oracle, state, max_passes)
     return Newton(oracle, state)
 
 
@@ -44,26 +48,26 @@ class ProximalNewton(Newton):
 
     plateau_steps = 2
 
-    def __init__(self, oracle, state: State, max_passes: int = 8) -> None:
+    def __init__(self, oracle, state: State, max_passes: int = MAX_PASSES) -> None:
         """Initialise; a step reads all rows about `max_passes` times at most."""
         self._l1 = take(oracle.problem.penalty.l1, oracle.active)
         self._max_passes, self._damping = max_passes, FIRST_DAMPING
-        self._damping_diagonal = 0.0
+        self._damping_diagonal, self._free = 0.0, None
         self._gram_oracle = self._gram = None
         self._n_exact = 0  # last steps with the whole Hessian
         self._n_refused = 0  # plateaus in spite of the most passes
         self._gram_pays = False  # whether the last step with the Gram matrix did
         super().__init__(oracle, state)
 
-    def iterate_to_plateau(self, tol: float, patience: int, is_warm: bool = False):
+    def iterate_to_plateau(self, tol: float, patience: int, is_strict: bool = False):
         """Yield the same values as Newton, without regard to `patience`.
 
-        Products with the Hessian say little about the next signs. A warm start requires
-        one more step. Measured on 10000 rows of MNIST: without this step, objectives
-        were up to 41 % above those of cold fits.
+        Products with the Hessian say little about the next signs. The strict rule
+        requires one more step. Measured on 10000 rows of MNIST after warm starts:
+        without this step, objectives were up to 41 % above those of cold fits.
         """
-        self.plateau_steps += is_warm
-        yield from super().iterate_to_plateau(tol, np.inf, is_warm)
+        self.plateau_steps += is_strict
+        yield from super().iterate_to_plateau(tol, np.inf, is_strict)
 
     def step(self) -> None:
         """Update in place by one step, or set `stalled` if no progress is left."""
@@ -95,9 +99,9 @@ class ProximalNewton(Newton):
             self._is_confirmed = gain <= GRAM_SHARE * self._allowed_gap(self._tol)
         if not (self._is_confirmed or self._gram_pays):
             self._curvature.change_to_hessian()
-            self._n_refused += self._max_passes >= MOST_PASSES
+            self._n_refused += self._max_passes >= LARGEST_PASS_LIMIT
             self.stalled = self._n_refused >= MOST_REFUSED
-            self._max_passes = min(2 * self._max_passes, MOST_PASSES)
+            self._max_passes = min(2 * self._max_passes, LARGEST_PASS_LIMIT)
         return self._is_confirmed
 
     def _gram_step(self) -> float:
@@ -108,8 +112,8 @@ class ProximalNewton(Newton):
         self.prepare()
         oracle, old_objective = self._gram_oracle, self.objective
         gram = oracle.sampled_hessian(Gram, self.model)
-        if oracle.n_measured < oracle.n_rows:  # see Gram.build
-            gram /= 1 - gram.shape[0] / oracle.n_measured
+        if oracle.n_measured < oracle.n_rows:
+            gram *= inversion_bias(gram.shape[0], oracle.n_measured)
         limits = self._max_passes, self._damping, self._forcing
         self._max_passes, self._damping = GRAM_PRODUCTS, LEAST_DAMPING
         self._forcing, self._gram = GRAM_FORCING, gram
@@ -174,14 +178,14 @@ class ProximalNewton(Newton):
                 self._bound_gap(old_weights, new_weights, model_grad)
 
     def _search(self, direction):
-        state = self._weights, self.objective, direction, self._grad, self._l1
-        search = armijo_search(self._xp, *state, self._rounding)
+        start = self._weights, self.objective, direction, self._grad, self._l1
+        search = armijo_search(self._xp, *start, self._rounding)
         return run_search(search, self._evaluate)
 
-    def _has_no_other_step(self) -> bool:
-        """Return whether more damping, and so a shorter step, is of no help either."""
+    def _can_shorten(self) -> bool:
+        """Raise the damping; return whether a shorter step may still be of help."""
         self._damping = max(64 * self._damping, 1e-4)
-        return not self._damping < 1e4
+        return self._damping < 1e4
 
     def _adapt(self, step_size: float, fall: float, gain: float) -> None:
         """Update the damping: less after a good step, more after a bad step."""
@@ -230,83 +234,104 @@ class ProximalNewton(Newton):
         Also return the gradient of the smooth part at the minimum, without the damping,
         and the gain: by how much the step lowers the model.
         """
-        zeros = self._xp.zeros(self._grad.shape, self._grad.dtype)
-        direction, products = self._settle_signs(zeros, zeros)
+        self._damping_diagonal = self._damping * self._curvature.diagonal()
+        found = None
+        if self._curvature.is_hessian:
+            found = self._minimise_by_interior_point()
+        direction, products = found or self._minimise_by_active_sets()
         value = self._model_value(direction, products)
         products = products - self._damping_diagonal * direction
         return direction, self._grad + products, -float(value)
 
-    def _settle_signs(self, direction, products):
+    def _minimise_by_interior_point(self):
+        """Return the minimiser of the model, and the Hessian times it.
+
+        Return None if the minimiser does not lower the model.
+        """
+        weights, l1 = self._weights, self._l1
+        tol = 1e-6 * self._allowed_gap(self._tol)
+        direction = self._curvature.minimise_l1_model(
+            weights, self._grad, l1, self._damping, tol
+        )
+        products = self._hessian_product(direction)
+        if not self._model_value(direction, products) < 0:
+            return None
+        self._free = (weights + direction != 0) | (l1 == 0)
+        self._curvature.restrict(self._free, self._damping)
+        return direction, products
+
+    def _minimise_by_active_sets(self):
         """Return the minimiser of the model with L1, and the Hessian times it.
 
         Proximal gradient steps find the weights of zero and the signs of the others.
         Conjugate gradients find the minimum for these signs, until weights change sign
         (as in FPC_AS, Wen, Yin, Goldfarb and Zhang 2010). No step raises the model.
         """
-        xp, weights, l1 = self._xp, self._weights, self._l1
-        diagonal = self._curvature.diagonal()
-        self._damping_diagonal = self._damping * diagonal
-        value, length, target = 0.0, 1.0, self._allowed_gap(self._tol)
-        if self._curvature.is_hessian:
-            solution = self._curvature.minimise_l1_model(
-                weights, self._grad, l1, self._damping, 1e-6 * target
-            )
-            change = self._hessian_product(solution)
-            if self._model_value(solution, change) < 0:
-                self._free = (weights + solution != 0) | (l1 == 0)
-                self._curvature.restrict(self._free, self._damping)
-                return solution, change
+        xp, l1, diagonal = self._xp, self._l1, self._curvature.diagonal()
+        direction = products = xp.zeros(self._grad.shape, self._grad.dtype)
+        value, length = 0.0, 1.0
         for attempt in range(MAX_ACTIVE_SETS):
             old_value = value
             for _ in range(2):
                 direction, products, length = self._proximal_step(
                     direction, products, diagonal, length
                 )
-            value = self._model_value(direction, products)
-            moved_weights = weights + direction
-            signs = xp.where(l1 > 0, xp.sign(moved_weights), 0.0)
-            free = (signs != 0) | (l1 == 0)
-            self._free = free
+            signs = xp.where(l1 > 0, xp.sign(self._weights + direction), 0.0)
+            self._free = (signs != 0) | (l1 == 0)
             if attempt % 8 == 0:  # few weights change in 8 attempts
-                self._curvature.restrict(free, self._damping)
-            minimiser, change = xp.copy(direction), xp.copy(products)
-            grad = self._grad + l1 * signs
-            moving = xp.astype(free, grad.dtype)
-            self._conjugate_gradients(
-                grad, minimiser, change, moving, -value, self._max_passes
+                self._curvature.restrict(self._free, self._damping)
+            direction, products, value, is_settled = self._minimise_for_signs(
+                direction, products, signs
             )
-            step, change = minimiser - direction, change - products
-            is_settled = False
-            for share in (1.0, 0.5, 0.1):
-                new, new_products = direction + share * step, products + share * change
-                changes_sign = (weights + new) * signs < 0
-                any_changes = bool(xp.any(changes_sign))
-                if any_changes:
-                    return_step = xp.where(changes_sign, -weights - new, 0.0)
-                    new = new + return_step
-                    new_products = new_products + self._hessian_product(return_step)
-                new_value = self._model_value(new, new_products)
-                if new_value <= value:
-                    direction, products, value = new, new_products, new_value
-                    is_settled = share == 1 and not any_changes
-                    break
-            if self._is_idle:
+            if self._is_idle or (is_settled and self._zeros_are_optimal(products)):
                 break
-            if is_settled:
-                grad = self._grad + products
-                excess = xp.where(free, 0.0, xp.abs(grad) - l1 * (1 + 1e-6))
-                if not xp.any(excess > 0):
-                    break
-            is_cheap = self._gram is not None
-            least_share = 1e-4 if is_cheap or -value <= 1.5 * target else 0.02
-            if old_value - value <= least_share * -value:
-                break
-            if (
-                not self._curvature.is_hessian
-                and self._curvature.n_products > self._max_passes
-            ):
+            if self._ends_early(old_value - value, value):
                 break
         return direction, products
+
+    def _minimise_for_signs(self, direction, products, signs):
+        """Return direction, products and value of the model's minimum for `signs`.
+
+        The search ends on the way to the minimum if a shorter step is lower, with
+        weights of zero in place of a change of sign. The last result is whether the
+        minimum was reached, and no weight changed sign.
+        """
+        xp, weights = self._xp, self._weights
+        value = self._model_value(direction, products)
+        minimiser, change = xp.copy(direction), xp.copy(products)
+        grad = self._grad + self._l1 * signs
+        moving = xp.astype(self._free, grad.dtype)
+        self._conjugate_gradients(
+            grad, minimiser, change, moving, -value, self._max_passes
+        )
+        step, change = minimiser - direction, change - products
+        for share in (1.0, 0.5, 0.1):
+            new, new_products = direction + share * step, products + share * change
+            changes_sign = (weights + new) * signs < 0
+            any_changes = bool(xp.any(changes_sign))
+            if any_changes:
+                return_step = xp.where(changes_sign, -weights - new, 0.0)
+                new = new + return_step
+                new_products = new_products + self._hessian_product(return_step)
+            new_value = self._model_value(new, new_products)
+            if new_value <= value:
+                return new, new_products, new_value, share == 1 and not any_changes
+        return direction, products, value, False
+
+    def _zeros_are_optimal(self, products) -> bool:
+        """Return whether no weight of zero would lower the model by moving."""
+        xp, grad = self._xp, self._grad + products
+        excess = xp.where(self._free, 0.0, xp.abs(grad) - self._l1 * (1 + 1e-6))
+        return not xp.any(excess > 0)
+
+    def _ends_early(self, gain: float, value: float) -> bool:
+        """Return whether to leave the model, whose value the last signs lowered."""
+        is_cheap = self._gram is not None
+        is_small = -value <= 1.5 * self._allowed_gap(self._tol)
+        if gain <= (1e-4 if is_cheap or is_small else 0.02) * -value:
+            return True
+        too_many = self._curvature.n_products > self._max_passes
+        return too_many and not self._curvature.is_hessian
 
     def _proximal_step(self, direction, products, diagonal, length: float):
         """Return direction and products after a proximal step, and its length.

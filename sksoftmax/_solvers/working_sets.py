@@ -48,9 +48,7 @@ class WorkingSets:
                 break
             restricted_oracle = self._oracle.select_features(features)
             newton.save()
-            restricted = make_newton(
-                restricted_oracle, self._state, max_passes=MAX_PASSES
-            )
+            restricted = make_newton(restricted_oracle, self._state, MAX_PASSES)
             for _, objective, converged in restricted.iterate_to_gap(inner_tol):
                 if converged:
                     break
