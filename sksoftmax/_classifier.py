@@ -156,8 +156,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         - Dense X with ``solver="svrg"`` has SVRG epochs in between, while an epoch
           divides the estimated gap by four or more.
         - Sparse X with ``solver="svrg"`` uses all rows after an epoch that gains less
-          than 20 %. Sparse X with "sgd" keeps minibatches, unless columns that many
-          rows store are nearly collinear and far from the optimum.
+          than 20 %. Sparse X with "sgd" keeps minibatches, unless a check of the
+          plateau finds the optimum far away; see `tol`.
 
     max_iter : int, default=1000
         Largest number of epochs in `fit`. A step on all rows counts as one epoch,
@@ -168,17 +168,19 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         Stopping tolerance.
 
         - With minibatches, training stops after `n_iter_no_change` epochs in a row that
-          each improve the objective by less than ``tol`` times itself. A plateau with a
-          given `batch_size`, or within three epochs above half of log(n_classes), is
-          checked on all rows first. So are nearly collinear columns of sparse X.
-          Steps on all rows after minibatches stop when one more pass over the rows is
-          expected to gain less than that. With the diagonal preconditioner or
-          `l1_ratio`, the full matrix must also estimate a small gap.
+          each improve the objective by less than ``tol`` times itself. A plateau is
+          checked on all rows in four cases: with a given `batch_size`; from the sixth
+          epoch on; within three epochs at an objective above half of the best constant
+          model's loss; and if rare classes or heavy rows have much of the loss. Nearly
+          collinear columns of sparse X are checked, too. Steps on all rows after
+          minibatches stop when one more pass over the rows is expected to gain less
+          than that. With the diagonal preconditioner or `l1_ratio`, the full matrix
+          must also estimate a small gap.
         - Fits with ``solver="svrg"``, of one batch from the start, or of sparse X with
-          `l1_ratio` above 0 bound the gap to the optimum. Training stops when the gap
-          is at most ``tol`` times the objective, or times a thousandth of
-          log(n_classes) if that is more. The bound comes from Fenchel duality; see
-          Notes.
+          `l1_ratio` above 0 and ``batch_size="auto"`` bound the gap to the optimum.
+          Training stops when the gap is at most ``tol`` times the objective, or times a
+          thousandth of log(n_classes) if that is more. The bound comes from Fenchel
+          duality; see Notes.
 
         Lowering `tol` gives a smaller gap and takes longer. None continues training
         for `max_iter` epochs, or until no step lowers the objective.
@@ -186,8 +188,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
     n_iter_no_change : int, default=1
         Number of epochs without enough improvement before training stops. Steps on all
         rows after minibatches count passes over all rows instead, and twice as many
-        with the diagonal preconditioner. Raising it makes chance rises of the loss less
-        likely to end training.
+        with the diagonal preconditioner, for dense X and ``batch_size="auto"``. Raising
+        it makes chance rises of the loss less likely to end training.
 
     learning_rate : {"auto", "constant", "invscaling"}, default="auto"
         - "auto": preconditioned steps of automatic size; required by "svrg".
@@ -384,8 +386,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
     conjugate gradients with this preconditioner. The conjugate gradients stop when
     further products promise too little [4]_ [6]_. The whole Hessian of up to 2000
     weights, of all classes, replaces the preconditioner once the products have cost
-    more than this matrix would. The matrix of "gram" replaces the diagonal on a plateau
-    where it estimates a large gap.
+    twice as much as this matrix would. The matrix of "gram" replaces the diagonal on a
+    plateau where it estimates a large gap.
 
     Problems with L1 are solved on few features at a time, the working sets of [11]_.
     The quadratic model of a Newton step keeps L1. An interior point method [12]_
