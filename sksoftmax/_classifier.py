@@ -289,12 +289,12 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
     t_ : int
         Number of updates of the weights.
 
-    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
+    coef_ : array of shape (1, n_features) or (n_classes, n_features)
         Weights of the features; one row for two classes. Under scikit-learn's
         `array_api_dispatch`, `coef_` is of X's library and on its device. The dtype is
         that of training, or float64 if float32 lacks the digits; see Notes.
 
-    intercept_ : ndarray of shape (1,) or (n_classes,)
+    intercept_ : array of shape (1,) or (n_classes,)
         Intercepts, of the library and on the device of `coef_`; zeros if
         `fit_intercept` is False. Those of three or more classes sum to zero.
 
@@ -613,6 +613,14 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             If X holds dates or other objects that are no numbers. If X is a sparse
             tensor, a lazy or read-only array of another library, or an array on a
             device without scikit-learn's `array_api_dispatch`.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If training ends before the stopping rule of `tol` is met, or if `eta0`
+            leaves the model worse than weights of zero.
+        UserWarning
+            If `class_weight` names labels that are no classes, and lacks a class.
         """
         check_solver(self)
         with all_or_nothing(self) as trained:
@@ -740,6 +748,14 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             set by hand do not agree, or if the weights of the model became infinite. X
             cannot be used if it is of another library or on another device than
             `coef_`. The estimator is then unchanged.
+        TypeError
+            If X holds dates or other objects that are no numbers, or is of a kind that
+            `fit` refuses.
+
+        Warns
+        -----
+        UserWarning
+            If `class_weight` names labels that are no classes, and lacks a class.
         """
         with all_or_nothing(self) as trained:
             trained._validate_changed_params()  # fit_context does in first calls only
@@ -807,10 +823,22 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
         Returns
         -------
-        raw_prediction : ndarray of shape (n_samples,) or (n_samples, n_classes)
+        raw_prediction : array of shape (n_samples,) or (n_samples, n_classes)
             In the dtype of `coef_`, at least float32. The number of a row, for two
             classes, is the log of the odds of the second class; a positive number
             predicts the second class.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X has other features than the model, NaN or infinity, another library or
+            device than `coef_`, or raw predictions that overflow. If `classes_`,
+            `coef_` and `intercept_` were set by hand and do not agree.
+        TypeError
+            If X holds dates or other objects that are no numbers, or is of a kind that
+            `fit` refuses.
         """
         raw = predict_in_chunks(self, "decision_function", X, lambda loss, raw, y: raw)
         return raw[:, 0] if raw.shape[1] == 1 else raw
@@ -825,8 +853,13 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
         Returns
         -------
-        y : ndarray of shape (n_samples,)
+        y : array of shape (n_samples,)
             Labels.
+
+        Raises
+        ------
+        NotFittedError, ValueError, TypeError
+            As for `decision_function`.
         """
         model = snapshot(self)
         indices = predict_in_chunks(
@@ -844,9 +877,14 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
         Returns
         -------
-        proba : ndarray of shape (n_samples, n_classes)
+        proba : array of shape (n_samples, n_classes)
             Columns in the order of `classes_`, in the dtype of `coef_`, at least
             float32; rows sum to one.
+
+        Raises
+        ------
+        NotFittedError, ValueError, TypeError
+            As for `decision_function`.
         """
         return predict_in_chunks(
             self, "predict_proba", X, lambda loss, raw, y: loss.predict_proba(raw)
@@ -862,8 +900,13 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
         Returns
         -------
-        log_proba : ndarray of shape (n_samples, n_classes)
+        log_proba : array of shape (n_samples, n_classes)
             Columns in the order of `classes_`; finite even if a probability underflows.
+
+        Raises
+        ------
+        NotFittedError, ValueError, TypeError
+            As for `decision_function`.
         """
         return predict_in_chunks(
             self,
@@ -893,9 +936,12 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
         Raises
         ------
+        NotFittedError, TypeError
+            As for `decision_function`.
         ValueError
-            If y misses a label, or holds text for classes that are numbers, or numbers
-            for classes that are text.
+            As for `decision_function`. If y misses a label, or holds text for classes
+            that are numbers, or numbers for classes that are text. If y or
+            `sample_weight` has not one entry for each row.
         """
         check_is_fitted(self)
         model = snapshot(self)
@@ -926,13 +972,16 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
         Returns
         -------
-        surprisal : ndarray of shape (n_samples,)
+        surprisal : array of shape (n_samples,)
             In bits, in the dtype of `coef_`; finite even if a probability underflows.
 
         Raises
         ------
+        NotFittedError, TypeError
+            As for `decision_function`.
         ValueError
-            If y holds a label that the model does not know.
+            As for `decision_function`. If y misses a label, holds a label that the model
+            does not know, or has not one entry for each row.
         """
         return predict_in_chunks(
             self,
@@ -956,8 +1005,13 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
         Returns
         -------
-        entropy : ndarray of shape (n_samples,)
+        entropy : array of shape (n_samples,)
             In bits, in the dtype of `coef_`.
+
+        Raises
+        ------
+        NotFittedError, ValueError, TypeError
+            As for `decision_function`.
         """
 
         def entropy(loss, raw, y):
@@ -988,6 +1042,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
         Raises
         ------
+        NotFittedError
+            If the estimator is not fitted.
         ValueError
             If `class_prior` is not a positive number for each class, if the model has
             no intercept, or if the classes were never counted, as their weights were
@@ -1042,6 +1098,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
         Raises
         ------
+        NotFittedError
+            If the estimator is not fitted.
         TypeError
             If `coef_` is an array of another library than NumPy.
         ValueError
@@ -1070,12 +1128,19 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         return self
 
     def densify(self) -> Self:
-        """Convert `coef_` back to an ndarray.
+        """Convert `coef_` back to a dense array.
 
         Returns
         -------
         self : SoftmaxRegressionClassifier
             The fitted estimator.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If `classes_`, `coef_` and `intercept_` were set by hand and do not agree.
         """
         check_is_fitted(self)
         check_model(self)
@@ -1099,6 +1164,13 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         model : sklearn.linear_model.LogisticRegression
             A fitted estimator with copies of the weights and the same predictions. Its
             parameters are the defaults, and do not describe the training.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If `classes_`, `coef_` and `intercept_` were set by hand and do not agree.
         """
         check_is_fitted(self)
         # Imported here because the import is slow and rarely needed.
