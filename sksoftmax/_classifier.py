@@ -980,8 +980,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         NotFittedError, TypeError
             As for `decision_function`.
         ValueError
-            As for `decision_function`. If y misses a label, holds a label that the model
-            does not know, or has not one entry for each row.
+            As for `decision_function`. If y misses a label, holds a label that the
+            model does not know, or has not one entry for each row.
         """
         return predict_in_chunks(
             self,
