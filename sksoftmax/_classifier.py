@@ -156,8 +156,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         - Dense X with ``solver="svrg"`` has SVRG epochs in between, while an epoch
           divides the estimated gap by four or more.
         - Sparse X with ``solver="svrg"`` uses all rows after an epoch that gains less
-          than 20 %. Sparse X with "sgd" keeps minibatches, unless columns that many
-          rows store are nearly collinear and far from the optimum.
+          than 20 %. Sparse X with "sgd" keeps minibatches, unless a check of the
+          plateau finds the optimum far away; see `tol`.
 
     max_iter : int, default=1000
         Largest number of epochs in `fit`. A step on all rows counts as one epoch,
@@ -168,17 +168,19 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         Stopping tolerance.
 
         - With minibatches, training stops after `n_iter_no_change` epochs in a row that
-          each improve the objective by less than ``tol`` times itself. A plateau with a
-          given `batch_size`, or within three epochs above half of log(n_classes), is
-          checked on all rows first. So are nearly collinear columns of sparse X.
-          Steps on all rows after minibatches stop when one more pass over the rows is
-          expected to gain less than that. With the diagonal preconditioner or
-          `l1_ratio`, the full matrix must also estimate a small gap.
+          each improve the objective by less than ``tol`` times itself. A plateau is
+          checked on all rows in four cases: with a given `batch_size`; from the sixth
+          epoch on; within three epochs at an objective above half of the best constant
+          model's loss; and if rare classes or heavy rows have much of the loss. Nearly
+          collinear columns of sparse X are checked, too. Steps on all rows after
+          minibatches stop when one more pass over the rows is expected to gain less
+          than that. With the diagonal preconditioner or `l1_ratio`, the full matrix
+          must also estimate a small gap.
         - Fits with ``solver="svrg"``, of one batch from the start, or of sparse X with
-          `l1_ratio` above 0 bound the gap to the optimum. Training stops when the gap
-          is at most ``tol`` times the objective, or times a thousandth of
-          log(n_classes) if that is more. The bound comes from Fenchel duality; see
-          Notes.
+          `l1_ratio` above 0 and ``batch_size="auto"`` bound the gap to the optimum.
+          Training stops when the gap is at most ``tol`` times the objective, or times a
+          thousandth of log(n_classes) if that is more. The bound comes from Fenchel
+          duality; see Notes.
 
         Lowering `tol` gives a smaller gap and takes longer. None continues training
         for `max_iter` epochs, or until no step lowers the objective.
@@ -186,8 +188,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
     n_iter_no_change : int, default=1
         Number of epochs without enough improvement before training stops. Steps on all
         rows after minibatches count passes over all rows instead, and twice as many
-        with the diagonal preconditioner. Raising it makes chance rises of the loss less
-        likely to end training.
+        with the diagonal preconditioner, for dense X and ``batch_size="auto"``. Raising
+        it makes chance rises of the loss less likely to end training.
 
     learning_rate : {"auto", "constant", "invscaling"}, default="auto"
         - "auto": preconditioned steps of automatic size; required by "svrg".
@@ -287,12 +289,12 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
     t_ : int
         Number of updates of the weights.
 
-    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
+    coef_ : array of shape (1, n_features) or (n_classes, n_features)
         Weights of the features; one row for two classes. Under scikit-learn's
         `array_api_dispatch`, `coef_` is of X's library and on its device. The dtype is
         that of training, or float64 if float32 lacks the digits; see Notes.
 
-    intercept_ : ndarray of shape (1,) or (n_classes,)
+    intercept_ : array of shape (1,) or (n_classes,)
         Intercepts, of the library and on the device of `coef_`; zeros if
         `fit_intercept` is False. Those of three or more classes sum to zero.
 
@@ -384,8 +386,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
     conjugate gradients with this preconditioner. The conjugate gradients stop when
     further products promise too little [4]_ [6]_. The whole Hessian of up to 2000
     weights, of all classes, replaces the preconditioner once the products have cost
-    more than this matrix would. The matrix of "gram" replaces the diagonal on a plateau
-    where it estimates a large gap.
+    twice as much as this matrix would. The matrix of "gram" replaces the diagonal on a
+    plateau where it estimates a large gap.
 
     Problems with L1 are solved on few features at a time, the working sets of [11]_.
     The quadratic model of a Newton step keeps L1. An interior point method [12]_
@@ -611,6 +613,14 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             If X holds dates or other objects that are no numbers. If X is a sparse
             tensor, a lazy or read-only array of another library, or an array on a
             device without scikit-learn's `array_api_dispatch`.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If training ends before the stopping rule of `tol` is met, or if `eta0`
+            leaves the model worse than weights of zero.
+        UserWarning
+            If `class_weight` names labels that are no classes, and lacks a class.
         """
         check_solver(self)
         with all_or_nothing(self) as trained:
@@ -738,6 +748,14 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             set by hand do not agree, or if the weights of the model became infinite. X
             cannot be used if it is of another library or on another device than
             `coef_`. The estimator is then unchanged.
+        TypeError
+            If X holds dates or other objects that are no numbers, or is of a kind that
+            `fit` refuses.
+
+        Warns
+        -----
+        UserWarning
+            If `class_weight` names labels that are no classes, and lacks a class.
         """
         with all_or_nothing(self) as trained:
             trained._validate_changed_params()  # fit_context does in first calls only
@@ -805,10 +823,22 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
         Returns
         -------
-        raw_prediction : ndarray of shape (n_samples,) or (n_samples, n_classes)
+        raw_prediction : array of shape (n_samples,) or (n_samples, n_classes)
             In the dtype of `coef_`, at least float32. The number of a row, for two
             classes, is the log of the odds of the second class; a positive number
             predicts the second class.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X has other features than the model, NaN or infinity, another library or
+            device than `coef_`, or raw predictions that overflow. If `classes_`,
+            `coef_` and `intercept_` were set by hand and do not agree.
+        TypeError
+            If X holds dates or other objects that are no numbers, or is of a kind that
+            `fit` refuses.
         """
         raw = predict_in_chunks(self, "decision_function", X, lambda loss, raw, y: raw)
         return raw[:, 0] if raw.shape[1] == 1 else raw
@@ -823,8 +853,13 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
         Returns
         -------
-        y : ndarray of shape (n_samples,)
+        y : array of shape (n_samples,)
             Labels.
+
+        Raises
+        ------
+        NotFittedError, ValueError, TypeError
+            As for `decision_function`.
         """
         model = snapshot(self)
         indices = predict_in_chunks(
@@ -842,9 +877,14 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
         Returns
         -------
-        proba : ndarray of shape (n_samples, n_classes)
+        proba : array of shape (n_samples, n_classes)
             Columns in the order of `classes_`, in the dtype of `coef_`, at least
             float32; rows sum to one.
+
+        Raises
+        ------
+        NotFittedError, ValueError, TypeError
+            As for `decision_function`.
         """
         return predict_in_chunks(
             self, "predict_proba", X, lambda loss, raw, y: loss.predict_proba(raw)
@@ -860,8 +900,13 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
         Returns
         -------
-        log_proba : ndarray of shape (n_samples, n_classes)
+        log_proba : array of shape (n_samples, n_classes)
             Columns in the order of `classes_`; finite even if a probability underflows.
+
+        Raises
+        ------
+        NotFittedError, ValueError, TypeError
+            As for `decision_function`.
         """
         return predict_in_chunks(
             self,
@@ -891,9 +936,12 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
         Raises
         ------
+        NotFittedError, TypeError
+            As for `decision_function`.
         ValueError
-            If y misses a label, or holds text for classes that are numbers, or numbers
-            for classes that are text.
+            As for `decision_function`. If y misses a label, or holds text for classes
+            that are numbers, or numbers for classes that are text. If y or
+            `sample_weight` has not one entry for each row.
         """
         check_is_fitted(self)
         model = snapshot(self)
@@ -924,13 +972,16 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
         Returns
         -------
-        surprisal : ndarray of shape (n_samples,)
+        surprisal : array of shape (n_samples,)
             In bits, in the dtype of `coef_`; finite even if a probability underflows.
 
         Raises
         ------
+        NotFittedError, TypeError
+            As for `decision_function`.
         ValueError
-            If y holds a label that the model does not know.
+            As for `decision_function`. If y misses a label, holds a label that the
+            model does not know, or has not one entry for each row.
         """
         return predict_in_chunks(
             self,
@@ -954,8 +1005,13 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
         Returns
         -------
-        entropy : ndarray of shape (n_samples,)
+        entropy : array of shape (n_samples,)
             In bits, in the dtype of `coef_`.
+
+        Raises
+        ------
+        NotFittedError, ValueError, TypeError
+            As for `decision_function`.
         """
 
         def entropy(loss, raw, y):
@@ -986,6 +1042,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
         Raises
         ------
+        NotFittedError
+            If the estimator is not fitted.
         ValueError
             If `class_prior` is not a positive number for each class, if the model has
             no intercept, or if the classes were never counted, as their weights were
@@ -1040,6 +1098,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
         Raises
         ------
+        NotFittedError
+            If the estimator is not fitted.
         TypeError
             If `coef_` is an array of another library than NumPy.
         ValueError
@@ -1068,12 +1128,19 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         return self
 
     def densify(self) -> Self:
-        """Convert `coef_` back to an ndarray.
+        """Convert `coef_` back to a dense array.
 
         Returns
         -------
         self : SoftmaxRegressionClassifier
             The fitted estimator.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If `classes_`, `coef_` and `intercept_` were set by hand and do not agree.
         """
         check_is_fitted(self)
         check_model(self)
@@ -1097,6 +1164,13 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         model : sklearn.linear_model.LogisticRegression
             A fitted estimator with copies of the weights and the same predictions. Its
             parameters are the defaults, and do not describe the training.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If `classes_`, `coef_` and `intercept_` were set by hand and do not agree.
         """
         check_is_fitted(self)
         # Imported here because the import is slow and rarely needed.

@@ -71,12 +71,13 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
     Parameters
     ----------
     alphas : array-like of shape (n_alphas,), int or None, default=None
-        Strengths of the penalty. None: two a decade, from one that is large for the
-        scale of the features to where the held-out log-loss has risen for two strengths
-        in a row or no longer changes: 6 to 25 strengths. An integer: this number of
-        them, from 1e3 to 1e-9, evenly on a log scale. An array: exactly these, all of
-        them. A warning tells if the best one is the largest or the smallest of those
-        given.
+        Strengths of the penalty. None: about two a decade, from one that is large for
+        the scale of the features: 6 to 25 strengths. The path ends two strengths or
+        more after the best one, once the held-out log-loss has risen by more than the
+        standard error or for four strengths. The path also ends when the log-loss is
+        flat. An integer: this number of strengths, from 1e3 to 1e-9, evenly on a log
+        scale. An array: exactly these, all of them. A warning tells if the best one is
+        the largest or the smallest of those given.
 
     l1_ratio : float, default=0.0
         Share of L1 in the penalty, between 0 (L2 alone) and 1 (L1 alone).
@@ -133,7 +134,8 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
         Seed of the minibatches of sparse X. Dense X draws nothing.
 
     verbose : int, default=0
-        Prints a line for each strength if 1 or more.
+        If `verbose` is 1 or more, `fit` prints a line for each strength, and
+        `partial_fit` prints a line a call.
 
     Attributes
     ----------
@@ -144,19 +146,19 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
         The same strength for :class:`~sklearn.linear_model.LogisticRegression`,
         ``1 / (alpha_ * sum_i s_i)``.
 
-    alphas_ : ndarray of shape (n_alphas,)
+    alphas_ : array of shape (n_alphas,)
         The strengths, from large to small.
 
-    scores_ : ndarray of shape (n_alphas, n_splits)
+    scores_ : array of shape (n_alphas, n_splits)
         The score of each strength and split; larger is better.
 
-    mean_score_ : ndarray of shape (n_alphas,)
+    mean_score_ : array of shape (n_alphas,)
         Mean of the scores over the splits.
 
-    std_score_ : ndarray of shape (n_alphas,)
+    std_score_ : array of shape (n_alphas,)
         Standard deviation of the scores over the splits, as in `cv_results_`.
 
-    standard_error_ : ndarray of shape (n_alphas,)
+    standard_error_ : array of shape (n_alphas,)
         Standard error of `mean_score_`. For a single split: from its test rows, whose
         weights w count as (sum w)^2 / sum w^2 rows (Kish 1965), or NaN if the score is
         not a mean over rows.
@@ -170,7 +172,7 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
     alpha_1se_ : float
         The largest strength within one standard error of the best mean score.
 
-    coef_path_ : ndarray of shape (n_alphas, 1 or n_classes, n_features)
+    coef_path_ : array of shape (n_alphas, 1 or n_classes, n_features)
         Weights of the models of all rows, if these are at most a million numbers.
 
     n_splits_ : int
@@ -182,10 +184,10 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
     classes_ : ndarray of shape (n_classes,)
         Labels, sorted; always NumPy's.
 
-    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
+    coef_ : array of shape (1, n_features) or (n_classes, n_features)
         Weights of the features, of the model of all rows at `alpha_`.
 
-    intercept_ : ndarray of shape (1,) or (n_classes,)
+    intercept_ : array of shape (1,) or (n_classes,)
         Intercepts.
 
     n_iter_ : int
@@ -193,6 +195,10 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
 
     t_ : int
         Number of updates of the weights.
+
+    progressive_loss_curve_ : list of float
+        Mean loss of the rows of each call of `partial_fit` at the strength `alpha_`,
+        the last 1000 calls; see :class:`SoftmaxRegressionClassifier`.
 
     n_features_in_ : int
         Number of features seen during fit.
@@ -351,6 +357,16 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
         TypeError
             If X holds dates or other objects that are no numbers, or is of a library or
             on a device that cannot be used.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If training ends before the stopping rule of `tol` is met, at some strength.
+        UserWarning
+            If the best score is at the largest or the smallest of the given `alphas`.
+            If the folds ignore `groups`, or a class has fewer rows than there are folds
+            (warnings of scikit-learn). If `class_weight` names labels that are no
+            classes, and lacks a class.
         """
         validation_rows = X_val, y_val, sample_weight_val
         return self._fit(X, y, sample_weight, groups, validation_rows)
@@ -385,6 +401,16 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
         ValueError
             If a parameter, X, y, `classes` or the weights cannot be used. The estimator
             is then unchanged.
+        TypeError
+            If X holds dates or other objects that are no numbers, or is of a kind that
+            `fit` refuses.
+
+        Warns
+        -----
+        ConvergenceWarning, UserWarning
+            As for `fit`, in the call that chooses the strength.
+        UserWarning
+            If `class_weight` names labels that are no classes, and lacks a class.
         """
         with all_or_nothing(self) as trained:
             trained._validate_changed_params()

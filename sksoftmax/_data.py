@@ -1,4 +1,4 @@
-"""Rows of X, a batch at a time. No other file asks whether X is dense or sparse.
+"""Rows of X, a batch at a time: the products of both layouts, dense and sparse.
 
 `weights` have the shape (n_weights, n_outputs): one row for each feature and, if an
 intercept is fitted, a last row for the intercept.

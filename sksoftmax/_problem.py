@@ -25,7 +25,8 @@ class Problem:
     scaling: ColumnScaling
     bounded_weight: Any = None  # weights for minibatches, smaller for outliers
     constraint: Any = None  # with a method `project`, or None
-    collinear: Any = None  # numbers of collinear columns of sparse X, or None
+    # Numbers of the frequent columns of sparse X if some are collinear, or None.
+    collinear: Any = None
 
     def bound_outliers(self) -> "Problem":
         """Return the problem in which outliers have their bounded weights."""
