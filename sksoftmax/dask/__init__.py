@@ -403,9 +403,9 @@ class DaskSoftmaxRegressionClassifierCV(DaskSoftmaxRegressionClassifier):
     Parameters
     ----------
     alphas : array-like of shape (n_alphas,), int or None, default=None
-        Strengths of the penalty. None: two a decade, until the held-out log-loss rises
-        or no longer changes. An integer: this number of them, from 1e3 to 1e-9. An
-        array: exactly these, all of them.
+        Strengths of the penalty. None: about two a decade, until the held-out log-loss
+        rises or no longer changes. An integer: this number of them, from 1e3 to 1e-9.
+        An array: exactly these, all of them.
 
     l1_ratio : float, default=0.0
         Share of L1 in the penalty, which must be 0.
