@@ -356,7 +356,9 @@ def _has_duplicates(X) -> bool:
     if X.has_canonical_format or X.has_sorted_indices:
         return not X.has_canonical_format
     n_rows = X.shape[0]
-    for rows in chunks(slice(0, n_rows), max(1, n_rows * NUMPY.chunk_size // X.nnz)):
+    for rows in chunks(
+        slice(0, n_rows), max(1, n_rows * NUMPY.chunk_size // max(1, X.nnz))
+    ):
         part = X[rows]
         n_stored = part.nnz
         part.sum_duplicates()

@@ -76,8 +76,18 @@ class PlateauCheck:
         self._is_over = converged
         if self._is_collinear and self._is_far_in_collinear(objective, converged):
             return self._make_newton()
-        if not (converged and self._is_suspect(objective)):
-            return None
+        if converged and self._is_suspect(objective):
+            return self._newton_if_large_gap()
+        return None
+
+    def is_far(self) -> bool:
+        """Return whether the optimum is far from the model; the state stays."""
+        iterate = vars(self._state).copy()
+        is_far = self._newton_if_large_gap() is not None
+        vars(self._state).update(iterate)
+        return is_far
+
+    def _newton_if_large_gap(self):
         iterate = vars(self._state).copy()
         newton = self._make_newton()
         if newton.gap_estimate() > self._largest_gap * newton.objective:

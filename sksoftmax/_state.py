@@ -20,6 +20,7 @@ A model whose attributes were set by hand has no `_state`. Functions return new 
 and change none, except `all_or_nothing`.
 """
 
+import inspect
 import math
 import warnings
 from contextlib import contextmanager
@@ -463,7 +464,7 @@ def from_pickle(attributes: dict, estimator_class) -> dict:
     """
     from sksoftmax import __version__
 
-    attributes = {**estimator_class().get_params(), **attributes}
+    attributes = {**_default_parameters(estimator_class), **attributes}
     saved_by = attributes.pop("_sksoftmax_version", "unknown")
     if saved_by != __version__:
         warnings.warn(
@@ -486,6 +487,12 @@ def from_pickle(attributes: dict, estimator_class) -> dict:
         shape = len(attributes["intercept_"]), attributes["n_features_in_"]
         attributes["coef_"] = KroneckerSums(len(A), shape, permutation).join(A, S)
     return attributes
+
+
+def _default_parameters(estimator_class) -> dict:
+    """Return the defaults of the parameters; a subclass may require some of them."""
+    parameters = inspect.signature(estimator_class).parameters.values()
+    return {p.name: p.default for p in parameters if p.default is not p.empty}
 
 
 def convert_arrays(attributes: dict, converter) -> dict:

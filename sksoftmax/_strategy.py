@@ -89,7 +89,8 @@ def phases(params, problem: Problem, state: State, rows, rng):
     ============================  ==================================================
     phm_order                     SGD for an epoch; the choice of the cut; SGD to a
                                   plateau
-    learning_rate not "auto"      SGD to a plateau
+    learning_rate not "auto"      SGD to a plateau; a warning if PlateauCheck finds the
+                                  optimum far away
     all rows are one batch        Newton to the gap
     "svrg", dense X or            SGD while it pays (5 %), unless weights are not
     a given batch_size            zero; SVRG while it pays; Newton to the gap
@@ -303,19 +304,21 @@ def _epochs_to_plateau(
     """Yield epochs of SGD to a plateau, and Newton steps if the optimum is far away."""
     tol, patience = params.tol or 0.0, int(params.n_iter_no_change)
     sampler = _make_sampler(params, rows, len(rows), batch_size, rng)
-    solver, check = _make_sgd(params, problem, state, rng), None
-    monitor = solver.monitor(rows)
-    if is_automatic(params) and params.tol is not None:
-        name = state.preconditioner_name
-        preconditioner_class = choose_preconditioner(params, problem, name)
-        bounded_problem = problem.bound_outliers()
-        fits_data = params.batch_size == "auto"
-        check = PlateauCheck(
-            bounded_problem, state, rows, monitor, preconditioner_class, fits_data
-        )
+    solver = _make_sgd(params, problem, state, rng)
+    if is_automatic(params):
+        problem = problem.bound_outliers()
+    monitor, name = solver.monitor(rows), state.preconditioner_name
+    preconditioner_class = choose_preconditioner(params, problem, name)
+    fits_data = params.batch_size == "auto"
+    check = PlateauCheck(problem, state, rows, monitor, preconditioner_class, fits_data)
     plateau = Plateau(tol, patience, problem.floor)
     for _, objective, converged in solver.epochs(sampler, plateau, monitor):
-        newton = check and check.newton_if_far(objective, converged)
+        if params.tol is None:
+            newton = None
+        elif is_automatic(params):
+            newton = check.newton_if_far(objective, converged)
+        else:
+            newton, solver.is_far = None, converged and check.is_far()
         if newton:
             yield newton, objective, False
             yield from newton.iterate_to_plateau(tol, patience, check.is_strict)

@@ -232,6 +232,15 @@ def train(
             ConvergenceWarning,
             stacklevel=depth + 3,
         )
+    elif validation is None and getattr(solver, "is_far", False):
+        warnings.warn(
+            f"Training stopped improving at an objective of {loss_curve[-1]:.3g}, far "
+            f"from the optimum, by the stopping rule with tol={params.tol}. "
+            f"eta0={params.eta0} is too small or too large for these data: change "
+            "eta0, lower tol, scale X, or use learning_rate='auto'.",
+            ConvergenceWarning,
+            stacklevel=depth + 3,
+        )
     if validation is None or validation.best_model is None:
         return solver.model
     return validation.best_model

@@ -34,6 +34,7 @@ class SGD:
         self._problem, self.state, self._step = problem, state, step
         self._min_share = min_share
         self._is_averaging, self.progressive_loss = state.is_averaging, 0.0
+        self.is_far = False  # whether a check found the optimum far from a plateau
         # Updates between the start and the last penalty step of each weight, or one
         # number if all weights move together.
         n_counts = 1 if problem.data.is_dense else problem.data.n_weights

@@ -168,4 +168,5 @@ def constant_schedule(eta0: float) -> Callable[[int], float]:
 
 def inverse_scaling_schedule(eta0: float, power_t: float) -> Callable[[int], float]:
     """Return the step size eta0 / t**power_t."""
-    return lambda t: eta0 * t**-power_t  # t**power_t might overflow
+    exponent = -float(power_t)  # NumPy's integers have no negative powers
+    return lambda t: eta0 * t**exponent  # t**power_t might overflow
