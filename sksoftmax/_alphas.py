@@ -8,7 +8,7 @@ import numpy as np
 
 from sksoftmax._arrays import evenly_spaced, take
 from sksoftmax._oracle import Oracle
-from sksoftmax._preconditioner import Diagonal
+from sksoftmax._preconditioner import Gram
 from sksoftmax._problem import Problem
 
 # The strengths that an integer `alphas` spreads evenly on a log scale.
@@ -20,6 +20,9 @@ MOST_COARSE = 12  # strengths above the middle one, see `automatic_alphas`
 PATIENCE = 2
 FLAT = 2.5e-3  # a smaller relative change of the log-loss is none
 POWER_ITERATIONS, POWER_ROWS = 10, 1024
+# The middle strength: rows that are read, how much larger than noise the square of a
+# gradient is, and the share of what columns tell of the classes that may be held back.
+SCORED_ROWS, LEAST_SCORE, SIGNAL_SHARE = 2**14, 4.0, 0.1
 
 
 def check_alphas(alphas):
@@ -49,10 +52,10 @@ def automatic_alphas(l1_ratio: float, problem: Problem, weights, moments):
 
     `problem` is that of all rows, `weights` are those of a constant model, and
     `moments` those of the columns. The first strength is large for their scale.
-    The middle one halves the weight of a column of median variance. Stronger penalties
-    may hold most columns at zero, next to a few columns of large values, so that the
-    scores do not tell of most columns yet. There are fewer strengths a decade above the
-    middle one if otherwise MOST_ALPHAS would not reach far below it.
+    Stronger penalties than the middle one may hold columns that tell of the classes at
+    zero, next to a few columns of large values, so that the scores do not tell of these
+    columns yet. There are fewer strengths a decade above the middle one if otherwise
+    MOST_ALPHAS would not reach far below it.
     """
     first, middle = _first_and_middle(l1_ratio, problem, weights, moments)
     n_steps = PER_DECADE * math.log10(first / middle)
@@ -72,29 +75,54 @@ def _first_and_middle(
     `weights` are the weights of a constant model. L2 halves the largest change of a
     model if its strength is the largest eigenvalue of the Hessian. L1 holds all weights
     at zero if its strength is the largest entry of the gradient. The smaller strength
-    counts, rounded up to half a decade. The middle strength does the same to a column
-    of median variance. L1 acts in the unit of a column, and L2 in its square.
+    counts, rounded up to half a decade. The middle strength does the same to the
+    columns that tell of the classes, see `_find_middle`.
     """
-    variances = moments.squares[moments.squares > 0] / (moments.total or 1.0)
-    if not len(variances):
+    data, xp = problem.data, problem.data.xp
+    variances = moments.squares / (moments.total or 1.0)
+    rounding = 2 * np.finfo(xp.numpy_dtype(data.dtype)).eps
+    varies = variances > (rounding * moments.mean) ** 2
+    if not varies.any():
         return 1.0, 1.0
-    median, strengths = float(np.median(variances)), []
+    rows = np.flatnonzero(xp.to_numpy(problem.sample_weight))
+    oracle = Oracle(problem, evenly_spaced(rows, SCORED_ROWS), Gram)
+    grad = oracle.loss_gradient(weights)[1][: data.n_features, :]
+    grad, variances = xp.to_numpy(grad).astype(np.float64)[varies], variances[varies]
+    curvature, strengths = _mean_curvature(problem, weights), []
+    noise = curvature * max(1, problem.loss.n_outputs - 1) / oracle.n_rows
     if l1_ratio < 1:
         first = _largest_curvature(problem, weights) / (1 - l1_ratio)
-        strengths.append((first, median * _mean_curvature(problem, weights)))
+        middle = _find_middle(curvature * variances, grad, noise * variances)
+        strengths.append((first, middle / (1 - l1_ratio)))
     if l1_ratio > 0:
-        rows = np.flatnonzero(problem.data.xp.to_numpy(problem.sample_weight))
-        oracle = Oracle(problem, rows, Diagonal)  # without columns of zeros
-        grad = oracle.loss_gradient(take(weights, oracle.active))[1]
-        n_intercepts = problem.data.n_weights - problem.data.n_features
-        grad, xp = grad[: grad.shape[0] - n_intercepts, :], problem.data.xp
-        first = float(xp.max(xp.max(xp.abs(grad), axis=0), axis=0)) / l1_ratio
-        strengths.append((first, first * math.sqrt(median / variances.max())))
+        largest = np.abs(grad).max(axis=1) / l1_ratio
+        middle = _find_middle(largest, grad, noise * variances)
+        strengths.append((float(largest.max()), middle))
     first, middle = min(strengths)
     if not 0 < first < math.inf:
         return 1.0, 1.0
     first = 10.0 ** (math.ceil(PER_DECADE * math.log10(first)) / PER_DECADE)
     return first, middle if 0 < middle < first else first
+
+
+def _find_middle(strengths, grad, noise) -> float:
+    """Return the strength at which columns that tell of the classes may have weights.
+
+    `strengths` are those at which columns may, and `grad`, (n_columns, n_outputs), is
+    the gradient at the constant model. `noise` is the mean of its squared rows if
+    labels do not depend on the columns; much larger squares tell of the classes (the
+    score test, Rao 1948). The strength is the median one, and small enough for all but
+    SIGNAL_SHARE of what the columns tell.
+    """
+    scores = (grad**2).sum(axis=1) / noise
+    scores[scores < LEAST_SCORE + 2 * math.log(len(scores))] = 0
+    order = np.argsort(strengths)
+    total = np.cumsum(scores[order])
+    middle = float(np.median(strengths))
+    if total[-1] > 0:
+        k = int(np.searchsorted(total, SIGNAL_SHARE * total[-1]))
+        middle = min(middle, float(strengths[order[k]]))
+    return middle
 
 
 def _largest_curvature(problem: Problem, weights) -> float:
@@ -133,27 +161,30 @@ def _mean_curvature(problem: Problem, weights) -> float:
     return float(problem.loss.mean_curvature(proba)[0])
 
 
-def has_ended(losses: list, best: int, is_early: bool) -> bool:
+def has_ended(losses: list, best: int, n_early: int) -> bool:
     """Return whether an automatic path ends after these held-out losses.
 
     `losses` holds the log-loss of each split, (n_splits,), for each strength so far,
-    `best` is the number of the strength with the best score, and `is_early` tells that
-    the last strength is above the middle one. The path ends some strengths after the
-    best one, if the loss has risen by more than the standard error of the rise. The
-    path also ends if the loss has become flat.
+    `best` is the number of the strength with the best score, and the first `n_early`
+    strengths are above the middle one. Only the other strengths can end the path: some
+    strengths after the best one, if the loss has risen by more than the standard error
+    of the rise, or if the loss has become flat.
     """
     n_alphas = len(losses)
-    if n_alphas < FEWEST_ALPHAS or is_early:
+    if n_alphas >= MOST_ALPHAS:
+        return True
+    n_late = n_alphas - n_early
+    if n_alphas < FEWEST_ALPHAS or n_late <= PATIENCE:
         return False
     means = np.mean(losses, axis=1)
     falls = np.abs(np.diff(means[-1 - PATIENCE :]))
     is_flat = bool((falls <= FLAT * means[-PATIENCE:]).all())
     lowest = int(np.argmin(means))
-    n_worse = n_alphas - 1 - max(lowest, best)
+    n_worse = min(n_alphas - 1 - max(lowest, best), n_late)
     rises = losses[-1] - losses[lowest]
     has_risen = rises.mean() > standard_error(rises) or n_worse >= 2 * PATIENCE
     has_risen &= n_worse >= PATIENCE
-    return bool(is_flat or has_risen or n_alphas >= MOST_ALPHAS)
+    return bool(is_flat or has_risen)
 
 
 def standard_error(values) -> float:

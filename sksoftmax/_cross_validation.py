@@ -177,10 +177,15 @@ class SplitRows:
             preconditioner = choose_preconditioner(
                 self._params, base, n_rows=len(numbers)
             )
-            oracle = Oracle(base, numbers, preconditioner)
-            return StackedPath(
-                self._params, StackedOracle(problems, tests), oracle, starts
-            )
+            bases = [Oracle(base, numbers, preconditioner)]
+            training = self._training
+            if training.bounded_weight is not training.weight:
+                safe = data.xp.where(training.weight > 0, training.weight, 1.0)
+                bounded = base.sample_weight * (training.bounded_weight / safe)
+                base = replace(base, sample_weight=bounded)
+                bases.append(Oracle(base, numbers, preconditioner))
+            oracle = StackedOracle(problems, tests)
+            return StackedPath(self._params, oracle, bases, starts)
         rngs = [np.random.RandomState(rng.randint(2**31 - 1)) for _ in problems]
         return SeparatePaths(self._params, problems, tests, starts, rngs)
 
@@ -260,8 +265,8 @@ class CrossValidation:
 
     def has_ended(self) -> bool:
         """Return whether an automatic path ends."""
-        is_early = self._models[-1].alpha > self._middle
-        return has_ended(self._losses, self._find_best(), is_early)
+        n_early = sum(model.alpha > self._middle for model in self._models)
+        return has_ended(self._losses, self._find_best(), n_early)
 
     def _score(self):
         """Return log-losses, scores and the standard error of the mean score."""

@@ -13,9 +13,9 @@ import numpy as np
 from sksoftmax._arrays import chunks
 from sksoftmax._oracle import Oracle
 from sksoftmax._penalty import ElasticNet
-from sksoftmax._preconditioner import Gram
+from sksoftmax._preconditioner import GAP_FACTOR, Gram
 from sksoftmax._problem import Problem
-from sksoftmax._solvers.lbfgs import LBFGSIterate
+from sksoftmax._solvers.lbfgs import LARGEST_PLATEAU_GAP, LBFGSIterate
 from sksoftmax._solvers.proximal_newton import make_newton
 from sksoftmax._stacked_oracle import score_sums
 from sksoftmax._state import make_state
@@ -28,8 +28,8 @@ from sksoftmax._threads import one_blas_thread
 GAIN_SHARE = 0.2
 # Newton's method closes the gap of each model if `tol` is below this tolerance.
 EXACT_TOL = 1e-2
-# Share of the mean of its diagonal to add to the matrix of the preconditioner. Without
-# it, weak penalties would magnify rounding errors until they change the steps.
+# Share of its diagonal to add to the matrix of the preconditioner. Without it, weak
+# penalties would magnify rounding errors until they change the steps.
 DAMPING = 1e-3
 
 
@@ -45,28 +45,35 @@ def make_penalty(params, problem: Problem, alpha: float) -> ElasticNet:
 class StackedPath:
     """Models of dense X without L1, by L-BFGS, in the same passes over the rows."""
 
-    def __init__(self, params, oracle, base, starts: list) -> None:
+    def __init__(self, params, oracle, bases: list, starts: list) -> None:
         """Initialise with a StackedOracle, and the weights of each model.
 
-        `base` is an Oracle of all rows. The weights of its rows do not depend on
-        labels.
+        `bases` are Oracles of all rows for the preconditioner, without regard to
+        labels, and with bounded weights of outliers, if there are any.
         """
         self._params, self._oracle = params, oracle
+        base = bases[0]
         self._class = base.preconditioner_class
         self._n_sampled = base.n_measured if base.n_measured < base.n_rows else None
-        # At weights of zero no label counts, because the models share the matrix.
-        with one_blas_thread():  # see `_training.train`
-            hessian = base.sampled_hessian(self._class, base.problem.zeros())
-        if self._class is Gram:
-            damping = DAMPING * Gram.trace(hessian) / hessian.shape[0]
-            hessian = base.problem.data.xp.add_to_diagonal(hessian, damping)
-        self._hessian = hessian
+        self._hessians = [self._measure(base) for base in bases]
         weights = dict(enumerate(starts))
         evaluations = self._oracle.evaluate(weights)
         self._models = [
             LBFGSIterate(problem, weights[k], evaluations[k])
             for k, problem in enumerate(oracle.problems)
         ]
+
+    def _measure(self, base):
+        """Return the preconditioner's matrix, which all models share.
+
+        At weights of zero no label counts.
+        """
+        with one_blas_thread():  # see `_training.train`
+            hessian = base.sampled_hessian(self._class, base.problem.zeros())
+        if self._class is Gram:
+            xp = base.problem.data.xp
+            hessian = xp.add_to_diagonal(hessian, DAMPING * xp.diagonal(hessian))
+        return hessian
 
     @property
     def n_passes(self) -> int:
@@ -82,14 +89,21 @@ class StackedPath:
         """Train all models at a strength; return whether all of them converged."""
         params, tol, problem = self._params, self._params.tol, self._models[-1].problem
         problem = replace(problem, penalty=make_penalty(params, problem, alpha))
-        preconditioner = self._class.build(problem, self._hessian, self._n_sampled)
+        preconditioners = [
+            self._class.build(problem, hessian, self._n_sampled)
+            for hessian in self._hessians
+        ]
         for model in self._models:
-            model.set_penalty(problem.penalty, preconditioner)
+            model.set_penalty(problem.penalty, preconditioners[0])
         steps = {
             k: model.iterate(GAIN_SHARE * tol, params.max_iter)
             for k, model in enumerate(self._models)
         }
         failed = self._share_passes(steps)
+        for k, model in enumerate(self._models):
+            gap = GAP_FACTOR * max(map(model.decrement, preconditioners))
+            if k not in failed and gap > LARGEST_PLATEAU_GAP * model.objective:
+                failed.append(k)
         if not self._oracle.affords_newton:
             return not failed
         numbers = range(len(self._models)) if tol < EXACT_TOL else failed

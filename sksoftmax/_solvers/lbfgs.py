@@ -184,11 +184,10 @@ class LBFGSIterate:
         objective = evaluation.loss + float(penalty.value(weights))
         return objective, evaluation.grad + penalty.gradient(weights)
 
-    @property
-    def decrement(self) -> float:
-        """<G, M G>, with the preconditioner M in place of the inverse Hessian."""
-        preconditioned = self._preconditioner.apply(self._grad)
-        return float(self._xp.vdot(self._grad, preconditioned))
+    def decrement(self, preconditioner=None) -> float:
+        """Return <G, M G>; M is its own preconditioner, or another one."""
+        preconditioner = preconditioner or self._preconditioner
+        return float(self._xp.vdot(self._grad, preconditioner.apply(self._grad)))
 
 
 class LBFGS:
@@ -234,7 +233,7 @@ class LBFGS:
                 self._state.t += n_new
                 self._state.n_averages += n_new
                 objective = self._iterate.objective
-                gap = GAP_FACTOR * self._iterate.decrement if is_plateau else math.inf
+                gap = GAP_FACTOR * self._iterate.decrement() if is_plateau else math.inf
                 yield self, objective, gap <= LARGEST_PLATEAU_GAP * objective
             if trial is None or (n_steps >= FEWEST_STEPS and self._gains_little):
                 return

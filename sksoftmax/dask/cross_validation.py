@@ -12,6 +12,7 @@ from sksoftmax._moments import measure_moments
 from sksoftmax._penalty_path import StackedPath, constant_model
 from sksoftmax._splits import check_split
 from sksoftmax._strategy import choose_preconditioner
+from sksoftmax._targets import make_targets
 from sksoftmax._validation import unit_mean_factor
 from sksoftmax.dask.folds import has_numbers, make_folds
 from sksoftmax.dask.oracle import PartitionedStackedOracle, Partitions
@@ -64,14 +65,16 @@ class SplitPartitions:
         data = make_data(X, problem.data.dtype, params.fit_intercept)
         data.copy_center(problem.data)
         weight = (weight * splits.factors[-1][y]).astype(data.dtype)
-        self.null_model = replace(problem, data=data, sample_weight=weight), starts[-1]
+        y = make_targets(y, 0.0, len(rows.classes), data.dtype, data.xp)
+        sample = replace(problem, data=data, y=y, sample_weight=weight)
+        self.null_model = sample, starts[-1]
         preconditioner_class = choose_preconditioner(
             params, problem, n_rows=partitions.n_rows
         )
         # One machine's rows in the preconditioner make one machine's steps.
         base = partitions.make_oracle(problem, preconditioner_class, n_units=1)
         oracle = PartitionedStackedOracle(problem, partitions, splits)
-        self.path = StackedPath(params, oracle, base, starts)
+        self.path = StackedPath(params, oracle, [base], starts)
 
     def make_memory(self, rng) -> dict:
         """Return the counts, moments and rng of `_state`."""
