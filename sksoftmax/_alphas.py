@@ -23,6 +23,7 @@ POWER_ITERATIONS, POWER_ROWS = 10, 1024
 # The middle strength: rows that are read, how much larger than noise the square of a
 # gradient is, and the share of what columns tell of the classes that may be held back.
 SCORED_ROWS, LEAST_SCORE, SIGNAL_SHARE = 2**14, 4.0, 0.1
+MOST_AXES = 256  # features of dense X
 
 
 def check_alphas(alphas):
@@ -75,12 +76,12 @@ def _first_and_middle(
     `weights` are the weights of a constant model. L2 halves the largest change of a
     model if its strength is the largest eigenvalue of the Hessian. L1 holds all weights
     at zero if its strength is the largest entry of the gradient. The smaller strength
-    counts, rounded up to half a decade. The middle strength does the same to the
-    columns that tell of the classes, see `_find_middle`.
+    counts, rounded up to half a decade. The middle strength does the same to the column
+    of median strength, or to columns and principal axes that tell of the classes.
     """
     data, xp = problem.data, problem.data.xp
     variances = moments.squares / (moments.total or 1.0)
-    rounding = 2 * np.finfo(xp.numpy_dtype(data.dtype)).eps
+    rounding = 4 * np.finfo(xp.numpy_dtype(data.dtype)).eps
     varies = variances > (rounding * moments.mean) ** 2
     if not varies.any():
         return 1.0, 1.0
@@ -88,16 +89,25 @@ def _first_and_middle(
     oracle = Oracle(problem, evenly_spaced(rows, SCORED_ROWS), Gram)
     grad = oracle.loss_gradient(weights)[1][: data.n_features, :]
     grad, variances = xp.to_numpy(grad).astype(np.float64)[varies], variances[varies]
-    curvature, strengths = _mean_curvature(problem, weights), []
-    noise = curvature * max(1, problem.loss.n_outputs - 1) / oracle.n_rows
+    strengths, noise = [], max(1, problem.loss.n_outputs - 1) / oracle.n_rows
+    curvatures = _mean_curvature(problem, weights) * variances  # of the columns
     if l1_ratio < 1:
         first = _largest_curvature(problem, weights) / (1 - l1_ratio)
-        middle = _find_middle(curvature * variances, grad, noise * variances)
+        middle = min(
+            float(np.median(curvatures)),
+            _signal_strength(curvatures, grad, noise * curvatures),
+        )
+        if data.is_dense and data.n_features <= MOST_AXES:
+            axes = _principal_axes(oracle, weights, np.flatnonzero(varies), grad)
+            middle = min(middle, _signal_strength(*axes, noise * axes[0]))
         strengths.append((first, middle / (1 - l1_ratio)))
     if l1_ratio > 0:
         largest = np.abs(grad).max(axis=1) / l1_ratio
-        middle = _find_middle(largest, grad, noise * variances)
-        strengths.append((float(largest.max()), middle))
+        median, signal = (
+            float(np.median(largest)),
+            _signal_strength(largest, grad, noise * curvatures),
+        )
+        strengths.append((float(largest.max()), min(median, signal)))
     first, middle = min(strengths)
     if not 0 < first < math.inf:
         return 1.0, 1.0
@@ -105,24 +115,46 @@ def _first_and_middle(
     return first, middle if 0 < middle < first else first
 
 
-def _find_middle(strengths, grad, noise) -> float:
-    """Return the strength at which columns that tell of the classes may have weights.
+def _signal_strength(strengths, grad, noise) -> float:
+    """Return a strength that leaves weights to columns that tell of the classes.
 
-    `strengths` are those at which columns may, and `grad`, (n_columns, n_outputs), is
-    the gradient at the constant model. `noise` is the mean of its squared rows if
-    labels do not depend on the columns; much larger squares tell of the classes (the
-    score test, Rao 1948). The strength is the median one, and small enough for all but
-    SIGNAL_SHARE of what the columns tell.
+    Columns may have weights below `strengths`. `grad`, (n_columns, n_outputs), is the
+    gradient at the constant model, and `noise` the mean of its squared rows if labels
+    do not depend on the columns. Much larger squares tell of the classes (the score
+    test, Rao 1948). The result holds back the share SIGNAL_SHARE of them, and is
+    infinite if no column tells of the classes.
     """
     scores = (grad**2).sum(axis=1) / noise
     scores[scores < LEAST_SCORE + 2 * math.log(len(scores))] = 0
     order = np.argsort(strengths)
     total = np.cumsum(scores[order])
-    middle = float(np.median(strengths))
-    if total[-1] > 0:
-        k = int(np.searchsorted(total, SIGNAL_SHARE * total[-1]))
-        middle = min(middle, float(strengths[order[k]]))
-    return middle
+    if not 0 < total[-1] < math.inf:
+        return math.inf
+    k = int(np.searchsorted(total, SIGNAL_SHARE * total[-1]))
+    return float(strengths[order[k]])
+
+
+def _principal_axes(oracle, weights, columns, grad):
+    """Return the curvatures along principal axes, and the gradient in these axes.
+
+    The axes are those of some columns, whose gradient is `grad`. Axes of a curvature
+    that rounding may hide are left out.
+    """
+    problem, n_features = oracle.problem, oracle.problem.data.n_features
+    xp, scale = problem.data.xp, problem.scaling.scale
+    unit = float(xp.max(scale[:n_features, 0], axis=0))
+    matrix = xp.to_numpy(oracle.sampled_hessian(Gram, weights)).astype(np.float64)
+    scale = xp.to_numpy(scale).astype(np.float64) / unit
+    scale[n_features:] = 1.0
+    matrix *= scale * scale.T
+    centered = matrix[np.ix_(columns, columns)]
+    if matrix.shape[0] > n_features:
+        common = matrix[-1, columns]
+        centered = centered - np.outer(common, common) / matrix[-1, -1]
+    curvatures, axes = np.linalg.eigh(centered)
+    rounding = np.finfo(xp.numpy_dtype(problem.data.dtype)).eps * matrix.shape[0]
+    is_sound = curvatures > rounding * curvatures[-1]
+    return curvatures[is_sound] * unit**2, axes[:, is_sound].T @ grad
 
 
 def _largest_curvature(problem: Problem, weights) -> float:

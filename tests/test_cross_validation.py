@@ -358,6 +358,101 @@ def test_an_automatic_path_ends_by_itself(datasets, name, l1_ratio):
         assert clf.alpha_ > clf.alphas_[-1]
 
 
+def noise_beside_flags(rng, n_noise, unit):
+    flags = (rng.random((1500, 3)) < 0.4).astype(float)
+    X = np.hstack([unit * rng.standard_normal((1500, n_noise)), flags])
+    return X, flags @ [3, -3, 2] - 0.8
+
+
+def customers(rng):
+    income = rng.lognormal(10.5, 0.5, 1500)
+    X, signal = noise_beside_flags(rng, 0, 1)
+    limit = 0.3 * income + rng.normal(0, 3000, 1500)
+    return np.column_stack([rng.normal(45, 12, 1500), income, limit, X]), signal
+
+
+def years_and_seconds(rng):
+    year = rng.integers(1990, 2020, (1500, 2)).astype(float)
+    seconds = 1e9 + 86400.0 * rng.integers(0, 9000, (1500, 3))
+    return np.hstack([year, seconds]), (year - 2005) @ [0.25, -0.2]
+
+
+def common_part(rng, size):
+    own = rng.standard_normal((1500, 6))
+    return 1 / size * rng.standard_normal((1500, 1)) + own, 2 * (own[:, 0] - own[:, 1])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("make", "args"),
+    [
+        *((noise_beside_flags, (k, u)) for k, u in [(4, 1e2), (4, 1e5), (12, 1e3)]),
+        (customers, ()),
+        (years_and_seconds, ()),
+        (common_part, (0.03,)),
+        (common_part, (0.003,)),
+    ],
+)
+def test_an_automatic_path_reaches_all_that_tells_of_the_classes(make, args, dtype):
+    rng = np.random.default_rng(0)
+    X, signal = make(rng, *args)
+    y = (signal + rng.logistic(size=1500) > 0).astype(int)
+    if dtype == np.float32 and make in (years_and_seconds, common_part):
+        X -= X.mean(axis=0)
+
+    clf = SoftmaxRegressionClassifierCV(random_state=0).fit(
+        X[:1000].astype(dtype), y[:1000]
+    )
+
+    scaled = StandardScaler().fit_transform(X[:1000])
+    expected = SoftmaxRegressionClassifierCV(random_state=0).fit(scaled, y[:1000])
+    assert len(clf.alphas_) <= 25
+    assert -clf.best_score_ < 1.03 * -expected.best_score_
+    assert clf.score(X[1000:].astype(dtype), y[1000:]) > 0.7
+
+
+@pytest.mark.parametrize("code", [-99999, 9999])
+@pytest.mark.parametrize("seed", range(2))
+def test_codes_of_missing_values_hide_no_plateau_of_a_path(code, seed):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((4000, 6))
+    y = (2 * X[:, :3] + rng.gumbel(size=(4000, 3))).argmax(axis=1)
+    X[rng.choice(4000, 40, replace=False), 5] = code
+
+    clf = SoftmaxRegressionClassifierCV(random_state=0).fit(X, y)
+
+    assert -clf.best_score_ < 0.7
+    assert clf.score(X, y) > 0.7
+
+
+@pytest.mark.parametrize("factor", [1e4, 1e6])
+def test_one_wild_row_hides_no_plateau_of_a_path(factor):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((3000, 6))
+    y = (2 * X[:, :3] + rng.gumbel(size=(3000, 3))).argmax(axis=1)
+    X[7] *= factor
+    alphas = [1e-2, 1e-3]
+
+    clf = SoftmaxRegressionClassifierCV(alphas=alphas, cv=3, random_state=0)
+    with pytest.warns(UserWarning, match="alphas"):
+        clf.fit(X, y)
+
+    assert clf.score(X, y) > 0.7
+
+
+def test_columns_of_rounding_errors_do_not_stretch_an_automatic_path():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((150, 40))
+    y = (X[:, :4].sum(axis=1) + rng.logistic(size=150) > 0).astype(int)
+    jitter = 0.1 + rng.integers(-3, 4, (150, 60)) * np.spacing(0.1)
+    clf = SoftmaxRegressionClassifierCV(random_state=0)
+    expected = clone(clf).fit(X, y)
+
+    clf.fit(np.hstack([X, jitter]), y)
+
+    assert_allclose(clf.alphas_, expected.alphas_)
+
+
 @pytest.mark.parametrize("l1_ratio", [0.0, 1.0])
 @pytest.mark.parametrize(
     ("dtype", "unit"),
