@@ -12,6 +12,9 @@ from sksoftmax._solvers.state import State
 # EARLY_EPOCHS if the objective is above EARLY_LOSS times the constant model's loss, and
 # after LATE_EPOCHS.
 EARLY_EPOCHS, EARLY_LOSS, LATE_EPOCHS = 3, 0.5, 6
+# A textbook schedule may come to a plateau because its steps are small. It warns at an
+# objective above this multiple of the constant model's loss, if the gap is large.
+TEXTBOOK_LOSS = 1 / 3
 # The optimum is far away if the gap is estimated at more than this many times the
 # objective. Measured: at most 1.4 on MNIST, 20 newsgroups and generated data; at least
 # 500 after minibatches that had come to nothing; 14 to 800 where a class has a
@@ -58,6 +61,7 @@ class PlateauCheck:
         self._is_collinear = problem.collinear is not None
         self._is_always_suspect = not (batch_fits_data and monitor.is_typical)
         self._early_loss = EARLY_LOSS * monitor.constant_loss
+        self._largest_textbook_loss = TEXTBOOK_LOSS * monitor.constant_loss
         self._slow = Plateau(SLOW_EPOCH_GAIN, 1, problem.floor)
         self._n_epochs, self._was_slow, self._is_over = 0, False, False
         # Whether Newton's method has the strict rule for a plateau.
@@ -80,8 +84,13 @@ class PlateauCheck:
             return self._newton_if_large_gap()
         return None
 
-    def is_far(self) -> bool:
-        """Return whether the optimum is far from the model; the state stays."""
+    def is_far(self, objective: float) -> bool:
+        """Return whether a textbook schedule stopped far from the optimum.
+
+        Its objective is then near that of the constant model. The state stays.
+        """
+        if objective <= self._largest_textbook_loss:
+            return False
         iterate = vars(self._state).copy()
         is_far = self._newton_if_large_gap() is not None
         vars(self._state).update(iterate)

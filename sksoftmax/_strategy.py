@@ -318,7 +318,7 @@ def _epochs_to_plateau(
         elif is_automatic(params):
             newton = check.newton_if_far(objective, converged)
         else:
-            newton, solver.is_far = None, converged and check.is_far()
+            newton, solver.is_far = None, converged and check.is_far(objective)
         if newton:
             yield newton, objective, False
             yield from newton.iterate_to_plateau(tol, patience, check.is_strict)

@@ -414,7 +414,7 @@ ONE_WEIGHTED = {
     "smoothing": {"label_smoothing": 0.1},
     "balanced": {"class_weight": "balanced"},
     "balanced minibatches": {"class_weight": "balanced", "batch_size": 16},
-    "textbook": {"learning_rate": "constant"},
+    "textbook": {"learning_rate": "constant", "eta0": 5.0},
     "tight": {"tol": 1e-6},
 }
 
@@ -658,6 +658,46 @@ def test_step_size_that_makes_the_model_worse_than_none_warns():
 
     with pytest.warns(ConvergenceWarning, match=r"eta0=0.1 is too large"):
         clf.fit(X, y)
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"eta0": 1e-5},
+        {"eta0": 1e-2},
+        {"eta0": 1.0, "average": False},
+        {"learning_rate": "invscaling", "power_t": 1.0},
+    ],
+)
+def test_textbook_plateau_far_from_the_optimum_warns(digits, params, sparse):
+    X, y = digits
+    params = {"learning_rate": "constant", "random_state": 0} | params
+    clf = SoftmaxRegressionClassifier(**params)
+
+    with pytest.warns(ConvergenceWarning, match=r"far from the optimum.*change eta0"):
+        clf.fit(sp.csr_array(X) if sparse else X, y)
+
+
+def test_textbook_plateau_near_the_optimum_of_noisy_labels_is_no_warning(digits):
+    X, _ = digits
+    y = np.random.default_rng(0).integers(10, size=len(X))
+    clf = SoftmaxRegressionClassifier(alpha=0.1, learning_rate="constant", eta0=0.05)
+
+    clf.set_params(random_state=0).fit(X, y)  # warnings are errors
+
+    assert clf.loss_curve_[-1] > 2.0
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.int32, np.uint8])
+def test_power_t_may_be_an_integer_of_numpy(digits, dtype):
+    params = {"learning_rate": "invscaling", "max_iter": 3, "tol": None}
+    clf = SoftmaxRegressionClassifier(power_t=1, random_state=0, **params)
+    expected = clone(clf).fit(*digits)
+
+    clf.set_params(power_t=dtype(1)).fit(*digits)
+
+    assert_array_equal(clf.coef_, expected.coef_)
 
 
 # Early stopping

@@ -587,3 +587,14 @@ def test_lists_are_trained_in_float64(rows):
     assert clf.coef_.dtype == np.float64
     expected = SoftmaxRegressionClassifier().fit(np.array(rows, float), Y)
     assert_array_equal(clf.coef_, expected.coef_)
+
+
+def test_sparse_rows_that_lost_all_entries_are_zeros():
+    X = sp.csr_array(([0.0, 0.0, 0.0], [2, 0, 1], [0, 2, 3, 3]), shape=(3, 3))
+    assert not X.has_sorted_indices
+    X.eliminate_zeros()
+    assert X.nnz == 0
+
+    clf = SoftmaxRegressionClassifier().fit(X, [0, 1, 1])
+
+    assert_array_equal(clf.coef_, np.zeros((1, 3)))

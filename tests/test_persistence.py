@@ -114,3 +114,21 @@ def test_stored_model_can_be_fitted_again(file):
     clf.set_params(early_stopping=False).fit(X, y)
 
     assert log_loss(clf, X, y) < 1.2 * before
+
+
+class Thresholded(sksoftmax.SoftmaxRegressionClassifier):
+    def __init__(self, threshold, *, alpha=1e-4):
+        super().__init__(alpha=alpha)
+        self.threshold = threshold
+
+
+@pytest.mark.parametrize("is_fitted", [False, True])
+def test_a_subclass_with_a_required_parameter_is_copied(is_fitted):
+    clf = Thresholded(0.3, alpha=0.1)
+    if is_fitted:
+        clf.fit([[0.0], [1.0], [2.0]], [0, 1, 1])
+
+    for twin in (pickle.loads(pickle.dumps(clf)), copy.copy(clf), copy.deepcopy(clf)):
+        assert twin.threshold == 0.3
+        assert twin.alpha == 0.1
+        assert vars(twin).keys() == vars(clf).keys()
