@@ -136,6 +136,23 @@ def test_validation_watches_the_model_of_fewer_weights(split):
     assert len(clf.loss_curve_) == clf.n_iter_
 
 
+@pytest.mark.parametrize("average", [True, False])
+def test_the_objective_of_the_last_epoch_is_that_of_the_model(split, average):
+    X, _, y, _ = split
+    clf = SoftmaxRegressionClassifier(
+        phm_order=4,
+        average=average,
+        preconditioner="diagonal",
+        alpha=0.1,
+        random_state=0,
+    )
+
+    clf.fit(X, y)
+
+    objective = log_loss(y, clf.predict_proba(X)) + 0.05 * np.square(clf.coef_).sum()
+    assert clf.loss_curve_[-1] == pytest.approx(objective, rel=1e-9)
+
+
 def test_features_far_from_zero_keep_their_intercept(split):
     X, X_test, y, y_test = split
     near, far = (
