@@ -153,6 +153,21 @@ def test_the_objective_of_the_last_epoch_is_that_of_the_model(split, average):
     assert clf.loss_curve_[-1] == pytest.approx(objective, rel=1e-9)
 
 
+@pytest.mark.parametrize("learning_rate", ["auto", "constant", "invscaling"])
+@pytest.mark.parametrize("order", [None, 4])
+def test_a_warm_start_worse_than_zeros_starts_from_zeros(split, order, learning_rate):
+    X, _, y, _ = split
+    params = {"phm_order": order, "learning_rate": learning_rate, "random_state": 0}
+    cold = SoftmaxRegressionClassifier(**params).fit(X, y)
+    warm = SoftmaxRegressionClassifier(warm_start=True, **params)
+    warm.classes_, warm.intercept_ = np.arange(10), np.zeros(10)
+    warm.coef_ = 1e4 * np.random.RandomState(0).standard_normal((10, 64))
+
+    warm.fit(X, y)
+
+    assert_array_equal(warm.coef_, cold.coef_)
+
+
 def test_features_far_from_zero_keep_their_intercept(split):
     X, X_test, y, y_test = split
     near, far = (
