@@ -129,6 +129,17 @@ class KroneckerConstraint:
             coef = weights[: self._n_features]
             coef[...] = self._sums.nearest(coef.T).T
 
+    def mark_best(self) -> None:
+        """Update in place: mark the last projected weights as the best ones."""
+        self._best_filling = self._sums._filling
+
+    def restore_best(self) -> None:
+        """Update in place: use the padding of the best weights again.
+
+        With other padding, the best weights would be no sum.
+        """
+        self._sums._filling = self._best_filling
+
     def factorize(self, weights):
         """Return the nearest weights that are a sum, and its factors as attributes.
 

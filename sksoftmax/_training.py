@@ -234,6 +234,8 @@ def train(
         )
     if validation is None or validation.best_model is None:
         return solver.model
+    if problem.constraint is not None:
+        problem.constraint.restore_best()
     return validation.best_model
 
 

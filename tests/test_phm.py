@@ -168,6 +168,29 @@ def test_a_warm_start_worse_than_zeros_starts_from_zeros(split, order, learning_
     assert_array_equal(warm.coef_, cold.coef_)
 
 
+@pytest.mark.parametrize("average", [True, False])
+def test_the_best_model_with_padding_is_returned(average):
+    rng = np.random.RandomState(0)
+    coef = rng.standard_normal((5, 101))
+    X = rng.standard_normal((1200, 101))
+    y = (X @ coef.T + 3 * rng.gumbel(size=(1200, 5))).argmax(axis=1)
+    clf = SoftmaxRegressionClassifier(
+        phm_order=4,
+        alpha=1e-6,
+        average=average,
+        tol=1e-3,
+        n_iter_no_change=10,
+        random_state=0,
+    )
+
+    clf.fit(X[:400], y[:400], X_val=X[400:], y_val=y[400:])
+
+    loss = log_loss(y[400:], clf.predict_proba(X[400:]))
+    assert np.argmin(clf.validation_loss_curve_) < clf.n_iter_ - 5
+    assert clf.best_validation_loss_ == pytest.approx(loss, rel=1e-9)
+    assert_allclose(clf.coef_, kronecker(clf), atol=1e-13)
+
+
 def test_features_far_from_zero_keep_their_intercept(split):
     X, X_test, y, y_test = split
     near, far = (
