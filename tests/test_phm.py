@@ -10,7 +10,7 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 
 from sksoftmax import SoftmaxRegressionClassifier
-from sksoftmax._kronecker import KroneckerSums, better_cut
+from sksoftmax._kronecker import PHM_ATTRIBUTES, KroneckerSums, better_cut
 
 ORDERS = pytest.mark.parametrize("order", [2, 3, 4, 5])
 
@@ -298,6 +298,28 @@ def test_new_classes_come_and_orders_change(split):
 
     assert after_three > 0.8
     assert clf.phm_A_.shape == (2, 2, 2)
+    assert_allclose(clf.coef_, kronecker(clf), atol=1e-13)
+
+
+def test_a_stream_without_the_order_has_no_factors(split):
+    X, _, y, _ = split
+    clf = SoftmaxRegressionClassifier(phm_order=4, random_state=0).fit(X, y)
+
+    clf.set_params(phm_order=None).partial_fit(X, y)
+
+    assert vars(clf).keys().isdisjoint(PHM_ATTRIBUTES)
+
+
+def test_classes_without_rows_leave_no_factors_of_other_classes(split):
+    X, _, y, _ = split
+    known = y < 8
+    clf = SoftmaxRegressionClassifier(phm_order=4, random_state=0)
+    clf.fit(X[known], y[known])
+
+    clf.partial_fit(X, y, classes=np.arange(10), sample_weight=np.zeros(len(X)))
+
+    assert vars(clf).keys().isdisjoint(PHM_ATTRIBUTES)
+    clf.partial_fit(X, y)
     assert_allclose(clf.coef_, kronecker(clf), atol=1e-13)
 
 
