@@ -343,6 +343,19 @@ def test_onnx_holds_the_factors_alone(split):
     assert_allclose(proba, clf.predict_proba(X_test), atol=1e-6)
 
 
+@pytest.mark.parametrize("opset", [9, 10])
+def test_onnx_without_padding_by_an_input_is_refused(split, opset):
+    skl2onnx = pytest.importorskip("skl2onnx", reason="the extra onnx is not installed")
+    from sksoftmax.onnx import register
+
+    register()
+    X, _, y, _ = split
+    clf = SoftmaxRegressionClassifier(phm_order=4, random_state=0).fit(X, y)
+
+    with pytest.raises(ValueError, match=f"at least 11 .*phm_order=4, got {opset}"):
+        skl2onnx.to_onnx(clf, X[:1], options={"zipmap": False}, target_opset=opset)
+
+
 @pytest.mark.parametrize(
     ("params", "change", "message"),
     [
