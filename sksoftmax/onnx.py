@@ -183,9 +183,9 @@ def _convert(scope, operator, container):
     node("Cast", raw, to=guess_proto_type(scores.type), output=scores.full_name)
 
 
-def _check_opset(clf, opset: int) -> None:
+def _check_opset(clf, opset: int | None) -> None:
     """Raise ValueError unless the operators of the opset can pad X."""
-    if opset < LEAST_PHM_OPSET:
+    if opset is not None and opset < LEAST_PHM_OPSET:
         raise ValueError(
             f"target_opset must be at least {LEAST_PHM_OPSET} for a model with "
             f"phm_order={len(clf.phm_A_)}, got {opset}. Raise target_opset, or fit with "
