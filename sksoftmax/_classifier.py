@@ -617,8 +617,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         Warns
         -----
         ConvergenceWarning
-            If training ends before the stopping rule of `tol` is met, or if `eta0`
-            leaves the model worse than weights of zero.
+            If training ends before the stopping rule of `tol` is met. If `eta0` or
+            `phm_order` leaves the model worse than weights of zero, or `phm_order` at
+            an objective above that of an earlier epoch.
         UserWarning
             If `class_weight` names labels that are no classes, and lacks a class.
         """

@@ -188,8 +188,8 @@ def _check_opset(clf, opset: int | None) -> None:
     if opset is not None and opset < LEAST_PHM_OPSET:
         raise ValueError(
             f"target_opset must be at least {LEAST_PHM_OPSET} for a model with "
-            f"phm_order={len(clf.phm_A_)}, got {opset}. Raise target_opset, or fit with "
-            "phm_order=None."
+            f"phm_order={len(clf.phm_A_)}, got {opset}. Raise target_opset, or fit "
+            "with phm_order=None."
         )
 
 

@@ -1,16 +1,19 @@
 """Weights that are sums of Kronecker products (phm_order)."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 
 from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax._kronecker import PHM_ATTRIBUTES, KroneckerSums, better_cut
+from sksoftmax._solvers.monitor import Monitor
 
 ORDERS = pytest.mark.parametrize("order", [2, 3, 4, 5])
 
@@ -189,6 +192,32 @@ def test_the_best_model_with_padding_is_returned(average):
     assert np.argmin(clf.validation_loss_curve_) < clf.n_iter_ - 5
     assert clf.best_validation_loss_ == pytest.approx(loss, rel=1e-9)
     assert_allclose(clf.coef_, kronecker(clf), atol=1e-13)
+
+
+def test_a_model_worse_than_zeros_warns(split):
+    X, _, y, _ = split
+    scales = 10 ** np.random.RandomState(0).uniform(-3, 3, X.shape[1])
+    clf = SoftmaxRegressionClassifier(phm_order=4, random_state=0)
+
+    message = r"but weights of zero have 2\.3\. phm_order=4 .*StandardScaler"
+    with pytest.warns(ConvergenceWarning, match=message):
+        clf.fit(X * scales, y)
+
+
+@pytest.mark.parametrize(("last", "n_warnings"), [(1.05, 0), (1.2, 1)])
+def test_a_last_epoch_above_the_best_one_warns(split, monkeypatch, last, n_warnings):
+    X, _, y, _ = split
+    clf = SoftmaxRegressionClassifier(phm_order=4, max_iter=3, tol=None)
+    objectives = iter([2.0, 2.0, 1.0, last])
+    monkeypatch.setattr(Monitor, "objective", lambda *_: next(objectives))
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        clf.fit(X, y)
+
+    messages = [str(one.message) for one in caught]
+    assert len(messages) == n_warnings
+    assert all("1.2, but epoch 2 had 1. phm_order=4 " in text for text in messages)
 
 
 def test_features_far_from_zero_keep_their_intercept(split):
