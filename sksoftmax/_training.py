@@ -166,7 +166,9 @@ def make_problem(
     constraint, shape = None, (loss.n_outputs, data.n_features)
     if params.phm_order:
         check_phm(params, data, shape)
-        constraint = KroneckerConstraint(int(params.phm_order), shape, attributes)
+        scale = scaling.scale[: data.n_features, 0]
+        order = int(params.phm_order)
+        constraint = KroneckerConstraint(order, shape, scale, attributes)
     return Problem(
         data,
         make_targets(y, params.label_smoothing, n_classes, data.dtype, data.xp),
@@ -263,15 +265,17 @@ def _warn_if_worse(params, problem: Problem, loss_curve, stacklevel: int) -> Non
     loss_at_zero = problem.loss.loss_at_zero
     rise = (last - best) / max(best, problem.floor)
     way_out = (
-        f"phm_order={params.phm_order} requires features of similar scales: scale X, "
-        "for example with StandardScaler."
+        f"phm_order={params.phm_order} found no good weights: scale X, for example "
+        "with StandardScaler, or pass another random_state."
     )
     if not is_automatic(params):
         way_out = (
             f"eta0={params.eta0} is too large for these data: lower eta0, scale X, or "
             "use learning_rate='auto'."
         )
-    if last > loss_at_zero:
+    # A model that learns nothing ends near zeros.
+    margin = LARGEST_RISE if is_automatic(params) else 0.0
+    if last > (1 + margin) * loss_at_zero:
         better = f"weights of zero have {loss_at_zero:.3g}"
     elif params.phm_order and rise > LARGEST_RISE:
         better = f"epoch {1 + loss_curve.index(best)} had {best:.3g}"

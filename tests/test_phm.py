@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 
 from sksoftmax import SoftmaxRegressionClassifier
-from sksoftmax._kronecker import PHM_ATTRIBUTES, KroneckerSums, better_cut
+from sksoftmax._kronecker import PHM_ATTRIBUTES, KroneckerSums, best_cut
 from sksoftmax._solvers.monitor import Monitor
 
 ORDERS = pytest.mark.parametrize("order", [2, 3, 4, 5])
@@ -77,7 +76,7 @@ def test_the_nearest_sum_is_a_stationary_point():
 def test_the_cut_that_a_sum_has_is_found(interleaved):
     sums, coef, *_ = random_sum(3, (9, 60), interleaved)
 
-    assert_array_equal(better_cut(3, coef).permutation, sums.permutation)
+    assert_array_equal(best_cut(3, coef, np.ones(60)).permutation, sums.permutation)
 
 
 def test_places_that_stand_for_no_weight_are_free():
@@ -194,18 +193,15 @@ def test_the_best_model_with_padding_is_returned(average):
     assert_allclose(clf.coef_, kronecker(clf), atol=1e-13)
 
 
-def test_a_model_worse_than_zeros_warns(split):
-    X, _, y, _ = split
-    scales = 10 ** np.random.RandomState(0).uniform(-3, 3, X.shape[1])
-    clf = SoftmaxRegressionClassifier(phm_order=4, random_state=0)
-
-    message = r"but weights of zero have 2\.3\. phm_order=4 .*StandardScaler"
-    with pytest.warns(ConvergenceWarning, match=message):
-        clf.fit(X * scales, y)
-
-
-@pytest.mark.parametrize(("last", "n_warnings"), [(1.05, 0), (1.2, 1)])
-def test_a_last_epoch_above_the_best_one_warns(split, monkeypatch, last, n_warnings):
+@pytest.mark.parametrize(
+    ("last", "expected"),
+    [
+        (1.05, None),
+        (1.2, "1.2, but epoch 2 had 1. phm_order=4 "),
+        (25.0, "25, but weights of zero have 2.3. phm_order=4 "),
+    ],
+)
+def test_a_bad_last_epoch_warns(split, monkeypatch, last, expected):
     X, _, y, _ = split
     clf = SoftmaxRegressionClassifier(phm_order=4, max_iter=3, tol=None)
     objectives = iter([2.0, 2.0, 1.0, last])
@@ -216,8 +212,34 @@ def test_a_last_epoch_above_the_best_one_warns(split, monkeypatch, last, n_warni
         clf.fit(X, y)
 
     messages = [str(one.message) for one in caught]
-    assert len(messages) == n_warnings
-    assert all("1.2, but epoch 2 had 1. phm_order=4 " in text for text in messages)
+    assert len(messages) == (expected is not None)
+    assert all(expected in text and "StandardScaler" in text for text in messages)
+
+
+@pytest.mark.parametrize("size", [1, 3])
+@pytest.mark.parametrize("order", [2, 4])
+def test_features_in_other_units_train(split, order, size):
+    X, X_test, y, y_test = split
+    scales = 10 ** np.random.RandomState(0).uniform(-size, size, X.shape[1])
+    clf = SoftmaxRegressionClassifier(phm_order=order, random_state=0)
+
+    clf.fit(X * scales, y)
+
+    assert clf.score(X_test * scales, y_test) > 0.85
+    assert clf.loss_curve_[-1] < 0.4
+
+
+def test_no_iteration_raises_the_scaled_distance(monkeypatch):
+    rng = np.random.RandomState(0)
+    coef, scale = rng.standard_normal((7, 50)), 10 ** rng.uniform(-1, 1, 50)
+
+    distances = []
+    for n_iterations in range(10):
+        monkeypatch.setattr("sksoftmax._kronecker.N_ITERATIONS", n_iterations)
+        near = KroneckerSums(3, coef.shape, scale=scale).nearest(coef)
+        distances.append(np.square((coef - near) * scale).sum())
+
+    assert (np.diff(distances) < 0).all()
 
 
 def test_features_far_from_zero_keep_their_intercept(split):
