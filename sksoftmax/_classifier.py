@@ -617,8 +617,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         Warns
         -----
         ConvergenceWarning
-            If training ends before the stopping rule of `tol` is met, or if `eta0`
-            leaves the model worse than weights of zero.
+            If training ends before the stopping rule of `tol` is met. If `eta0` or
+            `phm_order` leaves the model worse than weights of zero, or `phm_order` at
+            an objective above that of an earlier epoch.
         UserWarning
             If `class_weight` names labels that are no classes, and lacks a class.
         """
@@ -674,8 +675,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                     attributes["best_validation_loss_"] = min(validation.curve)
                 return attributes
 
-            for name in _OPTIONAL_ATTRIBUTES:
-                vars(trained).pop(name, None)
+            _delete_attributes(trained, _OPTIONAL_ATTRIBUTES)
             epochs = phases(self, problem, state, rows.indices, rng)
             model = train(
                 self,
@@ -771,8 +771,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             classes = validate_classes(
                 classes, y, None if is_first else trained.classes_
             )
-            if not is_first:
-                vars(trained).update(add_classes(trained, classes))
+            grown = {} if is_first else add_classes(trained, classes)
+            vars(trained).update(grown)
             trained.classes_ = classes
             earlier = None if is_first else known_state(trained)
             earlier_count = earlier["counts"]["class_count"] if earlier else 0.0
@@ -780,6 +780,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                 classes, self.class_weight, X, y, sample_weight, earlier_count
             )
             if not (len(rows.indices) or is_first):
+                if grown:
+                    _delete_attributes(trained, PHM_ATTRIBUTES)
                 return self
             check_classes(classes)
             if not is_first:
@@ -807,6 +809,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             del losses[:-_KEPT_LOSSES]
             trained.progressive_loss_curve_ = losses
             memory = make_memory(rows, training.moments, rng, earlier)
+            _delete_attributes(trained, PHM_ATTRIBUTES)
             vars(trained).update(
                 to_attributes(self, problem, state, state.average, memory)
             )
@@ -1208,3 +1211,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         if len(validated) != len(parameters) or any(map(is_not, parameters, validated)):
             self._validate_params()
             self._validated_parameters = parameters
+
+
+def _delete_attributes(estimator, names) -> None:
+    """Update in place: delete the attributes of these names, if there are any."""
+    for name in names:
+        vars(estimator).pop(name, None)

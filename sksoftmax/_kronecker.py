@@ -12,21 +12,33 @@ Parameterization of Hypercomplex Multiplications with 1/n Parameters").
 Cut coef into n x n blocks, and let each block be a row of a matrix with n^2 rows. The
 weights are such a sum if and only if this matrix has a rank of at most n (Van Loan and
 Pitsianis 1993). The nearest sum thus has the n largest singular values of the matrix.
+
+Distances are in units of the features: the difference of two weights is multiplied by
+the scale of the feature. If all blocks have the same scales, the nearest sum has the n
+largest singular values of the scaled matrix. Otherwise this sum is the start of
+iterations. Each iteration mixes the weights and the last sum, with less of the weights
+where the scale is less than in another block, and improves both factors. No iteration
+raises the distance (Srebro and Jaakkola 2003, "Weighted Low-Rank Approximations").
 """
 
 import numpy as np
 
 PHM_ATTRIBUTES = ("phm_A_", "phm_S_", "phm_permutation_", "n_parameters_")
+# Measured: on digits, order 4, the objective is .26 without iterations and .16 with
+# eight. On wine in its units, 2 of 10 fits stop far from convergence with two or four
+# iterations, and none with eight. Epochs of 20000 rows take up to 1.7 times as long.
+N_ITERATIONS = 8
 
 
 class KroneckerSums:
     """The sums of `order` Kronecker products, for weights of one shape."""
 
-    def __init__(self, order: int, shape, permutation=None) -> None:
+    def __init__(self, order: int, shape, permutation=None, scale=None) -> None:
         """Initialise with the shape of coef, (n_classes, n_features).
 
         `permutation` orders the features, padding included. By default each block has
-        consecutive features.
+        consecutive features. `scale`, (n_features,), holds the scales of the features,
+        by default 1.
         """
         self.order, self.shape = order, tuple(shape)
         self._height, self._width = (-(-size // order) for size in shape)
@@ -36,6 +48,13 @@ class KroneckerSums:
         # Padding stands for no weight, so its values are those that fit best.
         padded = order * self._height, order * self._width
         self._filling = np.zeros(padded)
+        scales = np.zeros(padded[1])
+        scales[: shape[1]] = 1 if scale is None else scale
+        # The largest scale of the features with the same position in their blocks.
+        largest = scales[permutation].reshape(order, self._width).max(axis=0)
+        self._block_scale = np.tile(largest, self._height)
+        scales[permutation] /= np.tile(largest, order)
+        self._share = np.square(scales[: shape[1]])
 
     @property
     def n_parameters(self) -> int:
@@ -48,17 +67,24 @@ class KroneckerSums:
 
     def factors(self, coef):
         """Return A, (order, order, order), and S, (order, height, width), for coef."""
-        n = self.order
+        n, scale = self.order, self._block_scale.astype(coef.dtype)
+        share = self._share.astype(coef.dtype)
+        blocks = self._blocks(coef) * scale
         try:
-            left, values, right = np.linalg.svd(self._blocks(coef), full_matrices=False)
+            left = np.linalg.svd(blocks, full_matrices=False)[0][:, :n]
         except np.linalg.LinAlgError as error:
             raise FloatingPointError("the weights became infinite") from error
-        A, S = (
-            np.zeros((n, n * n), left.dtype),
-            np.zeros((n, right.shape[1]), left.dtype),
-        )
-        root = np.sqrt(values[:n, None])
-        A[: len(root)], S[: len(root)] = root * left.T[:n], root * right[:n]
+        A = np.zeros((n * n, n), coef.dtype)  # orthonormal columns
+        A[:, : left.shape[1]] = left
+        S = A.T @ blocks
+        for _ in range(N_ITERATIONS):
+            near = self.join(A.T, S / scale)
+            blocks = self._blocks(near + share * (coef - near)) * scale
+            A = np.linalg.qr(blocks @ S.T)[0]
+            S = A.T @ blocks
+        root = np.sqrt(np.linalg.norm(S, axis=1, keepdims=True))
+        root[root == 0] = 1
+        A, S = A.T * root, S / (root * scale)
         return A.reshape(n, n, n), S.reshape(n, self._height, self._width)
 
     def join(self, A, S):
@@ -86,17 +112,27 @@ class KroneckerSums:
         return padded[: self.shape[0], : self.shape[1]]
 
 
-def better_cut(order: int, coef) -> KroneckerSums:
-    """Return the cut whose nearest sum loses less of coef.
+def best_cut(order: int, coef, scale) -> KroneckerSums:
+    """Return the cut whose nearest sum loses least of coef, in units of `scale`.
 
-    One cut gives each block consecutive features. The other cut deals the features out
-    to the blocks in turn. Neighbours, which are similar in images, then have the same
-    position in different blocks.
+    One cut gives each block consecutive features. Another cut deals the features out to
+    the blocks in turn. Neighbours, which are similar in images, then have the same
+    position in different blocks. The third cut deals out the features in the order of
+    their scales, so features with the same position have similar scales.
     """
-    contiguous = KroneckerSums(order, coef.shape)
-    interleaved = contiguous.permutation.reshape(-1, order).T.ravel()
-    cuts = [KroneckerSums(order, coef.shape, interleaved), contiguous]
-    return min(cuts, key=lambda cut: np.square(coef - cut.nearest(coef)).sum())
+    contiguous = KroneckerSums(order, coef.shape).permutation
+    ranked = contiguous.copy()
+    ranked[: len(scale)] = np.argsort(-scale, kind="stable")
+    interleaved, ranked = (
+        permutation.reshape(-1, order).T.ravel() for permutation in (contiguous, ranked)
+    )
+    cuts = [
+        KroneckerSums(order, coef.shape, permutation, scale)
+        for permutation in (interleaved, contiguous, ranked)
+    ]
+    return min(
+        cuts, key=lambda cut: np.square((coef - cut.nearest(coef)) * scale).sum()
+    )
 
 
 class KroneckerConstraint:
@@ -105,23 +141,29 @@ class KroneckerConstraint:
     Without a cut all weights are allowed.
     """
 
-    def __init__(self, order: int, shape, attributes: dict | None = None) -> None:
+    def __init__(
+        self, order: int, shape, scale, attributes: dict | None = None
+    ) -> None:
         """Initialise without a cut, or with the cut of a fitted model.
 
-        `shape` is the shape of coef, and `attributes` are the attributes of the model,
-        or None. The model's cut is used if it has the same order.
+        `shape` is the shape of coef, and `scale`, (n_features,), holds the scales of
+        the features. `attributes` are the attributes of the model, or None. The model's
+        cut is used if it has the same order.
         """
         self._order, self._n_features, self._sums = order, shape[1], None
+        self._scale = scale
         A = (attributes or {}).get("phm_A_")
         if A is not None and len(A) == order:
             S = attributes["phm_S_"]
-            self._sums = KroneckerSums(order, shape, attributes["phm_permutation_"])
+            permutation = attributes["phm_permutation_"]
+            self._sums = KroneckerSums(order, shape, permutation, scale)
             if S.size * order == self._sums._filling.size:  # else there are new classes
                 self._sums.join(A, S)
 
     def choose_cut(self, weights) -> None:
-        """Update in place: use the better cut of `weights`, (n_weights, n_outputs)."""
-        self._sums = better_cut(self._order, weights[: self._n_features].T)
+        """Update in place: use the best cut of `weights`, (n_weights, n_outputs)."""
+        coef = weights[: self._n_features].T
+        self._sums = best_cut(self._order, coef, self._scale)
 
     def project(self, weights) -> None:
         """Update in place: replace `weights` by the nearest allowed ones."""
@@ -129,13 +171,24 @@ class KroneckerConstraint:
             coef = weights[: self._n_features]
             coef[...] = self._sums.nearest(coef.T).T
 
+    def mark_best(self) -> None:
+        """Update in place: mark the last projected weights as the best ones."""
+        self._best_filling = self._sums._filling
+
+    def restore_best(self) -> None:
+        """Update in place: use the padding of the best weights again.
+
+        With other padding, the best weights would be no sum.
+        """
+        self._sums._filling = self._best_filling
+
     def factorize(self, weights):
         """Return the nearest weights that are a sum, and its factors as attributes.
 
-        Without a cut, the better cut of `weights` is used.
+        Without a cut, the best cut of `weights` is used.
         """
         coef = weights[: self._n_features].T
-        sums = self._sums or better_cut(self._order, coef)
+        sums = self._sums or best_cut(self._order, coef, self._scale)
         A, S = sums.factors(coef)
         weights = weights.copy()
         weights[: self._n_features] = sums.join(A, S).T

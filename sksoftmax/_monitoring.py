@@ -75,6 +75,8 @@ class Validation:
             return converged
         if improved:
             self.best_model = self._problem.data.xp.copy(model)
+            if self._problem.constraint is not None:
+                self._problem.constraint.mark_best()
         return self._plateau.reached(loss, solver.steps_per_epoch)
 
 

@@ -120,17 +120,17 @@ def phases(params, problem: Problem, state: State, rows, rng):
     rows more than minibatches, so more threads would favour earlier passes.
     """
     data, n_outputs = problem.data, problem.loss.n_outputs
-    if params.phm_order:
-        yield from _constrained_epochs(params, problem, state, rows, rng)
-        return
     if takes_all_rows(params, data, len(rows), n_outputs):
         yield from _steps_on_one_batch(params, problem, state, rows)
         return
+    bounded_problem = problem.bound_outliers() if is_automatic(params) else problem
+    _reset_if_worse_than_zeros(bounded_problem, state, rows)
+    if params.phm_order:
+        yield from _constrained_epochs(params, problem, state, rows, rng)
+        return
     if is_automatic(params):
-        bounded_problem = problem.bound_outliers()
         collinear = find_collinear(bounded_problem, rows)
         problem = replace(problem, collinear=collinear)
-        _reset_if_worse_than_zeros(bounded_problem, state, rows)
     may_grow = is_automatic(params) and params.batch_size == "auto"
     # Full passes pay for dense X, as rows in their order need no gathering.
     takes_full_passes = may_grow and (data.is_dense or problem.penalty.makes_zeros)

@@ -15,6 +15,8 @@ from sksoftmax._validation import check_finite_model, check_model
 
 __all__ = ["register"]
 
+LEAST_PHM_OPSET = 11  # Pad has the numbers of zeros as an input, not an attribute
+
 
 def register() -> None:
     """Register a converter of both classifiers with skl2onnx.
@@ -170,6 +172,7 @@ def _convert(scope, operator, container):
     X = node("Cast", X.full_name, to=onnx_type(dtype))
     intercept = constant(intercept.astype(dtype))
     if is_sum(vars(clf)):  # the factors are fewer numbers
+        _check_opset(clf, container.target_opset)
         raw = node("Add", _add_factor_product(clf, X, dtype, node, constant), intercept)
     else:
         raw = node("Gemm", X, constant(coef.astype(dtype)), intercept, transB=1)
@@ -178,6 +181,16 @@ def _convert(scope, operator, container):
     if not container.get_options(clf, {"raw_scores": False})["raw_scores"]:
         raw = node("Softmax", raw, axis=1)
     node("Cast", raw, to=guess_proto_type(scores.type), output=scores.full_name)
+
+
+def _check_opset(clf, opset: int | None) -> None:
+    """Raise ValueError unless the operators of the opset can pad X."""
+    if opset is not None and opset < LEAST_PHM_OPSET:
+        raise ValueError(
+            f"target_opset must be at least {LEAST_PHM_OPSET} for a model with "
+            f"phm_order={len(clf.phm_A_)}, got {opset}. Raise target_opset, or fit "
+            "with phm_order=None."
+        )
 
 
 def _add_factor_product(clf, X, dtype, node, constant):

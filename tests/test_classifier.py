@@ -675,7 +675,9 @@ def test_textbook_plateau_far_from_the_optimum_warns(digits, params, sparse):
     params = {"learning_rate": "constant", "random_state": 0} | params
     clf = SoftmaxRegressionClassifier(**params)
 
-    with pytest.warns(ConvergenceWarning, match=r"far from the optimum.*change eta0"):
+    with pytest.warns(
+        ConvergenceWarning, match=r"met far from the optimum.*change eta0"
+    ):
         clf.fit(sp.csr_array(X) if sparse else X, y)
 
 

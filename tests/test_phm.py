@@ -1,6 +1,7 @@
 """Weights that are sums of Kronecker products (phm_order)."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 
 from sksoftmax import SoftmaxRegressionClassifier
-from sksoftmax._kronecker import KroneckerSums, better_cut
+from sksoftmax._kronecker import PHM_ATTRIBUTES, KroneckerSums, best_cut
+from sksoftmax._solvers.monitor import Monitor
 
 ORDERS = pytest.mark.parametrize("order", [2, 3, 4, 5])
 
@@ -74,7 +76,7 @@ def test_the_nearest_sum_is_a_stationary_point():
 def test_the_cut_that_a_sum_has_is_found(interleaved):
     sums, coef, *_ = random_sum(3, (9, 60), interleaved)
 
-    assert_array_equal(better_cut(3, coef).permutation, sums.permutation)
+    assert_array_equal(best_cut(3, coef, np.ones(60)).permutation, sums.permutation)
 
 
 def test_places_that_stand_for_no_weight_are_free():
@@ -134,6 +136,110 @@ def test_validation_watches_the_model_of_fewer_weights(split):
     assert clf.best_validation_loss_ == pytest.approx(loss, rel=1e-3)
     assert min(clf.validation_loss_curve_) < clf.validation_loss_curve_[0]
     assert len(clf.loss_curve_) == clf.n_iter_
+
+
+@pytest.mark.parametrize("average", [True, False])
+def test_the_objective_of_the_last_epoch_is_that_of_the_model(split, average):
+    X, _, y, _ = split
+    clf = SoftmaxRegressionClassifier(
+        phm_order=4,
+        average=average,
+        preconditioner="diagonal",
+        alpha=0.1,
+        random_state=0,
+    )
+
+    clf.fit(X, y)
+
+    objective = log_loss(y, clf.predict_proba(X)) + 0.05 * np.square(clf.coef_).sum()
+    assert clf.loss_curve_[-1] == pytest.approx(objective, rel=1e-9)
+
+
+@pytest.mark.parametrize("learning_rate", ["auto", "constant", "invscaling"])
+@pytest.mark.parametrize("order", [None, 4])
+def test_a_warm_start_worse_than_zeros_starts_from_zeros(split, order, learning_rate):
+    X, _, y, _ = split
+    params = {"phm_order": order, "learning_rate": learning_rate, "random_state": 0}
+    cold = SoftmaxRegressionClassifier(**params).fit(X, y)
+    warm = SoftmaxRegressionClassifier(warm_start=True, **params)
+    warm.classes_, warm.intercept_ = np.arange(10), np.zeros(10)
+    warm.coef_ = 1e4 * np.random.RandomState(0).standard_normal((10, 64))
+
+    warm.fit(X, y)
+
+    assert_array_equal(warm.coef_, cold.coef_)
+
+
+@pytest.mark.parametrize("average", [True, False])
+def test_the_best_model_with_padding_is_returned(average):
+    rng = np.random.RandomState(0)
+    coef = rng.standard_normal((5, 101))
+    X = rng.standard_normal((1200, 101))
+    y = (X @ coef.T + 3 * rng.gumbel(size=(1200, 5))).argmax(axis=1)
+    clf = SoftmaxRegressionClassifier(
+        phm_order=4,
+        alpha=1e-6,
+        average=average,
+        tol=1e-3,
+        n_iter_no_change=10,
+        random_state=0,
+    )
+
+    clf.fit(X[:400], y[:400], X_val=X[400:], y_val=y[400:])
+
+    loss = log_loss(y[400:], clf.predict_proba(X[400:]))
+    assert np.argmin(clf.validation_loss_curve_) < clf.n_iter_ - 5
+    assert clf.best_validation_loss_ == pytest.approx(loss, rel=1e-9)
+    assert_allclose(clf.coef_, kronecker(clf), atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("last", "expected"),
+    [
+        (1.05, None),
+        (1.2, "1.2, but epoch 2 had 1. phm_order=4 "),
+        (25.0, "25, but weights of zero have 2.3. phm_order=4 "),
+    ],
+)
+def test_a_bad_last_epoch_warns(split, monkeypatch, last, expected):
+    X, _, y, _ = split
+    clf = SoftmaxRegressionClassifier(phm_order=4, max_iter=3, tol=None)
+    objectives = iter([2.0, 2.0, 1.0, last])
+    monkeypatch.setattr(Monitor, "objective", lambda *_: next(objectives))
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        clf.fit(X, y)
+
+    messages = [str(one.message) for one in caught]
+    assert len(messages) == (expected is not None)
+    assert all(expected in text and "StandardScaler" in text for text in messages)
+
+
+@pytest.mark.parametrize("size", [1, 3])
+@pytest.mark.parametrize("order", [2, 4])
+def test_features_in_other_units_train(split, order, size):
+    X, X_test, y, y_test = split
+    scales = 10 ** np.random.RandomState(0).uniform(-size, size, X.shape[1])
+    clf = SoftmaxRegressionClassifier(phm_order=order, random_state=0)
+
+    clf.fit(X * scales, y)
+
+    assert clf.score(X_test * scales, y_test) > 0.85
+    assert clf.loss_curve_[-1] < 0.4
+
+
+def test_no_iteration_raises_the_scaled_distance(monkeypatch):
+    rng = np.random.RandomState(0)
+    coef, scale = rng.standard_normal((7, 50)), 10 ** rng.uniform(-1, 1, 50)
+
+    distances = []
+    for n_iterations in range(10):
+        monkeypatch.setattr("sksoftmax._kronecker.N_ITERATIONS", n_iterations)
+        near = KroneckerSums(3, coef.shape, scale=scale).nearest(coef)
+        distances.append(np.square((coef - near) * scale).sum())
+
+    assert (np.diff(distances) < 0).all()
 
 
 def test_features_far_from_zero_keep_their_intercept(split):
@@ -246,6 +352,28 @@ def test_new_classes_come_and_orders_change(split):
     assert_allclose(clf.coef_, kronecker(clf), atol=1e-13)
 
 
+def test_a_stream_without_the_order_has_no_factors(split):
+    X, _, y, _ = split
+    clf = SoftmaxRegressionClassifier(phm_order=4, random_state=0).fit(X, y)
+
+    clf.set_params(phm_order=None).partial_fit(X, y)
+
+    assert vars(clf).keys().isdisjoint(PHM_ATTRIBUTES)
+
+
+def test_classes_without_rows_leave_no_factors_of_other_classes(split):
+    X, _, y, _ = split
+    known = y < 8
+    clf = SoftmaxRegressionClassifier(phm_order=4, random_state=0)
+    clf.fit(X[known], y[known])
+
+    clf.partial_fit(X, y, classes=np.arange(10), sample_weight=np.zeros(len(X)))
+
+    assert vars(clf).keys().isdisjoint(PHM_ATTRIBUTES)
+    clf.partial_fit(X, y)
+    assert_allclose(clf.coef_, kronecker(clf), atol=1e-13)
+
+
 def test_onnx_holds_the_factors_alone(split):
     pytest.importorskip("skl2onnx", reason="the extra onnx is not installed")
     onnxruntime = pytest.importorskip("onnxruntime", reason="as above")
@@ -264,6 +392,19 @@ def test_onnx_holds_the_factors_alone(split):
     session = onnxruntime.InferenceSession(model.SerializeToString())
     _, proba = session.run(None, {"X": X_test})
     assert_allclose(proba, clf.predict_proba(X_test), atol=1e-6)
+
+
+@pytest.mark.parametrize("opset", [9, 10])
+def test_onnx_without_padding_by_an_input_is_refused(split, opset):
+    skl2onnx = pytest.importorskip("skl2onnx", reason="the extra onnx is not installed")
+    from sksoftmax.onnx import register
+
+    register()
+    X, _, y, _ = split
+    clf = SoftmaxRegressionClassifier(phm_order=4, random_state=0).fit(X, y)
+
+    with pytest.raises(ValueError, match=f"at least 11 .*phm_order=4, got {opset}"):
+        skl2onnx.to_onnx(clf, X[:1], options={"zipmap": False}, target_opset=opset)
 
 
 @pytest.mark.parametrize(

@@ -111,8 +111,7 @@ class SGD:
         self._catch_up_all()
         if self._is_averaging and problem.penalty.makes_zeros:
             state.average[state.weights == 0] = 0  # an average rarely is
-        if self._is_averaging:
-            problem.constrain(state.average)
+        problem.constrain(state.average)
         self.progressive_loss = float(total_loss)
         if not math.isfinite(self.progressive_loss):
             raise FloatingPointError("the loss became infinite")
