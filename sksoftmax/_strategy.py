@@ -178,7 +178,8 @@ def choose_batch_size(
         return min(TEXTBOOK_BATCH_SIZE, n_rows)
     policy = _find_policy(data)
     batch_size = policy.batch_size
-    if allow_full_batch and data.n_stored * n_outputs <= policy.full_batch_work:
+    work = data.n_stored * n_outputs * n_rows  # n_samples times that of n_rows rows
+    if allow_full_batch and work <= policy.full_batch_work * data.n_samples:
         batch_size = n_rows
     elif params.phm_order:
         batch_size = min(batch_size, max(PHM_LEAST_BATCH, n_rows // PHM_BATCHES))

@@ -229,3 +229,17 @@ def test_a_shifted_background_changes_next_to_nothing(layout, preconditioner):
     assert_allclose(
         shifted.predict_proba(layout(X - 8)), plain.predict_proba(layout(X)), atol=1e-6
     )
+
+
+def test_dense_rows_of_weight_zero_do_not_call_for_minibatches(datasets, monkeypatch):
+    X, y = datasets["digits"]
+    keep = np.arange(len(y)) % 2 == 0
+    policy = _strategy.DENSE._replace(full_batch_work=10 * X[keep].size)
+    monkeypatch.setattr(_strategy, "DENSE", policy)
+    clf, without = (SoftmaxRegressionClassifier(random_state=0) for _ in "ab")
+
+    clf.fit(X, y, keep.astype(float))
+    without.fit(X[keep], y[keep])
+
+    assert clf.n_iter_ == without.n_iter_
+    assert_allclose(clf.coef_, without.coef_, atol=1e-7)
