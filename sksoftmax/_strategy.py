@@ -310,8 +310,10 @@ def _epochs_to_plateau(
         problem = problem.bound_outliers()
     monitor, name = solver.monitor(rows), state.preconditioner_name
     preconditioner_class = choose_preconditioner(params, problem, name)
-    fits_data = params.batch_size == "auto"
-    check = PlateauCheck(problem, state, rows, monitor, preconditioner_class, fits_data)
+    has_good_batches = params.batch_size == "auto" and params.shuffle
+    check = PlateauCheck(
+        problem, state, rows, monitor, preconditioner_class, has_good_batches
+    )
     plateau = Plateau(tol, patience, problem.floor)
     for _, objective, converged in solver.epochs(sampler, plateau, monitor):
         if params.tol is None:
