@@ -7,10 +7,14 @@ rows, and everything else is in NumPy. Sums over rows are in float64.
 import numpy as np
 import scipy.sparse as sp
 
-from sksoftmax._arrays import take
+from sksoftmax._arrays import NUMPY, chunks, take
 
 # The squares are kept without functools.cached_property: in Python 3.11 all threads
 # share its lock, and a process that is forked meanwhile would wait for it without end.
+
+# Sums of squares lose more than six of float64's 16 digits where |mean| is more than
+# the root of this many times the standard deviation.
+_FAR = 1e6
 
 
 class DenseColumns:
@@ -146,6 +150,14 @@ class SparseColumns:
         """Return the columns' weighted means, and sums of weight * (x - mean)^2."""
         mean = (self._X.T @ sample_weight) / (total or 1)
         squares = self._squares.T @ sample_weight - total * mean**2
+        # Almost all rows store a far column, unless few rows have most of the weight.
+        # So these columns take no more memory than X, a few of them at a time.
+        far = np.flatnonzero(total * mean**2 > _FAR * squares)
+        row_size = 1 + self._X.nnz // max(1, self._X.shape[0])
+        for columns in chunks(far, row_size):
+            dense = DenseColumns(self._X[:, columns].toarray(), NUMPY)
+            moments = dense.mean_and_squares(sample_weight, total)
+            mean[columns], squares[columns] = moments
         return mean, np.maximum(squares, 0)
 
     def non_fill_weight(self, sample_weight, total: float, fill_value):

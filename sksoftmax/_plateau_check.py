@@ -37,8 +37,9 @@ class PlateauCheck:
     """The check, with all rows, whether minibatches stop far from the optimum.
 
     Minibatches may plateau far from the optimum, in particular with a given batch size,
-    or if a sample tells little of the rows. Problems with collinear columns are also
-    checked at the first slow epoch, which saves the slow epochs after it.
+    without shuffling, or if a sample tells little of the rows. Problems with collinear
+    columns are also checked at the first slow epoch, which saves the slow epochs after
+    it.
     """
 
     def __init__(
@@ -48,18 +49,19 @@ class PlateauCheck:
         rows,
         monitor: Monitor,
         preconditioner_class,
-        batch_fits_data: bool,
+        has_good_batches: bool,
     ) -> None:
         """Initialise before the first epoch on `rows`, row numbers in NumPy.
 
-        `batch_fits_data` tells whether the batch size was chosen for the data.
+        `has_good_batches` tells whether the batch size was chosen for the data, and the
+        rows are shuffled.
         """
         self._problem, self._state, self._rows = problem, state, rows
         self._preconditioner_class = preconditioner_class
         is_warm = bool(problem.data.xp.any(state.average))
         self._largest_gap = WARM_RELATIVE_GAP if is_warm else LARGEST_RELATIVE_GAP
         self._is_collinear = problem.collinear is not None
-        self._is_always_suspect = not (batch_fits_data and monitor.is_typical)
+        self._is_always_suspect = not (has_good_batches and monitor.is_typical)
         self._early_loss = EARLY_LOSS * monitor.constant_loss
         self._largest_textbook_loss = TEXTBOOK_LOSS * monitor.constant_loss
         self._slow = Plateau(SLOW_EPOCH_GAIN, 1, problem.floor)

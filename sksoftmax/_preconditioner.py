@@ -24,6 +24,9 @@ _GRAM_ROWS, _GRAM_WORK = 1024, 1e8
 # which features that are nearly collinear differ: steps then promise little where they
 # would gain much.
 LEAST_ROUNDING, LARGEST_ROUNDING = 1e-10, 1e-4
+# The least share to add for the rounding of gradients, in units of their eps. The
+# inverse multiplies this rounding in directions of little curvature.
+GRADIENT_ROUNDING = 0.1
 # A sample misses a feature with less than this share of the expected curvature.
 LEAST_SAMPLED_SHARE = 0.5
 # The gap is estimated at this multiple of <G, M G>. It is near half of <G, M G> if M is
@@ -71,7 +74,8 @@ class Gram:
         xp = namespace(hessian)
         diagonal = xp.astype(xp.diagonal(hessian), xp.float64)
         mean_square = xp.astype(mean_square[:, 0], xp.float64)
-        added = rounding_damping(hessian) * diagonal
+        rounding = GRADIENT_ROUNDING * float(xp.finfo(scale.dtype).eps)
+        added = max(rounding_damping(hessian), rounding) * diagonal
         if n_sampled is not None:
             expected = mean_square * (
                 float(xp.total(diagonal)) / (float(xp.total(mean_square)) or 1.0)
@@ -101,12 +105,13 @@ class Gram:
 
     @staticmethod
     def measure(problem, rows, weights):
-        """Return K of `rows` at `weights`."""
+        """Return K of `rows` at `weights`, in the dtype of the weights."""
         loss, data, scale = problem.loss, problem.data, problem.scaling.scale
         xp, scaled_weights, n_rows = data.xp, scale * weights, count_rows(rows)
 
         def share(part):
             S = data.batch(part, compact=False).scaled(scale)
+            S = xp.astype(S, weights.dtype)
             k = loss.mean_curvature(loss.proba(xp.matmul(S, scaled_weights)))
             S *= xp.sqrt(k * (problem.sample_weight[part] / n_rows))[:, None]
             return (xp.matmul(S.T, S),)
@@ -120,8 +125,8 @@ class Gram:
 
     def apply(self, grad, active=slice(None)):
         """Return the preconditioned gradient, (n_weights, n_outputs), a new array."""
-        xp, (n_weights, n_outputs) = namespace(grad), grad.shape
-        grad = grad / self._scale
+        xp, dtype, (n_weights, n_outputs) = namespace(grad), grad.dtype, grad.shape
+        grad = xp.astype(grad / self._scale, self.inverse.dtype)
         n_groups = int(n_weights**2 * n_outputs / xp.block_work)
         if n_groups < 2:
             direction = xp.matmul(self.inverse, grad)
@@ -134,7 +139,7 @@ class Gram:
             groups = chunks(slice(0, n_outputs), -(-n_outputs // min(4, n_groups)))
             list(xp.ordered_map(multiply, groups))
         direction /= self._scale
-        return direction
+        return xp.astype(direction, dtype)
 
 
 class Diagonal:

@@ -178,7 +178,8 @@ def choose_batch_size(
         return min(TEXTBOOK_BATCH_SIZE, n_rows)
     policy = _find_policy(data)
     batch_size = policy.batch_size
-    if allow_full_batch and data.n_stored * n_outputs <= policy.full_batch_work:
+    work = data.n_stored * n_outputs * n_rows  # n_samples times that of n_rows rows
+    if allow_full_batch and work <= policy.full_batch_work * data.n_samples:
         batch_size = n_rows
     elif params.phm_order:
         batch_size = min(batch_size, max(PHM_LEAST_BATCH, n_rows // PHM_BATCHES))
@@ -309,8 +310,10 @@ def _epochs_to_plateau(
         problem = problem.bound_outliers()
     monitor, name = solver.monitor(rows), state.preconditioner_name
     preconditioner_class = choose_preconditioner(params, problem, name)
-    fits_data = params.batch_size == "auto"
-    check = PlateauCheck(problem, state, rows, monitor, preconditioner_class, fits_data)
+    has_good_batches = params.batch_size == "auto" and params.shuffle
+    check = PlateauCheck(
+        problem, state, rows, monitor, preconditioner_class, has_good_batches
+    )
     plateau = Plateau(tol, patience, problem.floor)
     for _, objective, converged in solver.epochs(sampler, plateau, monitor):
         if params.tol is None:

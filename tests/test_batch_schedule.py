@@ -229,3 +229,40 @@ def test_a_shifted_background_changes_next_to_nothing(layout, preconditioner):
     assert_allclose(
         shifted.predict_proba(layout(X - 8)), plain.predict_proba(layout(X)), atol=1e-6
     )
+
+
+def test_dense_rows_of_weight_zero_do_not_call_for_minibatches(datasets, monkeypatch):
+    X, y = datasets["digits"]
+    keep = np.arange(len(y)) % 2 == 0
+    policy = _strategy.DENSE._replace(full_batch_work=10 * X[keep].size)
+    monkeypatch.setattr(_strategy, "DENSE", policy)
+    clf, without = (SoftmaxRegressionClassifier(random_state=0) for _ in "ab")
+
+    clf.fit(X, y, keep.astype(float))
+    without.fit(X[keep], y[keep])
+
+    assert clf.n_iter_ == without.n_iter_
+    assert_allclose(clf.coef_, without.coef_, atol=1e-7)
+
+
+def test_sorted_sparse_rows_without_shuffling_end_near_the_optimum(objective):
+    rng, n_words, n_rows, length = np.random.RandomState(0), 3000, 25_000, 60
+    shares = np.exp(1.2 * rng.standard_normal((5, n_words))) / np.arange(5, n_words + 5)
+    shares = np.cumsum(shares / shares.sum(axis=1, keepdims=True), axis=1)
+    y = np.arange(n_rows) * 5 // n_rows
+    draws = rng.uniform(size=(n_rows, length))
+    words = [np.searchsorted(shares[k], row) for k, row in zip(y, draws, strict=True)]
+    columns = np.minimum(np.ravel(words), n_words - 1)
+    entries = np.full(columns.size, length**-0.5), columns
+    X = sp.csr_array((*entries, np.arange(n_rows + 1) * length), (n_rows, n_words))
+    is_noise = rng.uniform(size=n_rows) < 0.02
+    y[is_noise] = rng.randint(5, size=is_noise.sum())
+
+    in_order, shuffled = (
+        SoftmaxRegressionClassifier(shuffle=shuffle, random_state=0).fit(X, y)
+        for shuffle in (False, True)
+    )
+
+    args = X, y, np.ones(n_rows), 1e-4
+    objectives = [objective(*args, c.coef_, c.intercept_) for c in (in_order, shuffled)]
+    assert objectives[0] < 1.05 * objectives[1]

@@ -5,6 +5,7 @@ import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 
+from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax._arrays import NUMPY
 from sksoftmax._columns import DenseColumns, SparseColumns, nonzero_quantile
 
@@ -67,3 +68,38 @@ def test_weighted_sums(columns):
     assert_allclose(mean, WEIGHT @ X / total)
     assert_allclose(squares, WEIGHT @ (X - WEIGHT @ X / total) ** 2, atol=1e-13)
     assert_allclose(non_fill_weight, WEIGHT @ (fill_value != X), atol=1e-13)
+
+
+FAR = [(1e9, 1.0), (1.7e12, 1e4), (1.7e9, 30.0), (1e6, 0.01), (-1e8, 1.0)]
+
+
+@pytest.mark.parametrize("n_unstored", [0, 2])
+def test_sparse_moments_far_from_zero_keep_their_digits(n_unstored):
+    X_far = np.hstack([mean + std * rng.standard_normal((300, 1)) for mean, std in FAR])
+    weight = rng.exponential(size=300)
+    X_far[:n_unstored, 1:3] = 0
+    weight[:n_unstored] *= 1e-13
+    columns = SparseColumns(sp.csr_array(X_far), np.dtype(np.float64))
+
+    mean, squares = columns.mean_and_squares(weight, weight.sum())
+
+    expected = np.average(X_far.astype(np.longdouble), axis=0, weights=weight)
+    deviations = X_far - expected
+    assert_allclose(mean, expected.astype(float), rtol=1e-14)
+    assert_allclose(squares, (weight @ deviations**2).astype(float), rtol=1e-6)
+
+
+@pytest.mark.parametrize(("mean", "std"), FAR)
+@pytest.mark.parametrize("n_rows", [500, 20_000])
+def test_fits_of_columns_far_from_zero_are_the_same_in_each_layout(mean, std, n_rows):
+    random = np.random.RandomState(1)
+    z = random.standard_normal((n_rows, 2))
+    y = (2 * z[:, 0] + random.logistic(size=n_rows) > 0).astype(int)
+    dense = z * [std, 1] + [mean, 0]
+    clf = SoftmaxRegressionClassifier(alpha=0, random_state=0)
+
+    of_dense = clf.fit(dense, y).predict_proba(dense)
+    of_sparse = clf.fit(sp.csr_array(dense), y).predict_proba(dense)
+
+    assert_allclose(of_sparse, of_dense, atol=1e-3)
+    assert clf.score(dense, y) > 0.75
