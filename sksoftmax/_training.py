@@ -279,9 +279,7 @@ def _warn_if_bad(
             f"eta0={params.eta0} is too large for these data: lower eta0, scale X, or "
             "use learning_rate='auto'."
         )
-    # A model that learns nothing ends near zeros.
-    margin = LARGEST_RISE if is_automatic(params) else 0.0
-    if last > (1 + margin) * loss_at_zero:
+    if last > loss_at_zero:
         better = f"weights of zero have {loss_at_zero:.3g}"
     elif params.phm_order and rise > LARGEST_RISE:
         better = f"epoch {1 + loss_curve.index(best)} had {best:.3g}"

@@ -198,6 +198,7 @@ def test_the_best_model_with_padding_is_returned(average):
     [
         (1.05, None),
         (1.2, "1.2, but epoch 2 had 1. phm_order=4 "),
+        (2.31, "2.31, but weights of zero have 2.3. phm_order=4 "),
         (25.0, "25, but weights of zero have 2.3. phm_order=4 "),
     ],
 )
