@@ -29,11 +29,11 @@ WARM_RELATIVE_GAP = 0.5
 COLLINEAR_RELATIVE_GAP, SLOW_COLLINEAR_GAP = 0.2, 1.0
 SLOW_EPOCH_GAIN = 0.2  # a slow epoch gains less than this share of the objective
 # The diagonal does not see all that is left, such as directions between collinear
-# columns. So a Newton step is tried after MANY_EPOCHS and at a late plateau, and kept
-# if it gains this share of the objective. Measured after MANY_EPOCHS: 24 % to 46 %
-# where plateaus were 12 % to 60 % above the optimum, and 1 % to 8 % where they were
-# within 7 %. The step costs two or three epochs, and on 2**18 features a product with
-# the Hessian alone costs half of an epoch or more, hence the limit of the products.
+# columns. So a Newton step is tried after MANY_EPOCHS, and kept if it gains this share
+# of the objective. Measured: 24 % to 46 % where plateaus were 12 % to 60 % above the
+# optimum, and 1 % to 8 % where they were within 7 %. The step costs two or three
+# epochs, but a product with the Hessian alone costs an epoch on 2**18 features and 23
+# classes. Hence the limit of the products, and no such step before.
 MANY_EPOCHS, LEAST_STEP_GAIN, TRIAL_PRODUCTS = 10, 0.05, 8
 
 
@@ -85,10 +85,10 @@ class PlateauCheck:
         sees_columns = self._is_collinear and (converged or is_slow)
         if sees_columns and self._is_far_in_collinear(objective, converged):
             return self._make_newton()
-        newton, is_late = None, converged and self._n_epochs >= LATE_EPOCHS
+        newton = None
         if converged and self._is_suspect(objective):
             newton = self._newton_if(self._sees_large_gap)
-        if newton is None and (is_late or self._n_epochs == MANY_EPOCHS):
+        if newton is None and self._n_epochs == MANY_EPOCHS:
             newton = self._newton_if(self._gains_much)
         return newton
 
