@@ -97,7 +97,7 @@ def phases(params, problem: Problem, state: State, rows, rng):
     "svrg", sparse X              SGD while it pays (20 %), unless weights are not
                                   zero or with L1; Newton to the gap
     a given batch_size            SGD to a plateau; Newton to a plateau if PlateauCheck
-                                  finds the optimum far away
+                                  finds the optimum far away, there or earlier
     dense X, unless weights are   SGD while it pays (30 %); LBFGS to a plateau; Newton
     not zero, L1 or diagonal      to a plateau if LBFGS found none
     dense X                       SGD while it pays (5 %); Newton to a plateau

@@ -5,13 +5,13 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from threadpoolctl import threadpool_limits
 
-from sksoftmax import SoftmaxRegressionClassifier, _strategy
+from sksoftmax import SoftmaxRegressionClassifier, _plateau_check, _strategy
 
 ALPHA = 1e-4
 SLOW = pytest.mark.slow
@@ -484,17 +484,17 @@ def test_wide_features_of_low_rank_end_near_the_optimum(monkeypatch, n_features,
     assert clf.loss_curve_[-1] <= 1.1 * exact.loss_curve_[-1]
 
 
-def one_hot_and_collinear(seed, n_rows, share=1.0):
+def one_hot_and_collinear(seed, n_rows, share=1.0, noise=0.02):
     """Return sparse X and y: a category tells pairs of classes, numbers the class.
 
-    The numbers are nearly equal, and their differences tell the class. They are stored
-    in a `share` of the rows.
+    The numbers are equal but for `noise`, and their differences tell the class. They
+    are stored in a `share` of the rows.
     """
     rng = np.random.default_rng(seed)
     category, coin = rng.integers(0, 500, n_rows), rng.integers(0, 2, n_rows)
     numbers = rng.standard_normal((n_rows, 1))
-    numbers = numbers + 0.02 * rng.standard_normal((n_rows, 20))
-    numbers[:, ::2] += 0.02 * (2 * coin - 1)[:, None]
+    numbers = numbers + noise * rng.standard_normal((n_rows, 20))
+    numbers[:, ::2] += noise * (2 * coin - 1)[:, None]
     numbers *= rng.uniform(size=(n_rows, 1)) < share
     ones = np.ones(n_rows), (np.arange(n_rows), category)
     X = sp.hstack([sp.csr_array(ones), sp.csr_array(numbers)])
@@ -535,6 +535,62 @@ def test_collinear_numbers_are_told_apart_with_validation_rows():
     clf.fit(X, y)
 
     assert min(clf.validation_loss_curve_) < 0.25
+
+
+def word_counts(seed, n_rows=4000, n_words=2000, n_classes=5):
+    """Return sparse counts by Zipf's law in documents of unequal lengths, and y.
+
+    A tenth of the classes are drawn again.
+    """
+    rng = np.random.default_rng(seed)
+    y, words = rng.integers(n_classes, size=n_rows), np.arange(n_words)
+    topics = 0.3 * rng.standard_normal((n_classes, n_words)) * (words > 20)
+    proba = np.exp(topics) / (words + 2.7)
+    proba /= proba.sum(axis=1, keepdims=True)
+    lengths = 1 + (100 * rng.lognormal(size=n_rows)).astype(int)
+    X = rng.multinomial(lengths, proba[y]).astype(float)
+    drawn = rng.random(n_rows) < 0.1
+    y[drawn] = rng.integers(n_classes, size=drawn.sum())
+    return sp.csr_array(X), y
+
+
+def assert_ends_near_the_optimum(objective, X, y, alpha, **params):
+    clf = SoftmaxRegressionClassifier(alpha=alpha, random_state=0)
+    exact = clone(clf).set_params(solver="svrg", tol=1e-2).fit(X, y)
+
+    clf.set_params(**params).fit(X, y)
+
+    reached, optimum = (
+        objective(X, y, np.ones(len(y)), alpha, m.coef_, m.intercept_)
+        for m in (clf, exact)
+    )
+    assert reached <= 1.05 * optimum
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_epochs_that_go_on_for_long_end_near_the_optimum(seed, objective):
+    X, y = word_counts(seed)
+    assert_ends_near_the_optimum(objective, X, y, 1e-4, batch_size=128)
+
+
+@pytest.mark.parametrize("noise", [0.2, 0.3])
+def test_slightly_collinear_numbers_end_near_the_optimum(noise, objective):
+    X, y = one_hot_and_collinear(0, 20_000, noise=noise)
+    assert_ends_near_the_optimum(objective, X, y, 1e-5)
+
+
+def test_a_refused_step_on_all_rows_changes_no_later_epoch(monkeypatch):
+    X, y = one_hot_and_collinear(0, 4000, noise=0.3)
+    clf = SoftmaxRegressionClassifier(alpha=1e-5, batch_size=256, random_state=0)
+    monkeypatch.setattr(_plateau_check, "LEAST_STEP_GAIN", np.inf)
+    clf.fit(X, y)
+    monkeypatch.setattr(_plateau_check, "MANY_EPOCHS", np.inf)
+
+    untried = clone(clf).fit(X, y)
+
+    assert len(clf.loss_curve_) > 10
+    assert_array_equal(clf.coef_, untried.coef_)
+    assert clf.loss_curve_ == untried.loss_curve_
 
 
 def test_rows_in_a_periodic_order_are_monitored_alike():

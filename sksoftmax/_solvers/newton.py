@@ -74,6 +74,7 @@ class Newton:
         self._is_confirmed = self._has_gram = False
         self._certificate, self.stalled = Certificate(oracle), False
         self._is_idle, self._forcing = False, FORCING
+        self.max_products = math.inf  # with the Hessian, in a step without L1
         self._threads = oracle.threads
         with self._threads():
             objective, grad = self._evaluate(self._weights)
@@ -305,7 +306,8 @@ class Newton:
         direction = xp.zeros(grad.shape, grad.dtype)
         products = xp.zeros(grad.shape, grad.dtype)
         self._curvature.restrict(None, 0.0)
-        self._conjugate_gradients(grad, direction, products)
+        limit = self.max_products
+        self._conjugate_gradients(grad, direction, products, max_products=limit)
         value = xp.vdot(grad, direction) + xp.vdot(direction, products) / 2
         return direction, grad + products, -float(value)
 
