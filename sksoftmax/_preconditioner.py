@@ -120,6 +120,16 @@ class Gram:
         shares = xp.ordered_map(share, chunks(rows, part_size))
         return reduce(add_tuples, shares)[0]
 
+    def hidden_share(self, hessian) -> float:
+        """Return the share of the directions that the damping for rounding hides.
+
+        The preconditioner was built from `hessian`. The share is the trace of
+        damping diag(K) (K + damping diag(K))^-1, per weight.
+        """
+        xp = namespace(hessian)
+        trace = float(xp.total(xp.diagonal(self.inverse) * xp.diagonal(hessian)))
+        return rounding_damping(hessian) * trace / hessian.shape[0]
+
     def restrict(self, free, damping: float) -> None:
         """Return None: the matrix stays a matrix of all weights."""
 
