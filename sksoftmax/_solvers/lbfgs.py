@@ -7,6 +7,7 @@ a pair stays exact.
 
 import math
 from dataclasses import replace
+from functools import partial
 
 from sksoftmax._oracle import Oracle
 from sksoftmax._preconditioner import GAP_FACTOR
@@ -37,11 +38,6 @@ LARGEST_PLATEAU_GAP = 4.0  # the gap of a plateau, as a multiple of the objectiv
 # after 14 to 23 steps, instead of 1.02 to 2.9 times after 4 to 118. On KDD Cup 99, 2^16
 # rows change little, and all rows make steps worse.
 MORE_ROWS, MOST_MEASURING_PASSES, MORE_AFTER_STEPS = 2**16, 8, 8
-# The matrix is measured again in float64 if rounding hides more than this share of its
-# directions. Measured: at most .004 on MNIST, .07 to .94 where 100 to 1000 features
-# have a common part 100 to 3000 times as large as their own parts. There float32 ends
-# at up to 9 % above the optimum.
-LARGEST_HIDDEN_SHARE = 0.05
 
 
 class LBFGSIterate:
@@ -249,20 +245,14 @@ class LBFGS:
 
     def _measure(self, n_rows: int) -> None:
         """Update in place: measure the preconditioner at the current weights."""
-        weights, xp = self._iterate.weights, self._oracle.problem.data.xp
-        self._n_measured = n_rows
-        preconditioner, hidden_share = self._build(n_rows, weights)
-        if hidden_share > LARGEST_HIDDEN_SHARE and weights.dtype != xp.float64:
-            preconditioner, _ = self._build(n_rows, xp.astype(weights, xp.float64))
-        self._iterate.set_penalty(self._oracle.problem.penalty, preconditioner)
-
-    def _build(self, n_rows: int, weights):
-        """Return the preconditioner in the dtype of `weights`, and its hidden share."""
-        oracle, problem = self._oracle, self._oracle.problem
-        hessian = oracle.measure_hessian(weights, n_rows)
-        n_sampled = n_rows if n_rows < oracle.n_rows else None
-        preconditioner = oracle.preconditioner_class.build(problem, hessian, n_sampled)
-        return preconditioner, preconditioner.hidden_share(hessian)
+        oracle, problem, self._n_measured = self._oracle, self._oracle.problem, n_rows
+        preconditioner = oracle.preconditioner_class.build_exactly(
+            problem,
+            partial(oracle.measure_hessian, n_rows=n_rows),
+            self._iterate.weights,
+            n_rows if n_rows < oracle.n_rows else None,
+        )
+        self._iterate.set_penalty(problem.penalty, preconditioner)
 
     def _measure_more(self) -> bool:
         """Return whether the preconditioner was measured on more rows."""
