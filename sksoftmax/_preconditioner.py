@@ -27,6 +27,11 @@ LEAST_ROUNDING, LARGEST_ROUNDING = 1e-10, 1e-4
 # The least share to add for the rounding of gradients, in units of their eps. The
 # inverse multiplies this rounding in directions of little curvature.
 GRADIENT_ROUNDING = 0.1
+# The matrix is measured again in float64 if the share for rounding hides more than this
+# share of its directions. Measured: at most .004 on MNIST, .07 to .94 where 100 to 1000
+# features have a common part 100 to 3000 times as large as their own parts. There
+# float32 ended at up to 9 % above the optimum, and at 3.4 times with a batch_size.
+LARGEST_HIDDEN_SHARE = 0.05
 # A sample misses a feature with less than this share of the expected curvature.
 LEAST_SAMPLED_SHARE = 0.5
 # The gap is estimated at this multiple of <G, M G>. It is near half of <G, M G> if M is
@@ -119,6 +124,23 @@ class Gram:
         part_size = max(_GRAM_ROWS, int(_GRAM_WORK / data.n_weights**2))
         shares = xp.ordered_map(share, chunks(rows, part_size))
         return reduce(add_tuples, shares)[0]
+
+    @classmethod
+    def build_exactly(cls, problem, measure, weights, n_sampled: int | None):
+        """Return the preconditioner, in float64 if rounding hides many directions.
+
+        `measure` returns K at the weights, in their dtype.
+        """
+        xp, hessian = problem.data.xp, measure(weights)
+        preconditioner = cls.build(problem, hessian, n_sampled)
+        # The trace of damping diag(K) (K + damping diag(K))^-1 counts these directions.
+        products = xp.diagonal(preconditioner.inverse) * xp.diagonal(hessian)
+        n_hidden = rounding_damping(hessian) * float(xp.total(products))
+        is_hidden = n_hidden > LARGEST_HIDDEN_SHARE * hessian.shape[0]
+        if is_hidden and weights.dtype != xp.float64:
+            hessian = measure(xp.astype(weights, xp.float64))
+            preconditioner = cls.build(problem, hessian, n_sampled)
+        return preconditioner
 
     def restrict(self, free, damping: float) -> None:
         """Return None: the matrix stays a matrix of all weights."""

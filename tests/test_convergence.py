@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from numpy.testing import assert_allclose
 from sklearn.datasets import make_classification
 
-from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax import SoftmaxRegressionClassifier, _strategy
 
 LAYOUT = pytest.mark.parametrize(
     "layout", [np.asarray, sp.csr_array], ids=["dense", "csr"]
@@ -192,9 +192,12 @@ def test_fit_of_collinear_features_goes_beyond_the_first_step(eps, params):
     assert clf.score(X, y) > 0.85  # the first step leaves it at .51
 
 
-@pytest.mark.parametrize(("common", "n_features"), [(1000, 50), (3000, 20)])
-def test_minibatches_in_float32_tell_features_with_a_large_common_part_apart(
-    common, n_features
+@pytest.mark.parametrize(
+    ("common", "n_features", "batch_size"),
+    [(1000, 50, 256), (3000, 20, 256), (1000, 200, "auto")],
+)
+def test_float32_tells_features_with_a_large_common_part_apart(
+    monkeypatch, common, n_features, batch_size
 ):
     rng, shape = np.random.RandomState(0), (8000, n_features)
     factor, own = rng.standard_normal((shape[0], 1)), rng.standard_normal(shape)
@@ -204,11 +207,14 @@ def test_minibatches_in_float32_tell_features_with_a_large_common_part_apart(
     X = (common * factor + own).astype(np.float32)
 
     exact = SoftmaxRegressionClassifier().fit(X, y)
-    clf = SoftmaxRegressionClassifier(batch_size=256, random_state=0).fit(X, y)
+    policy = _strategy.DENSE._replace(full_batch_work=0)
+    monkeypatch.setattr(_strategy, "DENSE", policy)
+    clf = SoftmaxRegressionClassifier(batch_size=batch_size, random_state=0).fit(X, y)
 
-    # float32 hid the own parts from the preconditioner: 2.3 and 2.4 times the optimum.
+    # float32 hid the own parts from the preconditioner: 2.3, 2.4 and 1.03 times the
+    # optimum.
     assert clf.coef_.dtype == np.float32
-    assert clf.loss_curve_[-1] < 1.01 * exact.loss_curve_[-1]
+    assert clf.loss_curve_[-1] < 1.02 * exact.loss_curve_[-1]
 
 
 @pytest.mark.parametrize("batch_size", ["auto", 10])

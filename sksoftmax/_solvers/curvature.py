@@ -1,6 +1,7 @@
 """Products with the Hessian, and the preconditioner in place of its inverse."""
 
 import math
+from functools import partial
 
 from sksoftmax._arrays import take
 from sksoftmax._hessian import Hessian
@@ -61,13 +62,13 @@ class Curvature:
             return
         if self._work < oracle.sampled_hessian_work(self._class):
             return
-        weights = model()
+        measure, weights = partial(oracle.sampled_hessian, self._class), model()
         if self._class is Gram:
-            # float32 hides small differences of features with a large common part.
-            weights = problem.data.xp.astype(weights, problem.data.xp.float64)
-        sampled = oracle.sampled_hessian(self._class, weights)
-        args = problem, sampled, n_sampled, self._active
-        self._preconditioner = self._class.build(*args)
+            args = problem, measure, weights, n_sampled
+            self._preconditioner = Gram.build_exactly(*args)
+        else:
+            args = problem, measure(weights), n_sampled, self._active
+            self._preconditioner = self._class.build(*args)
         self._work = 0.0
 
     def change_to_hessian(self, require_work: bool = False) -> bool:

@@ -7,6 +7,7 @@ a pair stays exact.
 
 import math
 from dataclasses import replace
+from functools import partial
 
 from sksoftmax._oracle import Oracle
 from sksoftmax._preconditioner import GAP_FACTOR
@@ -245,9 +246,12 @@ class LBFGS:
     def _measure(self, n_rows: int) -> None:
         """Update in place: measure the preconditioner at the current weights."""
         oracle, problem, self._n_measured = self._oracle, self._oracle.problem, n_rows
-        hessian = oracle.measure_hessian(self._iterate.weights, n_rows)
-        n_sampled = n_rows if n_rows < oracle.n_rows else None
-        preconditioner = oracle.preconditioner_class.build(problem, hessian, n_sampled)
+        preconditioner = oracle.preconditioner_class.build_exactly(
+            problem,
+            partial(oracle.measure_hessian, n_rows=n_rows),
+            self._iterate.weights,
+            n_rows if n_rows < oracle.n_rows else None,
+        )
         self._iterate.set_penalty(problem.penalty, preconditioner)
 
     def _measure_more(self) -> bool:
