@@ -79,7 +79,10 @@ def fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[_Method], _
 def takes_sample_weight(scorer) -> bool:
     """Return whether a scorer's metric, or a callable, takes `sample_weight`."""
     metric = getattr(scorer, "_score_func", scorer)
-    parameters = signature(metric).parameters.values()
+    try:
+        parameters = signature(metric).parameters.values()
+    except ValueError:  # a function in C may have no signature
+        return False
     return any(p.name == "sample_weight" or p.kind == p.VAR_KEYWORD for p in parameters)
 
 

@@ -43,7 +43,8 @@ def make_splits(cv, class_weight, classes, rows: TrainingRows, sample_weight, gr
         cv = _check_pairs(cv)
     splitter = check_cv(cv, classes[y], classifier=True)
     splits = []
-    for k, (train, test) in enumerate(splitter.split(rows.X, classes[y], groups)):
+    given = () if groups is None else (groups,)  # a splitter may take no groups
+    for k, (train, test) in enumerate(splitter.split(rows.X, classes[y], *given)):
         train, test = (
             _check_rows(part, name, k, len(y))
             for part, name in ((train, "training"), (test, "test"))

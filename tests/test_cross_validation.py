@@ -36,6 +36,7 @@ from sksoftmax import (
     SoftmaxRegressionClassifierCV,
     _strategy,
 )
+from sksoftmax._compat import takes_sample_weight
 
 # Test data are so small that weak penalties are at the edge now and then.
 pytestmark = pytest.mark.filterwarnings("ignore:The best score is at")
@@ -1317,3 +1318,25 @@ def test_verbose_prints_a_line_for_each_alpha(capsys):
     assert lines[0].startswith(
         f"alpha 1.000e-01: neg_log_loss {clf.mean_score_[0]:.6f}"
     )
+
+
+class HalvesWithoutGroups:
+    def split(self, X, y):
+        half = len(y) // 2
+        yield np.arange(half), np.arange(half, len(y))
+
+    def get_n_splits(self, X=None, y=None):
+        return 1
+
+
+def test_a_splitter_may_take_no_groups():
+    X, y = make_rows()
+
+    clf = SoftmaxRegressionClassifierCV(alphas=[0.1, 0.01], cv=HalvesWithoutGroups())
+    clf.fit(X, y)
+
+    assert clf.n_splits_ == 1
+
+
+def test_a_scorer_without_a_signature_takes_no_weights():
+    assert not takes_sample_weight(max)
