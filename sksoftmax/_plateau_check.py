@@ -65,8 +65,10 @@ class PlateauCheck:
         """
         self._problem, self._state, self._rows = problem, state, rows
         self._preconditioner_class = preconditioner_class
-        is_warm = bool(problem.data.xp.any(state.average))
-        self._largest_gap = WARM_RELATIVE_GAP if is_warm else LARGEST_RELATIVE_GAP
+        self._is_warm = bool(problem.data.xp.any(state.average))
+        self._largest_gap = LARGEST_RELATIVE_GAP
+        if self._is_warm:
+            self._largest_gap = WARM_RELATIVE_GAP
         self._is_collinear = problem.collinear is not None
         self._is_always_suspect = not (has_good_batches and monitor.is_typical)
         self._early_loss = EARLY_LOSS * monitor.constant_loss
@@ -74,7 +76,7 @@ class PlateauCheck:
         self._slow = Plateau(SLOW_EPOCH_GAIN, 1, problem.floor)
         self._n_epochs, self._was_slow, self._is_over = 0, False, False
         # Whether Newton's method has the strict rule for a plateau.
-        self.is_strict = is_warm or self._is_collinear
+        self.is_strict = self._is_warm or self._is_collinear
 
     def newton_if_far(self, objective: float, converged: bool):
         """Return Newton's method for all rows if the optimum is far, or None.
@@ -93,8 +95,10 @@ class PlateauCheck:
         newton = None
         if converged and self._is_suspect(objective):
             newton = self._newton_if(self._sees_large_gap)
-        if newton is None and self._n_epochs == MANY_EPOCHS:
+        is_warm_plateau = converged and self._is_warm and self._problem.data.is_dense
+        if newton is None and (is_warm_plateau or self._n_epochs == MANY_EPOCHS):
             newton = self._newton_if(self._gains_much)
+            self.is_strict |= newton is not None
         return newton
 
     def is_far(self, objective: float) -> bool:

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose
+from sklearn.base import clone
 from sklearn.datasets import make_classification
+from sklearn.metrics import log_loss
 
 from sksoftmax import SoftmaxRegressionClassifier, _strategy
 
@@ -273,3 +275,18 @@ def test_a_path_of_warm_starts_ends_no_worse_than_other_fits(
 
     floor = 1e-3 * np.log(n_classes)
     assert (np.array(values_warm) <= 1.04 * np.array(values_cold) + floor).all()
+
+
+@pytest.mark.parametrize("alpha", [1e-4, 1e-5, 1e-6])
+def test_given_batches_end_near_the_optimum_of_weak_penalties(alpha):
+    rng = np.random.RandomState(0)
+    X = rng.standard_normal((4000, 40)) * 2 / (1.0 + np.arange(40)) ** 0.5
+    raw = 6 * X @ rng.standard_normal((40, 20))
+    y = (raw + rng.gumbel(size=raw.shape)).argmax(axis=1)
+    clf = SoftmaxRegressionClassifier(alpha=alpha, random_state=0)
+    optimum = clone(clf).set_params(solver="svrg").fit(X, y).loss_curve_[-1]
+
+    clf.set_params(batch_size=256).fit(X, y)
+
+    value = log_loss(y, clf.predict_proba(X)) + alpha / 2 * np.square(clf.coef_).sum()
+    assert value < 1.1 * optimum

@@ -160,6 +160,7 @@ def test_the_objective_of_the_last_epoch_is_that_of_the_model(split, average):
 def test_a_warm_start_worse_than_zeros_starts_from_zeros(split, order, learning_rate):
     X, _, y, _ = split
     params = {"phm_order": order, "learning_rate": learning_rate, "random_state": 0}
+    params |= {"max_iter": 5, "tol": None}
     cold = SoftmaxRegressionClassifier(**params).fit(X, y)
     warm = SoftmaxRegressionClassifier(warm_start=True, **params)
     warm.classes_, warm.intercept_ = np.arange(10), np.zeros(10)
