@@ -103,11 +103,9 @@ def _first_and_middle(
         strengths.append((first, middle / (1 - l1_ratio)))
     if l1_ratio > 0:
         largest = np.abs(grad).max(axis=1) / l1_ratio
-        median, signal = (
-            float(np.median(largest)),
-            _signal_strength(largest, grad, noise * curvatures),
-        )
-        strengths.append((float(largest.max()), min(median, signal)))
+        signal = _signal_strength(largest, grad, noise * curvatures)
+        middle = min(float(np.median(largest)), signal)
+        strengths.append((float(largest.max()), middle))
     first, middle = min(strengths)
     if not 0 < first < math.inf:
         return 1.0, 1.0
@@ -118,11 +116,11 @@ def _first_and_middle(
 def _signal_strength(strengths, grad, noise) -> float:
     """Return a strength that leaves weights to columns that tell of the classes.
 
-    Columns may have weights below `strengths`. `grad`, (n_columns, n_outputs), is the
-    gradient at the constant model, and `noise` the mean of its squared rows if labels
-    do not depend on the columns. Much larger squares tell of the classes (the score
-    test, Rao 1948). The result holds back the share SIGNAL_SHARE of them, and is
-    infinite if no column tells of the classes.
+    Columns may have weights below `strengths`, (n_columns,). `grad`, (n_columns,
+    n_outputs), is the gradient at the constant model. `noise`, (n_columns,), is the
+    mean of its squared rows if labels do not depend on the columns. Much larger squares
+    tell of the classes (the score test, Rao 1948). The result holds back the share
+    SIGNAL_SHARE of them, and is infinite if no column tells of the classes.
     """
     scores = (grad**2).sum(axis=1) / noise
     scores[scores < LEAST_SCORE + 2 * math.log(len(scores))] = 0
@@ -135,9 +133,10 @@ def _signal_strength(strengths, grad, noise) -> float:
 
 
 def _principal_axes(oracle, weights, columns, grad):
-    """Return the curvatures along principal axes, and the gradient in these axes.
+    """Return curvatures along principal axes, and the gradient in these axes.
 
-    The axes are those of some columns, whose gradient is `grad`. Axes of a curvature
+    The shapes are (n_axes,) and (n_axes, n_outputs). The axes are those of some
+    columns, whose gradient is `grad`. Axes of a curvature
     that rounding may hide are left out.
     """
     problem, n_features = oracle.problem, oracle.problem.data.n_features
