@@ -66,7 +66,7 @@ def measure(
     data = make_data(X, dtype, params.fit_intercept)
     n_outputs = cross_entropy(rows.n_classes).n_outputs
     is_full_batch = not is_stream and takes_all_rows(params, data, n_rows, n_outputs)
-    if is_full_batch and not xp.wide_batches:
+    if is_full_batch:
         # Rounding limits how near Newton steps come to the optimum: they use float64.
         data = make_data(X, xp.float64, params.fit_intercept)
     weight = xp.asarray(rows.weight, data.dtype)
