@@ -860,6 +860,21 @@ def test_batches_are_larger_on_a_gpu(monkeypatch):
     assert streamed.score(*table) == pytest.approx(stream.score(*table), abs=0.03)
 
 
+@pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
+def test_full_batches_are_exact_on_a_gpu(monkeypatch):
+    """Newton's steps go on where float32 would round away what they gain."""
+    years = np.random.default_rng(0).integers(2000, 2021, 200).astype(float)
+    X = np.stack([years**k for k in range(1, 6)], axis=1).astype(np.float32)
+    y = np.random.default_rng(1).integers(0, 2, 200)
+    clf = SoftmaxRegressionClassifier(solver="svrg", tol=1e-4, alpha=1e-7)
+    expected = clone(clf).fit(X, y)
+
+    on_a_gpu(monkeypatch)
+
+    clf.fit(STRICT(X), y)
+    assert_allclose(clf.loss_curve_[-1], expected.loss_curve_[-1], rtol=1e-4)
+
+
 def problem_on(X, y, n_classes):
     """Return a problem without anything that depends on the numbers in X."""
     xp = arrays.namespace(X)
