@@ -144,7 +144,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         rows. Raising it lowers the noise of a step, and leaves fewer updates an epoch.
 
         "auto" uses all rows from the start if n_samples * n_features * n_classes is at
-        most 4e7 (on a GPU 1e9), where two classes count as one. The limit for sparse X
+        most 4e7 (on a GPU 3e9), where two classes count as one. The limit for sparse X
         is stored values * n_classes of 4e6. Sparse X with `l1_ratio` above 0 uses all
         rows from the start, too. Otherwise "auto" starts with minibatches of 512 rows
         (on a GPU 2048), or up to 1024 rows if there are more than 512 classes. A

@@ -46,9 +46,11 @@ class DenseColumns:
 
     def squared_norms(self, squares, rows, factor):
         """Return the largest square of each of `rows`, and |squares * factor|^2."""
-        squares = self._xp.to_numpy(take(squares, self._xp.indices(rows)))
-        largest, scaled = squares.max(axis=1), squares * factor
-        return largest, np.einsum("ij,ij->i", scaled, scaled)
+        xp = self._xp
+        squares = take(squares, xp.indices(rows))
+        scaled = squares * xp.asarray(factor)  # in float64
+        norms = xp.row_dots(scaled, scaled)
+        return xp.to_numpy(xp.max(squares, axis=1)), xp.to_numpy(norms)
 
     def quantiles(self, shares):
         """Return a quantile of each column, (n_features,), for each of `shares`."""

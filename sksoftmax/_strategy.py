@@ -46,11 +46,12 @@ DENSE = Policy(batch_size=512, full_batch_work=4e7, least_epoch_gain=0.05)
 # objective and time, the test log-loss was .69 for all rows after minibatches, and .68
 # for minibatches alone.
 SPARSE = Policy(batch_size=512, full_batch_work=4e6, least_epoch_gain=0.2)
-# Estimates for a GPU. The launches of a step take about .25 ms, so a pass over all rows
-# is no longer than a step up to a work of 1e9. Measured on a CPU, batches of
+# Measured on an H100, where the launches of a step take about .25 ms: all rows as one
+# batch, in float64, take .16 to .9 times as long as minibatches up to a work of 3e9, .3
+# or 2.6 times as long at 1e10, and are exact. Measured on a CPU, batches of
 # 2048 rows against 512: MNIST takes twice as many epochs to .245, in half as many
 # updates; a probe of 300 classes takes as many epochs.
-GPU = Policy(batch_size=2048, full_batch_work=1e9, least_epoch_gain=0.05)
+GPU = Policy(batch_size=2048, full_batch_work=3e9, least_epoch_gain=0.05)
 
 TEXTBOOK_BATCH_SIZE = 256
 # A long step with PHM ends far from the nearest sum of Kronecker products. So an epoch

@@ -23,6 +23,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sksoftmax import SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
 from sksoftmax import _arrays as arrays
+from sksoftmax._arrays.standard_arrays import StandardArrays
 from sksoftmax._compat import array_namespace
 from sksoftmax._data import make_data
 from sksoftmax._loss import cross_entropy
@@ -858,6 +859,23 @@ def test_batches_are_larger_on_a_gpu(monkeypatch):
     assert streamed.t_ == math.ceil(9000 / 2048)
     assert small.fit(*table).t_ == 2 * stream.t_  # an integer is obeyed
     assert streamed.score(*table) == pytest.approx(stream.score(*table), abs=0.03)
+
+
+def test_most_rows_stay_on_the_device(monkeypatch):
+    """All rows of wide data may be outliers by the bound that is tried first."""
+    X = np.random.default_rng(0).standard_normal((3000, 1000)).astype(np.float32)
+    table, n_read = (STRICT(X), STRICT((X[:, 0] > 0).astype(int))), []
+    to_numpy = StandardArrays.to_numpy
+
+    def read(self, array):
+        n_read.append(math.prod(array.shape))
+        return to_numpy(self, array)
+
+    monkeypatch.setattr(StandardArrays, "to_numpy", read)
+
+    SoftmaxRegressionClassifier(batch_size=512, max_iter=1, tol=None).fit(*table)
+
+    assert 0 < sum(n_read) <= X.size / 2
 
 
 @pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")

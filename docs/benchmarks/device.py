@@ -112,6 +112,9 @@ def compare(task: Task, device: str) -> None:
         if log_loss(model.predict_proba(X_test), task) <= target:
             print(f"| ours, as far | {seconds:.3f} s | {epochs} epochs |")
             break
+        if len(model.loss_curve_) < epochs:  # at the optimum
+            print(f"| ours, as far | not reached | {epochs - 1} epochs |")
+            break
     seconds, model = timed(device, ours, X, y)
     reached = log_loss(model.predict_proba(X_test), task)
     print(f"| ours, defaults | {seconds:.3f} s | log-loss {reached:.4f} |")
