@@ -15,9 +15,9 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 # python -m pytest --hypothesis-profile=nightly
-settings.register_profile("nightly", max_examples=500, deadline=None)
+settings.register_profile("nightly", max_examples=300, deadline=None)
 settings.register_profile(
-    "suite", max_examples=100, deadline=None, derandomize=True, database=None
+    "suite", max_examples=40, deadline=None, derandomize=True, database=None
 )
 settings.load_profile("suite")
 

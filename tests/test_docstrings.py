@@ -52,6 +52,7 @@ NEEDS = {
 }
 # Versions of scikit-learn from which on the examples of a page run.
 VERSIONS = {"uncertainty": "1.8"}
+LONG = {"coefficients", "fewer_weights", "penalty", "reproducibility", "two_classes"}
 ELSEWHERE = {"devices", "pitfalls"}  # tested below and in test_error_pages.py
 GUIDE = sorted(path.stem for path in (DOCS / "guide").glob("*.md"))
 
@@ -59,7 +60,14 @@ GUIDE = sorted(path.stem for path in (DOCS / "guide").glob("*.md"))
 # A release of skl2onnx or skops may not know yet what scikit-learn or Python warn of.
 @pytest.mark.filterwarnings("default::DeprecationWarning")
 @pytest.mark.filterwarnings("default::FutureWarning")
-@pytest.mark.parametrize("page", [name for name in GUIDE if name not in ELSEWHERE])
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (name in LONG))
+        for name in GUIDE
+        if name not in ELSEWHERE
+    ],
+)
 def test_guide(page):
     for needs in NEEDS.get(page, []):
         pytest.importorskip(needs, reason=f"{page}.md needs {needs}")

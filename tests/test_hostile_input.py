@@ -739,7 +739,11 @@ def fitted_path():
 @pytest.mark.filterwarnings("ignore:The least populated class:UserWarning")
 @pytest.mark.parametrize(
     ("kind", "setting"),
-    [(k, s) for k in KINDS for s in (PATHS if k in SIZES else ["two alphas"])],
+    [
+        pytest.param(kind, name, marks=[pytest.mark.slow] * (name == "L1"))
+        for kind in KINDS
+        for name in (PATHS if kind in SIZES else ["two alphas"])
+    ],
 )
 def test_fit_of_a_path(kind, setting, fitted_path):
     make, expected = KINDS[kind]

@@ -103,6 +103,7 @@ def test_svrg_keeps_no_residuals(batch_size):
     assert peak < 20_000 * 400 * X.itemsize  # rows times classes
 
 
+@pytest.mark.slow
 def test_svrg_keeps_no_table_of_sparse_rows_by_classes():
     rng = np.random.RandomState(0)
     X = sp.random(40_000, 40, 0.05, format="csr", random_state=rng)

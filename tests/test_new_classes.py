@@ -91,7 +91,7 @@ def test_two_classes_split_their_row(digits, stream_of, params):
 @pytest.mark.parametrize(
     "params", [v for k, v in SETTINGS.items() if k != "textbook"], ids=str
 )
-@pytest.mark.parametrize("n_known", [2, 3, 9])
+@pytest.mark.parametrize("n_known", [2, pytest.param(3, marks=pytest.mark.slow), 9])
 @pytest.mark.parametrize(
     "layout", ["dense", pytest.param("csr", marks=pytest.mark.slow)]
 )

@@ -77,6 +77,7 @@ def test_the_curve_does_not_flatter_on_random_labels():
     assert np.mean(clf.progressive_loss_curve_[1:]) > np.log(3)
 
 
+@pytest.mark.slow
 def test_the_last_thousand_calls_are_kept():
     X, y = make_rows(1)
     clf = SoftmaxRegressionClassifier(random_state=0)

@@ -297,7 +297,9 @@ def nearly_separable_rows(rng, n_rows=20000, n_classes=23, n_kinds=18):
     return ((X - X.mean(axis=0)) / np.where(spread > 0, spread, 1)).astype("f4"), y
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize(
+    "seed", [0, pytest.param(1, marks=SLOW), pytest.param(2, marks=SLOW)]
+)
 def test_steps_that_promise_little_and_gain_more_go_on(seed, objective):
     X, y = nearly_separable_rows(np.random.default_rng(seed))
     objectives = []
@@ -436,7 +438,7 @@ LAGS = {
 @pytest.mark.parametrize(
     ("name", "seed"),
     [
-        ("l1", 1),
+        pytest.param("l1", 1, marks=SLOW),
         pytest.param("l1", 3, marks=SLOW),
         pytest.param("elastic net", 1, marks=SLOW),
         pytest.param("elastic net", 3, marks=SLOW),
@@ -466,8 +468,9 @@ def lags_of_a_random_walk(rng, n_rows, n_lags, n_classes):
     return X[order], y[order]
 
 
-@pytest.mark.parametrize("n_features", [400, pytest.param(2100, marks=SLOW)])
-@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=SLOW)])
+@pytest.mark.slow
+@pytest.mark.parametrize("n_features", [400, 2100])
+@pytest.mark.parametrize("seed", [0, 1])
 def test_wide_features_of_low_rank_end_near_the_optimum(monkeypatch, n_features, seed):
     policy = _strategy.DENSE._replace(full_batch_work=0)
     monkeypatch.setattr(_strategy, "DENSE", policy)
@@ -501,7 +504,9 @@ def one_hot_and_collinear(seed, n_rows, share=1.0, noise=0.02):
     return X.tocsr(), category % 5 * 2 + coin
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize(
+    "seed", [0, pytest.param(1, marks=SLOW), pytest.param(2, marks=SLOW)]
+)
 @pytest.mark.parametrize(
     ("share", "params"),
     [
@@ -567,13 +572,13 @@ def assert_ends_near_the_optimum(objective, X, y, alpha, **params):
     assert reached <= 1.05 * optimum
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [pytest.param(0, marks=SLOW), 1])
 def test_epochs_that_go_on_for_long_end_near_the_optimum(seed, objective):
     X, y = word_counts(seed)
     assert_ends_near_the_optimum(objective, X, y, 1e-4, batch_size=128)
 
 
-@pytest.mark.parametrize("noise", [0.2, 0.3])
+@pytest.mark.parametrize("noise", [0.2, pytest.param(0.3, marks=SLOW)])
 def test_slightly_collinear_numbers_end_near_the_optimum(noise, objective):
     X, y = one_hot_and_collinear(0, 20_000, noise=noise)
     assert_ends_near_the_optimum(objective, X, y, 1e-5)
@@ -691,14 +696,9 @@ def objective_of(objective, clf, X, y):
     return objective(X, y, np.ones(len(y)), ALPHA, clf.coef_, clf.intercept_)
 
 
-@pytest.mark.parametrize(
-    ("seed", "share"),
-    [
-        (0, 0.999),
-        *(pytest.param(seed, 1.0, marks=SLOW) for seed in (0, 1, 2)),
-        *(pytest.param(seed, 0.999, marks=SLOW) for seed in (1, 2)),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("share", [0.999, 1.0])
 @pytest.mark.filterwarnings("ignore:lbfgs failed to converge")
 def test_rare_classes_of_large_values(objective, seed, share):
     X, y = rare_classes_of_large_values(seed)
@@ -726,8 +726,10 @@ def rare_categories(seed, share, n=210_000):
     return X, (score > np.quantile(score, 1 - share)) * 1
 
 
-@pytest.mark.parametrize("share", [1e-3, 1e-4])
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("share", [1e-3, pytest.param(1e-4, marks=SLOW)])
+@pytest.mark.parametrize(
+    "seed", [0, pytest.param(1, marks=SLOW), pytest.param(2, marks=SLOW)]
+)
 def test_a_rare_class_of_sparse_rows(objective, seed, share):
     X, y = rare_categories(seed, share)
     exact = SoftmaxRegressionClassifier(solver="svrg").fit(X, y)
@@ -738,6 +740,7 @@ def test_a_rare_class_of_sparse_rows(objective, seed, share):
     assert objective_of(objective, clf, X, y) <= 1.05 * best
 
 
+@pytest.mark.slow
 def test_a_few_heavy_rows_of_sparse_rows(objective):
     X, y = rare_categories(0, 0.5)
     weight = np.full(len(y), 1e-12)
