@@ -11,11 +11,12 @@ from sksoftmax._preconditioner import CenteredDiagonal, Diagonal, Gram
 PASS_OVERHEAD = 5e5
 # A product with fewer outputs reads as much memory, and takes as long.
 FEWEST_OUTPUTS = 8
-# The whole Hessian replaces the preconditioner after products that cost this multiple of
-# its work, and the second multiple where a bound of the gap is out of reach without it.
-# Measured on 1900 one-hot columns and a wage in 20000 rows: without the second multiple,
-# the Hessian took 4 s and the other steps .06 s, for the same objective. With 1 / 30
-# instead of .1, 500 such columns and six prices in 50000 rows took 2.1 s, not .07 s.
+# The whole Hessian replaces the preconditioner after products that cost this multiple
+# of its work, and the second multiple if a bound of the gap is out of reach without it.
+# Measured on 1900 one-hot columns and a wage in 20000 rows: without the second
+# multiple, the Hessian took 4 s and all other steps .06 s, for the same objective. With
+# 1 / 30 instead of .1, 500 such columns and six prices in 50000 rows took 2.1 s, not
+# .07 s.
 PAID_SHARE, HOPELESS_SHARE = 2.0, 0.1
 
 
