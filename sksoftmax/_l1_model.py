@@ -40,7 +40,10 @@ def minimise(hessian, grad, strength, weights, tol: float):
         size = min(1.0, size)
         d = d + size * change
         slacks, duals = slacks + size * ds, duals + size * dz
-    zeros = bound[duals.min(axis=0) > 1e-4 * weight]
+    # Multipliers of a weak penalty are still near their start, though the weight is not
+    # zero.
+    is_small = np.diagonal(hessian)[bound] * (weights + d)[bound] ** 2 <= 10 * tol
+    zeros = bound[(duals.min(axis=0) > 1e-4 * weight) & is_small]
     d[zeros] = -weights[zeros]
     return d
 

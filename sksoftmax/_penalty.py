@@ -88,6 +88,31 @@ class ElasticNet:
         loss = max(objective - float(self.value(weights, active)), 0.0)
         return float(xp.total(terms)) + (1 - factor) * loss, factor
 
+    def common_part(self, weights, active=slice(None)):
+        """Return the change of all outputs of a row without which L1 is least, (n, 1).
+
+        The derivative of the penalty in the common change is increasing. Its zero is
+        the median of the weights and of the zeros of the pieces between the weights
+        (Li and Osher 2009).
+        """
+        xp, n_outputs = namespace(weights), weights.shape[1]
+        l1, l2 = (xp.to_numpy(take(values, active)) for values in (self.l1, self.l2))
+        values = xp.to_numpy(weights)
+        slope = l1 * np.sign(values).sum(axis=1, keepdims=True)
+        slope += l2 * values.sum(axis=1, keepdims=True)
+        n_zeros = n_outputs - np.count_nonzero(values, axis=1)[:, None]
+        rows = np.flatnonzero(np.abs(slope) > l1 * n_zeros * (1 + 1e-9))
+        part = np.zeros(l1.shape, values.dtype)
+        if self.l1_ratio < 1:
+            ratio, mean = self.l1_ratio / (1 - self.l1_ratio), values[rows].mean(axis=1)
+        else:  # of all medians the one nearest zero
+            ratio, mean = 1e30, np.zeros(len(rows))
+        shares = 1 - 2 * np.arange(n_outputs + 1) / n_outputs
+        zeros = mean[:, None] + ratio * shares
+        part[rows, 0] = np.median(np.hstack([values[rows], zeros]), axis=1)
+        part[l1 == 0] = 0
+        return xp.asarray(part, weights.dtype)
+
     def soft_threshold_weights(
         self, weights, step_size: float, active=slice(None)
     ) -> None:

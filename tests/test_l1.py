@@ -13,6 +13,8 @@ from sklearn.utils.fixes import parse_version
 from threadpoolctl import threadpool_limits
 
 from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax._oracle import Oracle
+from sksoftmax._penalty import ElasticNet
 
 LAYOUT = pytest.mark.parametrize(
     "layout", [np.asarray, sp.csr_array], ids=["dense", "csr"]
@@ -237,6 +239,51 @@ def test_lazy_steps_equal_dense_ones(counts, how, l1_ratio):
     assert_array_equal(lazy.coef_ == 0, dense.coef_ == 0)
     assert (dense.coef_ == 0).any() == (l1_ratio > 0)
     assert dense.coef_.any()
+
+
+# Large values
+
+
+@L1_RATIO
+@pytest.mark.parametrize("n_outputs", [3, 4])
+def test_no_common_change_lowers_the_penalty_without_the_common_part(
+    n_outputs, l1_ratio
+):
+    penalty = ElasticNet(0.1, l1_ratio, 20, True, np.float64)
+    weights = np.random.default_rng(0).standard_normal((21, n_outputs)).round(1)
+    weights[:5, 0] = 0
+
+    part = penalty.common_part(weights)
+
+    assert part[-1] == 0  # the intercept has no penalty
+    for row, common in zip(weights[:-1], part[:-1], strict=True):
+        changes = np.append(np.linspace(-3, 3, 61), common)[:, None, None]
+        values = [penalty.value(row - c, slice(0, 1)) for c in changes]
+        assert values[-1] <= min(values) + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("n_classes", "l1_ratio", "alpha"),
+    [(3, 1.0, 1e-4), (3, 1.0, 1e-6), (4, 1.0, 1e-5), (3, 0.5, 1e-6)],
+)
+def test_dates_beside_one_hot_columns_take_few_products(
+    monkeypatch, n_classes, l1_ratio, alpha
+):
+    rng, n_rows, n_categories = np.random.default_rng(0), 300, 10
+    category, z = rng.integers(n_categories, size=n_rows), rng.standard_normal(n_rows)
+    raw = rng.standard_normal((n_categories, n_classes))[category]
+    raw += 0.5 * z[:, None] * rng.standard_normal(n_classes)
+    y = (raw + rng.gumbel(size=raw.shape)).argmax(axis=1)
+    one_hot = sp.csr_array((np.ones(n_rows), (np.arange(n_rows), category)))
+    X = sp.hstack([one_hot, sp.csr_array((1.6e9 + 1e7 * z)[:, None])]).tocsr()
+    n_products, product = [], Oracle.hessian_product
+    monkeypatch.setattr(
+        Oracle, "hessian_product", lambda *args: n_products.append(1) or product(*args)
+    )
+
+    SoftmaxRegressionClassifier(alpha=alpha, l1_ratio=l1_ratio).fit(X, y)
+
+    assert len(n_products) <= 60
 
 
 # What cannot be

@@ -12,6 +12,7 @@ from sklearn.metrics import log_loss
 from threadpoolctl import threadpool_limits
 
 from sksoftmax import SoftmaxRegressionClassifier, _plateau_check, _strategy
+from sksoftmax._oracle import Oracle
 
 ALPHA = 1e-4
 SLOW = pytest.mark.slow
@@ -540,6 +541,35 @@ def test_collinear_numbers_are_told_apart_with_validation_rows():
     clf.fit(X, y)
 
     assert min(clf.validation_loss_curve_) < 0.25
+
+
+@pytest.mark.parametrize("alpha", [1e-4, 1e-6])
+def test_amounts_beside_one_hot_columns_take_no_costly_hessian(
+    alpha, monkeypatch, objective
+):
+    rng, n_rows, n_categories = np.random.default_rng(0), 3000, 1500
+    category, z = rng.integers(n_categories, size=n_rows), rng.standard_normal(n_rows)
+    raw = z + rng.standard_normal(n_categories)[category]
+    y = draw(rng, np.column_stack([np.zeros(n_rows), raw]))
+    one_hot = sp.csr_array((np.ones(n_rows), (np.arange(n_rows), category)))
+    amount, standardised = (
+        sp.hstack([one_hot, sp.csr_array(column[:, None])]).tocsr()
+        for column in (np.exp(10 + 0.5 * z), np.exp(0.5 * z))
+    )
+    n_hessians, hessian = [], Oracle.hessian
+    monkeypatch.setattr(
+        Oracle, "hessian", lambda *args: n_hessians.append(1) or hessian(*args)
+    )
+
+    clf = SoftmaxRegressionClassifier(alpha=alpha).fit(amount, y)
+
+    assert not n_hessians  # one costs 100 times as much as all products
+    exact = LogisticRegression(C=1 / (alpha * n_rows)).fit(standardised, y)
+    reached, above = (  # the penalty of a standardised column is larger
+        objective(X, y, np.ones(n_rows), alpha, m.coef_, m.intercept_)
+        for X, m in ((amount, clf), (standardised, exact))
+    )
+    assert reached <= 1.01 * above
 
 
 def word_counts(seed, n_rows=4000, n_words=2000, n_classes=5):

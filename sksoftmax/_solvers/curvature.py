@@ -11,6 +11,13 @@ from sksoftmax._preconditioner import CenteredDiagonal, Diagonal, Gram
 PASS_OVERHEAD = 5e5
 # A product with fewer outputs reads as much memory, and takes as long.
 FEWEST_OUTPUTS = 8
+# The whole Hessian replaces the preconditioner after products that cost this multiple
+# of its work, and the second multiple if a bound of the gap is out of reach without it.
+# Measured on 1900 one-hot columns and a wage in 20000 rows: without the second
+# multiple, the Hessian took 4 s and all other steps .06 s, for the same objective. With
+# 1 / 30 instead of .1, 500 such columns and six prices in 50000 rows took 2.1 s, not
+# .07 s.
+PAID_SHARE, HOPELESS_SHARE = 2.0, 0.1
 
 
 class Curvature:
@@ -71,15 +78,13 @@ class Curvature:
             self._preconditioner = self._class.build(*args)
         self._work = 0.0
 
-    def change_to_hessian(self, require_work: bool = False) -> bool:
+    def change_to_hessian(self, paid_share: float = HOPELESS_SHARE) -> bool:
         """Change to the whole Hessian; return whether that was a change.
 
-        The next measurement is of the Hessian. With `require_work`, the change needs
-        products that have cost twice as much as the measurement.
+        The next measurement is of the Hessian. The change needs products that have cost
+        `paid_share` of the measurement.
         """
-        if self.is_exact or math.isinf(self._oracle.hessian_work):
-            return False
-        if require_work and self._total_work <= 2 * self._oracle.hessian_work:
+        if self.is_exact or self._total_work <= paid_share * self._oracle.hessian_work:
             return False
         self._class = Hessian
         return True

@@ -10,7 +10,7 @@ from sksoftmax._arrays import chunks, take
 from sksoftmax._oracle import OracleProtocol
 from sksoftmax._preconditioner import GAP_FACTOR
 from sksoftmax._solvers.certificate import LARGEST_FALL, Certificate
-from sksoftmax._solvers.curvature import Curvature
+from sksoftmax._solvers.curvature import PAID_SHARE, Curvature
 from sksoftmax._solvers.line_search import WOLFE, run_search, wolfe_search
 from sksoftmax._solvers.state import State
 
@@ -349,7 +349,7 @@ class Newton:
             gain += last_gain
             if not last_gain > 0:
                 return gain
-            if self._curvature.change_to_hessian(require_work=True):
+            if self._curvature.change_to_hessian(PAID_SHARE):
                 return gain
             if self._curvature.n_products > max_products:
                 return gain

@@ -19,6 +19,10 @@ from sksoftmax._solvers.state import State
 # penalty is linear between two signs, so a model without curvature has no minimum.
 FIRST_DAMPING = 1e-3
 LEAST_DAMPING = 1e-15  # with the whole Hessian; otherwise FIRST_DAMPING
+# After a step that gains no more than this share of the allowed gap, the whole Hessian
+# bounds the gap sooner. Measured on 5000 rows of 300 one-hot columns and 4 numbers with
+# alpha=1e-6: 50 steps, and a warning, without it.
+IDLE_SHARE = 1e-3
 MAX_ACTIVE_SETS = 100  # in a step
 MAX_PASSES = 8  # in a step; see `make_newton`
 # Passes in a step after plateaus that nothing confirmed, and the number of such
@@ -193,6 +197,8 @@ class ProximalNewton(Newton):
         has_hessian = self._curvature.is_hessian
         least = LEAST_DAMPING if has_hessian else FIRST_DAMPING
         self._damping = max(least, self._damping * (1 / 8 if is_good else 8))
+        if fall <= IDLE_SHARE * self._allowed_gap(self._tol):
+            self._curvature.change_to_hessian()
 
     def _bound_by_rounding(self, model_grad, gain: float) -> float:
         if not self._curvature.is_exact:
@@ -254,6 +260,7 @@ class ProximalNewton(Newton):
             weights, self._grad, l1, self._damping, tol
         )
         products = self._hessian_product(direction)
+        direction, products = self._remove_common_part(direction, products)
         if not self._model_value(direction, products) < 0:
             return None
         self._free = (weights + direction != 0) | (l1 == 0)
@@ -265,7 +272,8 @@ class ProximalNewton(Newton):
 
         Proximal gradient steps find the weights of zero and the signs of the others.
         Conjugate gradients find the minimum for these signs, until weights change sign
-        (as in FPC_AS, Wen, Yin, Goldfarb and Zhang 2010). No step raises the model.
+        (as in FPC_AS, Wen, Yin, Goldfarb and Zhang 2010). No step raises the model, but
+        the removal of a common part may raise the damping's share of the model.
         """
         xp, l1, diagonal = self._xp, self._l1, self._curvature.diagonal()
         direction = products = xp.zeros(self._grad.shape, self._grad.dtype)
@@ -276,6 +284,7 @@ class ProximalNewton(Newton):
                 direction, products, length = self._proximal_step(
                     direction, products, diagonal, length
                 )
+            direction, products = self._remove_common_part(direction, products)
             signs = xp.where(l1 > 0, xp.sign(self._weights + direction), 0.0)
             self._free = (signs != 0) | (l1 == 0)
             if attempt % 8 == 0:  # few weights change in 8 attempts
@@ -288,6 +297,21 @@ class ProximalNewton(Newton):
             if self._ends_early(old_value - value, value):
                 break
         return direction, products
+
+    def _remove_common_part(self, direction, products):
+        """Return the direction with the least L1 of all with its loss, and products.
+
+        The softmax does not depend on a change that all outputs of a feature share. L1
+        alone decides about this change, and is weaker than the damping if values of the
+        feature are large.
+        """
+        if direction.shape[1] == 1 or self._gram is not None:
+            return direction, products
+        new_weights = self._weights + direction
+        part = self._problem.penalty.common_part(new_weights, self._active)
+        at_zero = (new_weights == part) & (part != 0)
+        direction = self._xp.where(at_zero, -self._weights, direction - part)
+        return direction, products - (self._l2 + self._damping_diagonal) * part
 
     def _minimise_for_signs(self, direction, products, signs):
         """Return direction, products and value of the model's minimum for `signs`.
