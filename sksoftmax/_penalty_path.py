@@ -45,7 +45,7 @@ FEW_WEIGHTS, LARGE_FALL = 100, 0.5
 # fallen to. The curvature at zero is then too large in directions of much gain.
 # Measured: 1.1 to 2.8 times on digits, MNIST and normal features; .5 to .9 times where
 # columns of counts or with heavy tails ended silently at up to 2.5 times the optimum.
-MOST_WEIGHTS, LEAST_CURVATURE, CURVATURE_ROWS = 600, 0.9, 512
+MOST_WEIGHTS, LEAST_CURVATURE, CURVATURE_ROWS = 1000, 0.9, 512
 
 
 def make_penalty(params, problem: Problem, alpha: float) -> ElasticNet:
@@ -117,7 +117,8 @@ class StackedPath:
             steps = {}
             for k in numbers:
                 model = self._models[k]
-                model.set_penalty(problem.penalty, preconditioners[k][0])
+                keeps_pairs = not self._takes_hessian[k]
+                model.set_penalty(problem.penalty, preconditioners[k][0], keeps_pairs)
                 max_steps = params.max_iter - (model.n_steps - first[k])
                 steps[k] = model.iterate(GAIN_SHARE * tol, max_steps)
             failed += self._share_passes(steps)
@@ -129,7 +130,8 @@ class StackedPath:
                 and self._models[k].evaluation.loss < LARGE_FALL * losses[k]
             ]
         for k, model in enumerate(self._models):
-            gap = GAP_FACTOR * max(map(model.decrement, preconditioners[k]))
+            factor = 1.0 if self._takes_hessian[k] else GAP_FACTOR
+            gap = factor * max(map(model.decrement, preconditioners[k]))
             largest = LARGEST_PLATEAU_GAP * max(model.objective, problem.floor)
             if k not in failed and gap > largest:
                 failed.append(k)
