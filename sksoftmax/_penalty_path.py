@@ -74,6 +74,7 @@ class StackedPath:
         self._takes_hessian = [self._size <= FEW_WEIGHTS] * len(starts)
         self._class = base.preconditioner_class
         self._n_sampled = base.n_measured if base.n_measured < base.n_rows else None
+        bases = [] if all(self._takes_hessian) else bases
         self._hessians = [self._measure(base) for base in bases]
         weights = dict(enumerate(starts))
         evaluations = self._oracle.evaluate(weights)
@@ -128,6 +129,7 @@ class StackedPath:
                 if self._takes_hessian[k]
                 and k not in failed
                 and self._models[k].evaluation.loss < LARGE_FALL * losses[k]
+                and losses[k] > problem.floor
             ]
         for k, model in enumerate(self._models):
             factor = 1.0 if self._takes_hessian[k] else GAP_FACTOR

@@ -21,8 +21,10 @@ from sksoftmax._arrays import (
 from sksoftmax._problem import Problem
 from sksoftmax._threads import one_blas_thread
 
-# Rows of a Hessian, and of a chunk of them, as a Hessian copies its rows.
-MOST_HESSIAN_ROWS, HESSIAN_CHUNK_ROWS = 2**13, 2048
+# A Hessian of n weights is measured on FEW_HESSIAN_ROWS, or on more rows as long as n^2
+# times the rows is at most HESSIAN_WORK: 2^16 rows for 100 weights. A Hessian copies its
+# rows, a chunk at a time.
+FEW_HESSIAN_ROWS, HESSIAN_WORK, HESSIAN_CHUNK_ROWS = 2**13, 6.6e8, 2048
 
 
 class Evaluation(NamedTuple):
@@ -138,11 +140,13 @@ class StackedOracle:
     def hessian_sums(self, models: list, stacked) -> tuple:
         """Return the Hessian of the loss of each model, in the scaled columns.
 
-        Evenly spaced rows are measured, about MOST_HESSIAN_ROWS of all rows.
+        Evenly spaced rows are measured.
         """
         data, loss, n_outputs = self._data, self._loss, self._loss.n_outputs
         scale, n_samples = self.problems[0].scaling.scale, data.n_samples
-        share_measured = min(1.0, MOST_HESSIAN_ROWS / self._n_rows)
+        size = stacked.shape[0] * n_outputs
+        n_measured = max(FEW_HESSIAN_ROWS, HESSIAN_WORK / size**2)
+        share_measured = min(1.0, n_measured / self._n_rows)
         rows = evenly_spaced_indices(n_samples, math.ceil(share_measured * n_samples))
         total = self._n_rows * len(rows) / n_samples
 
