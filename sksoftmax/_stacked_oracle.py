@@ -22,8 +22,8 @@ from sksoftmax._problem import Problem
 from sksoftmax._threads import one_blas_thread
 
 # A Hessian of n weights is measured on FEW_HESSIAN_ROWS, or on more rows as long as n^2
-# times the rows is at most HESSIAN_WORK: 2^16 rows for 100 weights. A Hessian copies its
-# rows, a chunk at a time.
+# times the rows is at most HESSIAN_WORK: 2^16 rows for 100 weights. A Hessian copies
+# its rows, a chunk at a time.
 FEW_HESSIAN_ROWS, HESSIAN_WORK, HESSIAN_CHUNK_ROWS = 2**13, 6.6e8, 2048
 
 
