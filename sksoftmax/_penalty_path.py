@@ -45,7 +45,7 @@ FEW_WEIGHTS, LARGE_FALL = 100, 0.5
 # fallen to. The curvature at zero is then too large in directions of much gain.
 # Measured: 1.1 to 2.8 times on digits, MNIST and normal features; .5 to .9 times where
 # columns of counts or with heavy tails ended silently at up to 2.5 times the optimum.
-MOST_WEIGHTS, LEAST_CURVATURE, CURVATURE_ROWS = 1000, 0.9, 512
+MOST_WEIGHTS, LEAST_CURVATURE, CURVATURE_ROWS = 600, 0.9, 512
 
 
 def make_penalty(params, problem: Problem, alpha: float) -> ElasticNet:
