@@ -185,7 +185,7 @@ class SplitRows:
                 base = replace(base, sample_weight=bounded)
                 bases.append(Oracle(base, numbers, preconditioner))
             oracle = StackedOracle(problems, tests)
-            return StackedPath(self._params, oracle, bases, starts)
+            return StackedPath(self._params, oracle, bases, starts, bases[0].problem)
         rngs = [np.random.RandomState(rng.randint(2**31 - 1)) for _ in problems]
         return SeparatePaths(self._params, problems, tests, starts, rngs)
 

@@ -5,14 +5,26 @@ one product reads X for all of them. Each model has its own weights of the rows,
 are zero for rows that it must not see. The same pass scores these rows.
 """
 
+import math
 from functools import reduce
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from sksoftmax._arrays import add_tuples, chunks, namespace, take
+from sksoftmax._arrays import (
+    add_tuples,
+    chunks,
+    evenly_spaced_indices,
+    namespace,
+    take,
+)
 from sksoftmax._problem import Problem
 from sksoftmax._threads import one_blas_thread
+
+# A Hessian of n weights is measured on FEW_HESSIAN_ROWS, or on more rows as long as n^2
+# times the rows is at most HESSIAN_WORK: 2^16 rows for 100 weights. A Hessian copies
+# its rows, a chunk at a time.
+FEW_HESSIAN_ROWS, HESSIAN_WORK, HESSIAN_CHUNK_ROWS = 2**13, 6.6e8, 2048
 
 
 class Evaluation(NamedTuple):
@@ -118,6 +130,38 @@ class StackedOracle:
         if self._varying is not None:
             grad = grad * self._varying
         return losses, grad, scores
+
+    def hessians(self, weights: dict) -> dict:
+        """Return the whole Hessian of the loss of each model, in one pass."""
+        self.n_passes += 1
+        hessians = self.hessian_sums(list(weights), stack(weights))
+        return dict(zip(weights, hessians, strict=True))
+
+    def hessian_sums(self, models: list, stacked) -> tuple:
+        """Return the Hessian of the loss of each model, in the scaled columns.
+
+        Evenly spaced rows are measured.
+        """
+        data, loss, n_outputs = self._data, self._loss, self._loss.n_outputs
+        scale, n_samples = self.problems[0].scaling.scale, data.n_samples
+        size = stacked.shape[0] * n_outputs
+        n_measured = max(FEW_HESSIAN_ROWS, HESSIAN_WORK / size**2)
+        share_measured = min(1.0, n_measured / self._n_rows)
+        rows = evenly_spaced_indices(n_samples, math.ceil(share_measured * n_samples))
+        total = self._n_rows * len(rows) / n_samples
+
+        def share(rows):
+            batch = data.batch(rows, compact=False)
+            raw, S = batch.raw_prediction(stacked), batch.scaled(scale)
+            hessians = []
+            for j, model in enumerate(models):
+                part = data.xp.copy(raw[:, j * n_outputs : (j + 1) * n_outputs])
+                weight = take(self.problems[model].sample_weight, rows) / total
+                hessians.append(loss.hessian(loss.proba(part), S, weight))
+            return tuple(hessians)
+
+        parts = chunks(data.index(rows), HESSIAN_CHUNK_ROWS)
+        return reduce(add_tuples, data.xp.ordered_map(share, parts))
 
     def _loss_gradient(self, model, rows, raw):
         """Return the loss of a chunk, and the gradient in its raw predictions."""

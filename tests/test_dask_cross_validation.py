@@ -261,6 +261,30 @@ def test_a_small_tol_comes_near_to_the_optimum(data, objective):
     assert_allclose(value, optimum, 1e-5)
 
 
+def test_rows_sure_of_their_class_hide_no_plateau():
+    rng = np.random.default_rng(1)
+    Z, B = rng.standard_normal((500, 4)), rng.standard_normal((4, 4))
+    X, y = np.exp(2 * Z), (5 * Z @ B + rng.gumbel(size=(500, 4))).argmax(axis=1)
+
+    clf = DaskSoftmaxRegressionClassifierCV().fit(cut(X, 250), cut(y, 250))
+
+    assert clf.best_score_ == pytest.approx(-0.815, abs=0.015)  # with tol=1e-6
+    compare(clf, SoftmaxRegressionClassifierCV().fit(X, y))
+
+
+def test_a_loss_of_zero_does_not_warn(data):
+    X, y = data
+    class_weight = {0: 0, 1: 0, 2: 1}
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        clf = DaskSoftmaxRegressionClassifierCV(
+            alphas=[1e-3, 1e-5, 1e-7, 0], cv=2, class_weight=class_weight
+        ).fit(cut(X, 200), cut(y, 200))
+
+    assert clf.best_score_ > -1e-6
+
+
 class Source:
     """Blocks that are loaded in each pass, and change in load number `first`."""
 

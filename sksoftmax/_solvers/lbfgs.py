@@ -52,16 +52,17 @@ class LBFGSIterate:
         self._objectives: list[float] = []  # of the steps of `iterate`
         self._set_objective()
 
-    def set_penalty(self, penalty, preconditioner) -> None:
+    def set_penalty(self, penalty, preconditioner, keeps_pairs: bool = True) -> None:
         """Update in place: continue with another penalty; the pairs stay exact.
 
-        `preconditioner` is one for the new penalty.
+        `preconditioner` is one for the new penalty. If it knows more of the curvature
+        than the pairs, they are not kept.
         """
         change = penalty.l2 - self.problem.penalty.l2
         self.problem = replace(self.problem, penalty=penalty)
         self._preconditioner, self._length, pairs = preconditioner, 1.0, self._pairs
         self._pairs = []
-        for step, grad_change, _ in pairs:
+        for step, grad_change, _ in pairs if keeps_pairs else []:
             grad_change += change * step
             self._remember(step, grad_change)
         self._set_objective()
@@ -95,8 +96,9 @@ class LBFGSIterate:
 
         The iteration converged if `patience` steps in a row were expected to gain less
         than `tol` times the objective, and the last third of the steps gained at most
-        `most_recent` times as much. There are `least_steps` steps, 0 or 1, unless the
-        first one would gain nothing.
+        `most_recent` times as much; or if no step lowers the objective any more, and
+        the preconditioner alone expects to gain less than that. There are
+        `least_steps` steps, 0 or 1, unless the first one would gain nothing.
         """
         first, n_idle, self._objectives = self.n_steps, 0, [self.objective]
         while True:
@@ -113,7 +115,7 @@ class LBFGSIterate:
                 return False
             if not (yield from self._step(direction, slope)):
                 if not self._pairs:
-                    return False
+                    return -slope / 2 <= tol * max(self.objective, self.problem.floor)
                 self._pairs.clear()  # the next direction is the preconditioner's alone
                 continue
             self._objectives.append(self.objective)

@@ -404,12 +404,17 @@ class PartitionedStackedOracle:
 
     def evaluate(self, weights: dict) -> dict:
         """Return the Evaluation of each model, by its number, in one pass."""
-        models = tuple(weights)
-        shared = *self._shared, models, _send(stack(weights))
-        sums = self._partitions.reduce_blocks(
-            tasks.add_tuples, tasks.stacked_sums, *shared
-        )
-        return unstack(models, *map(tasks.align, sums))
+        return unstack(weights, *self._sums(tasks.stacked_sums, weights))
+
+    def hessians(self, weights: dict) -> dict:
+        """Return the whole Hessian of the loss of each model, in one pass."""
+        hessians = self._sums(tasks.stacked_hessians, weights)
+        return dict(zip(weights, hessians, strict=True))
+
+    def _sums(self, function, weights: dict) -> list:
+        shared = *self._shared, tuple(weights), _send(stack(weights))
+        sums = self._partitions.reduce_blocks(tasks.add_tuples, function, *shared)
+        return [tasks.align(value) for value in sums]
 
 
 def _share(value):

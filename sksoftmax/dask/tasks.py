@@ -254,6 +254,17 @@ def stacked_sums(
 
 
 @partition_task
+def stacked_hessians(
+    X, targets: Targets, problem, splits: Splits, n_rows: int, models, stacked
+) -> tuple:
+    """Return the share of this partition in `StackedOracle.hessian_sums`."""
+    oracle = splits.make_oracle(_attach_rows(problem, X, targets), targets, n_rows)
+    total = oracle.hessian_sums(models, align(stacked))
+    _check_finite_rows(X, targets, total)
+    return total
+
+
+@partition_task
 def sampled_hessian(
     X, targets: Targets, problem, preconditioner_class, n_rows, weights, positions
 ):
