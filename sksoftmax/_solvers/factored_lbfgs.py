@@ -13,6 +13,7 @@ import numpy as np
 
 from sksoftmax._oracle import Oracle
 from sksoftmax._penalty import ElasticNet
+from sksoftmax._preconditioner import ridge
 from sksoftmax._solvers.lbfgs import LBFGSIterate
 from sksoftmax._solvers.plateau import Plateau
 from sksoftmax._solvers.state import State
@@ -140,7 +141,9 @@ class FactorPreconditioner:
         n, n_features = len(A), problem.data.n_features
         self._shapes = A.shape, S.shape
         intercept = hessian[n_features:, -1].sum()  # mean square of one
-        penalty = (problem.penalty.l2 / problem.scaling.scale**2)[:n_features, 0]
+        penalty = ridge(0.0, problem.scaling.scale, problem.penalty.l2, 0.0)[
+            :n_features
+        ]
         cut = problem.constraint.sums.cut_features
         if hessian.shape[1] > 1:
             K = cut(hessian[:n_features, :n_features] + np.diag(penalty))
