@@ -50,11 +50,11 @@ class KroneckerSums:
         self._filling = np.zeros(padded)
         scales = np.zeros(padded[1])
         scales[: shape[1]] = 1 if scale is None else scale
-        # The largest scale of the features with the same position in their blocks.
-        largest = scales[permutation].reshape(order, self._width).max(axis=0)
-        self._block_scale = np.tile(largest, self._height)
-        scales[permutation] /= np.tile(largest, order)
-        self._share = np.square(scales[: shape[1]])
+        # The largest scale of the features at each position in a block, (width,).
+        self.scale = scales[permutation].reshape(order, self._width).max(axis=0)
+        self._block_scale = np.tile(self.scale, self._height)
+        scales[permutation] /= np.tile(self.scale, order)
+        self._relative_scale = scales[: shape[1]]
 
     @property
     def n_parameters(self) -> int:
@@ -68,8 +68,8 @@ class KroneckerSums:
     def factors(self, coef):
         """Return A, (order, order, order), and S, (order, height, width), for coef."""
         n, scale = self.order, self._block_scale.astype(coef.dtype)
-        share = self._share.astype(coef.dtype)
-        blocks = self._blocks(coef) * scale
+        share = np.square(self._relative_scale).astype(coef.dtype)
+        blocks = self._blocks(coef, self._filling) * scale
         try:
             left = np.linalg.svd(blocks, full_matrices=False)[0][:, :n]
         except np.linalg.LinAlgError as error:
@@ -79,7 +79,7 @@ class KroneckerSums:
         S = A.T @ blocks
         for _ in range(N_ITERATIONS):
             near = self.join(A.T, S / scale)
-            blocks = self._blocks(near + share * (coef - near)) * scale
+            blocks = self._blocks(near + share * (coef - near), self._filling) * scale
             A = np.linalg.qr(blocks @ S.T)[0]
             S = A.T @ blocks
         root = np.sqrt(np.linalg.norm(S, axis=1, keepdims=True))
@@ -93,10 +93,34 @@ class KroneckerSums:
         self._filling = self._join_blocks(A.reshape(n, n * n).T @ S.reshape(n, -1))
         return self._crop(self._filling)
 
-    def _blocks(self, coef):
+    def gradient(self, grad, A, S):
+        """Return the gradients in A and S, from the gradient in coef."""
+        n = self.order
+        blocks = self._blocks(grad, np.zeros_like(self._filling))
+        A_grad = S.reshape(n, -1) @ blocks.T
+        S_grad = A.reshape(n, n * n) @ blocks
+        return A_grad.reshape(A.shape), S_grad.reshape(S.shape)
+
+    def cut_features(self, hessian):
+        """Return a matrix of features, or its diagonal, with a feature's block first.
+
+        The units of the matrix are the scales of the features, and become `scale`. The
+        new shape is (order, width, order, width), or (order, width) for a diagonal.
+        """
+        scale, n_padded = self._relative_scale, len(self.permutation) - self.shape[1]
+        if hessian.ndim == 1:
+            hessian = scale**2 * hessian
+        else:
+            hessian = scale[:, None] * hessian * scale
+        hessian = np.pad(hessian, (0, n_padded))
+        for axis in range(hessian.ndim):
+            hessian = hessian.take(self.permutation, axis)
+        return hessian.reshape((self.order, self._width) * hessian.ndim)
+
+    def _blocks(self, coef, filling):
         """Return the blocks of coef as rows, (order^2, height * width)."""
         n, height, width = self.order, self._height, self._width
-        padded = self._filling.astype(coef.dtype)
+        padded = filling.astype(coef.dtype)
         self._crop(padded)[...] = coef
         cut = padded[:, self.permutation].reshape(n, height, n, width)
         return cut.transpose(0, 2, 1, 3).reshape(n * n, height * width)
@@ -150,37 +174,37 @@ class KroneckerConstraint:
         the features. `attributes` are the attributes of the model, or None. The model's
         cut is used if it has the same order.
         """
-        self._order, self._n_features, self._sums = order, shape[1], None
+        self._order, self._n_features, self.sums = order, shape[1], None
         self._scale = scale
         A = (attributes or {}).get("phm_A_")
         if A is not None and len(A) == order:
             S = attributes["phm_S_"]
             permutation = attributes["phm_permutation_"]
-            self._sums = KroneckerSums(order, shape, permutation, scale)
-            if S.size * order == self._sums._filling.size:  # else there are new classes
-                self._sums.join(A, S)
+            self.sums = KroneckerSums(order, shape, permutation, scale)
+            if S.size * order == self.sums._filling.size:  # else there are new classes
+                self.sums.join(A, S)
 
     def choose_cut(self, weights) -> None:
         """Update in place: use the best cut of `weights`, (n_weights, n_outputs)."""
         coef = weights[: self._n_features].T
-        self._sums = best_cut(self._order, coef, self._scale)
+        self.sums = best_cut(self._order, coef, self._scale)
 
     def project(self, weights) -> None:
         """Update in place: replace `weights` by the nearest allowed ones."""
-        if self._sums is not None:
+        if self.sums is not None:
             coef = weights[: self._n_features]
-            coef[...] = self._sums.nearest(coef.T).T
+            coef[...] = self.sums.nearest(coef.T).T
 
     def mark_best(self) -> None:
         """Update in place: mark the last projected weights as the best ones."""
-        self._best_filling = self._sums._filling
+        self._best_filling = self.sums._filling
 
     def restore_best(self) -> None:
         """Update in place: use the padding of the best weights again.
 
         With other padding, the best weights would be no sum.
         """
-        self._sums._filling = self._best_filling
+        self.sums._filling = self._best_filling
 
     def factorize(self, weights):
         """Return the nearest weights that are a sum, and its factors as attributes.
@@ -188,7 +212,7 @@ class KroneckerConstraint:
         Without a cut, the best cut of `weights` is used.
         """
         coef = weights[: self._n_features].T
-        sums = self._sums or best_cut(self._order, coef, self._scale)
+        sums = self.sums or best_cut(self._order, coef, self._scale)
         A, S = sums.factors(coef)
         weights = weights.copy()
         weights[: self._n_features] = sums.join(A, S).T

@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.optimize import minimize
+from scipy.special import log_softmax
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 
@@ -199,8 +202,8 @@ def test_the_best_model_with_padding_is_returned(average):
     [
         (1.05, None),
         (1.2, "1.2, but epoch 2 had 1. phm_order=4 "),
-        (2.31, "2.31, but weights of zero have 2.3. phm_order=4 "),
-        (25.0, "25, but weights of zero have 2.3. phm_order=4 "),
+        (2.31, "2.31, but weights of zero have 2.303. phm_order=4 "),
+        (25.0, "25, but weights of zero have 2.303. phm_order=4 "),
     ],
 )
 def test_a_bad_last_epoch_warns(split, monkeypatch, last, expected):
@@ -229,6 +232,94 @@ def test_features_in_other_units_train(split, order, size):
 
     assert clf.score(X_test * scales, y_test) > 0.85
     assert clf.loss_curve_[-1] < 0.4
+
+
+@pytest.mark.parametrize("shape", [(12, 60), (7, 50)], ids=str)
+@ORDERS
+def test_the_gradient_in_the_factors_is_that_of_their_sum(order, shape):
+    sums, _, A, S = random_sum(order, shape, True)
+    rng = np.random.RandomState(1)
+    grad, dA, dS = map(rng.standard_normal, (shape, A.shape, S.shape))
+
+    A_grad, S_grad = sums.gradient(grad, A, S)
+
+    # The sum is linear in both factors, so central differences are exact.
+    change = (sums.join(A + dA, S + dS) - sums.join(A - dA, S - dS)) / 2
+    assert (A_grad * dA).sum() + (S_grad * dS).sum() == pytest.approx(
+        (grad * change).sum(), rel=1e-9
+    )
+
+
+def polish(clf, X, y, sample_weight=None, label_smoothing=0.0):
+    """Return the objective of the model, and after SciPy's steps in the factors."""
+    sums = KroneckerSums(len(clf.phm_A_), clf.coef_.shape, clf.phm_permutation_)
+    weight = np.ones(len(X)) if sample_weight is None else sample_weight
+    weight = weight / weight.sum()
+    target = (1 - label_smoothing) * np.eye(10)[y] + label_smoothing / 10
+    start = [clf.phm_A_, clf.phm_S_, clf.intercept_]
+    ends = np.cumsum([part.size for part in start])[:-1]
+
+    def evaluate(flat):
+        A, S, intercept = np.split(flat, ends)
+        A, S = A.reshape(start[0].shape), S.reshape(start[1].shape)
+        coef = sums.join(A, S)
+        log_proba = log_softmax(X @ coef.T + intercept, axis=1)
+        raw_grad = weight[:, None] * (np.exp(log_proba) - target)
+        grads = sums.gradient(raw_grad.T @ X + clf.alpha * coef, A, S)
+        value = -(weight @ (target * log_proba).sum(axis=1))
+        value += clf.alpha / 2 * np.square(coef).sum()
+        grad = [*grads, clf.fit_intercept * raw_grad.sum(axis=0)]
+        return value, np.concatenate([part.ravel() for part in grad])
+
+    flat = np.concatenate([part.ravel() for part in start])
+    options = {"maxiter": 400}
+    polished = minimize(evaluate, flat, jac=True, method="L-BFGS-B", options=options)
+    return evaluate(flat)[0], polished.fun
+
+
+@pytest.mark.parametrize(
+    ("params", "is_weighted"),
+    [
+        ({"phm_order": 2, "alpha": 1e-4}, False),
+        ({"phm_order": 4, "alpha": 1e-4}, True),
+        ({"phm_order": 4, "alpha": 1e-4, "label_smoothing": 0.1}, False),
+        ({"phm_order": 2, "alpha": 1e-4, "preconditioner": "diagonal"}, False),
+        ({"phm_order": 5, "alpha": 1e-4, "fit_intercept": False}, False),
+    ],
+)
+def test_training_ends_near_a_local_optimum(split, params, is_weighted):
+    X, _, y, _ = split
+    X, y, weight = X[:400], y[:400], None
+    if is_weighted:
+        weight = np.random.RandomState(0).uniform(0.2, 2, 400)
+    clf = SoftmaxRegressionClassifier(random_state=0, **params)
+
+    clf.fit(X, y, weight)
+
+    smoothing = params.get("label_smoothing", 0.0)
+    objective, best = polish(clf, X, y, weight, smoothing)
+    assert clf.loss_curve_[-1] == pytest.approx(objective, rel=1e-6)
+    assert objective < 1.03 * best
+
+
+@pytest.mark.parametrize(("factor", "alpha"), [(0, 1e-4), (1, 100)])
+def test_weights_near_zero_at_the_optimum_do_not_warn(split, factor, alpha):
+    X, _, y, _ = split
+    clf = SoftmaxRegressionClassifier(phm_order=4, alpha=alpha, random_state=0)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        clf.fit(factor * X, y)
+
+    assert clf.loss_curve_[-1] < np.log(10)
+
+
+def test_training_that_ends_before_its_plateau_warns(split):
+    X, _, y, _ = split
+    clf = SoftmaxRegressionClassifier(phm_order=4, max_iter=20, random_state=0)
+
+    with pytest.warns(ConvergenceWarning, match="max_iter=20 was reached"):
+        clf.fit(X, y)
 
 
 def test_no_iteration_raises_the_scaled_distance(monkeypatch):
