@@ -298,6 +298,21 @@ def nearly_separable_rows(rng, n_rows=20000, n_classes=23, n_kinds=18):
     return ((X - X.mean(axis=0)) / np.where(spread > 0, spread, 1)).astype("f4"), y
 
 
+def test_rows_sure_of_their_class_hide_no_plateau(monkeypatch, objective):
+    policy = _strategy.DENSE._replace(full_batch_work=0)
+    monkeypatch.setattr(_strategy, "DENSE", policy)
+    rng = np.random.default_rng(1)
+    X, weights = rng.standard_normal((20_000, 60)), rng.standard_normal((60, 40))
+    y = draw(rng, 2 * X @ weights)
+    clf = SoftmaxRegressionClassifier(alpha=ALPHA, random_state=0)
+    exact = clone(clf).set_params(tol=1e-4).fit(X, y)
+
+    clf.fit(X, y)
+
+    best = objective_of(objective, exact, X, y)
+    assert objective_of(objective, clf, X, y) <= 1.02 * best
+
+
 @pytest.mark.parametrize(
     "seed", [0, pytest.param(1, marks=SLOW), pytest.param(2, marks=SLOW)]
 )

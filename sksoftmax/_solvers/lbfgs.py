@@ -26,6 +26,13 @@ FIRST_WOLFE = 0.9
 # and 10, it is 1.05, 1.2 and up to 2.3 times. On 16000 rows of 300 features and 50
 # classes, it is 1.05 times, and 1.015 with 5.
 RECENT_SHARE, LARGEST_RECENT_GAIN = 1 / 3, 5.0
+# Where most rows are sure of their class, the preconditioner overstates the curvature
+# that is left, and steps promise too little. So the curvature along the direction of a
+# plateau is measured, and the best step along it promises at most this many times the
+# least promise. Measured on 50000 rows of 100 normal features and 60 classes, nearly
+# separable: 1.00 times the optimum after 19 steps, instead of 1.74 times after 3. No
+# step more on MNIST, a probe of 1000 classes and embeddings.
+LARGEST_PROMISE = 1.5
 # L-BFGS gives up for Newton's method after this many steps without a plateau, if the
 # last third of the steps gained at most this share of the objective.
 FEWEST_STEPS, SLOW_RECENT_GAIN = 30, 0.05
@@ -48,7 +55,7 @@ class LBFGSIterate:
         self.problem, self.weights, self.evaluation = problem, weights, evaluation
         self._xp = problem.data.xp
         self._pairs: list = []  # step, change of the gradient, their product
-        self.n_steps = 0
+        self.n_steps, self._measure_curvature = 0, None
         self._objectives: list[float] = []  # of the steps of `iterate`
         self._set_objective()
 
@@ -70,14 +77,24 @@ class LBFGSIterate:
     def set_length(self, measure_curvature) -> None:
         """Update in place: measure how long the first step is.
 
-        `measure_curvature` returns the curvature of the loss along a direction.
+        `measure_curvature` returns the curvature of the loss along a direction, at
+        given weights. `iterate` will confirm plateaus by it.
         """
-        xp, direction = self._xp, self._direction()
-        curvature = measure_curvature(self.weights, direction)
-        curvature += float(xp.vdot(direction, self.problem.penalty.l2 * direction))
-        slope = -float(xp.vdot(self._grad, direction))
-        if curvature > 0 and slope > 0:
-            self._length = slope / curvature
+        self._measure_curvature, direction = measure_curvature, self._direction()
+        slope = float(self._xp.vdot(self._grad, direction))
+        self._length = self._best_length(direction, slope) or self._length
+
+    def _best_length(self, direction, slope: float) -> float:
+        """Return the multiple of `direction` with the lowest objective; 0 if unknown.
+
+        `slope` is that of the objective along `direction`, and thus negative.
+        """
+        if self._measure_curvature is None:
+            return 0.0
+        curvature = self._measure_curvature(self.weights, direction)
+        l2 = self.problem.penalty.l2
+        curvature += float(self._xp.vdot(direction, l2 * direction))
+        return -slope / curvature if curvature > 0 and slope < 0 else 0.0
 
     def move(self, weights, evaluation) -> None:
         """Update in place: continue from other weights, with their Evaluation."""
@@ -95,10 +112,11 @@ class LBFGSIterate:
         """Yield weights and receive their Evaluation; return whether it converged.
 
         The iteration converged if `patience` steps in a row were expected to gain less
-        than `tol` times the objective, and the last third of the steps gained at most
-        `most_recent` times as much; or if no step lowers the objective any more, and
-        the preconditioner alone expects to gain less than that. There are
-        `least_steps` steps, 0 or 1, unless the first one would gain nothing.
+        than `tol` times the objective, also by the curvature along each, and the last
+        third of the steps gained at most `most_recent` times as much. It also converged
+        if no step lowers the objective any more, and the preconditioner alone expects
+        to gain less than that. There are `least_steps` steps, 0 or 1, unless the first
+        one would gain nothing.
         """
         first, n_idle, self._objectives = self.n_steps, 0, [self.objective]
         while True:
@@ -108,7 +126,11 @@ class LBFGSIterate:
             gained_little = self.recent_gain <= most_recent * allowed
             if self.n_steps < first + least_steps:
                 allowed = min(allowed, self._rounding)
-            n_idle = n_idle + 1 if gained_little and -slope / 2 <= allowed else 0
+            is_idle = gained_little and -slope / 2 <= allowed
+            if is_idle:
+                length = self._best_length(direction, slope)
+                is_idle = -slope / 2 * length <= LARGEST_PROMISE * allowed
+            n_idle = n_idle + 1 if is_idle else 0
             if n_idle == patience:
                 return True
             if self.n_steps == first + max_steps:
