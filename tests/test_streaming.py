@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax import SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
 
 CLASSES = np.arange(10)
 TEXTBOOK = {"learning_rate": "constant", "average": False}
@@ -321,19 +321,36 @@ def test_stream_follows_a_change_in_the_data(permuted, average, n_updates):
     assert clf.score(X, swapped) > 0.9
 
 
-def test_average_of_a_long_stream_takes_a_thousandth_of_each_update(permuted):
+def test_average_of_a_long_stream_takes_a_thousandth_of_512_rows(permuted):
     X, y = permuted
     clf = SoftmaxRegressionClassifier(random_state=0)
     clf.partial_fit(X[:100], y[:100], classes=CLASSES)
-    # As after a million updates: of a new iterate the average takes a thousandth.
+    # As after 512 million rows: the average takes a thousandth of a batch's iterate.
     clf._state["solver_state"]["n_averages"] = 10**6
     average, ahead = clf.coef_.copy(), clf._state["iterate_minus_average"][0].T
 
     clf.partial_fit(X[100:200], y[100:200])
 
     iterate = clf.coef_ + clf._state["iterate_minus_average"][0].T
-    assert_allclose(clf.coef_, average + (iterate - average) / 1000, atol=1e-12)
+    share = 1 - 0.999 ** (100 / 512)
+    assert_allclose(clf.coef_, average + share * (iterate - average), atol=1e-12)
     assert not np.allclose(iterate, average + ahead, atol=1e-6)
+
+
+@pytest.mark.parametrize("way", ["fit", "svrg", "cv"])
+def test_calls_of_one_row_after_fit_keep_the_model(permuted, way):
+    X, y = permuted
+    clf = SoftmaxRegressionClassifier(random_state=0)
+    if way == "svrg":
+        clf.set_params(solver="svrg", batch_size=100)
+    elif way == "cv":
+        clf = SoftmaxRegressionClassifierCV(alphas=[1e-3], random_state=0)
+    clf.fit(X[:1400], y[:1400])
+    before = log_loss(clf, X[1400:], y[1400:])
+
+    stream(clf, X, y, 1, start=1400, stop=1420)
+
+    assert log_loss(clf, X[1400:], y[1400:]) < 1.05 * before
 
 
 def test_stream_with_new_units_of_features_learns_them(permuted):
@@ -362,7 +379,7 @@ def test_columns_that_begin_to_vary_in_mid_stream_are_learned(permuted):
     assert stream.score(X[200:], y[200:]) > plain.score(X[200:], y[200:]) - 0.03
 
 
-def test_average_forgets_by_updates_however_the_rows_are_cut(permuted):
+def test_average_forgets_by_rows_however_the_rows_are_cut(permuted):
     X, y = sp.csr_array(permuted[0]), permuted[1]
     clf = SoftmaxRegressionClassifier(
         preconditioner="diagonal", batch_size=4, shuffle=False, random_state=0
