@@ -152,7 +152,9 @@ def run_pass(
     batch_size = choose_batch_size(params, problem.data, n_outputs, len(rows))
     solver = _make_sgd(params, problem, state, rng, min_share)
     sampler = _make_sampler(params, rows, len(rows), batch_size, rng)
-    solver.epoch(sampler.draw(), sampler.edges)
+    order = sampler.draw()
+    solver.prepare(order, sampler.edges)
+    solver.epoch(order, sampler.edges)
     return solver
 
 

@@ -396,3 +396,54 @@ def test_average_forgets_by_rows_however_the_rows_are_cut(permuted):
 
     moved = [np.linalg.norm(coef - before) for coef in coefs]
     assert moved[0] == pytest.approx(moved[1], rel=0.2)
+
+
+@pytest.fixture(scope="module")
+def normal():
+    """Return rows of two classes in 20 dimensions, and rows of low rank."""
+    rng = np.random.RandomState(0)
+    X = rng.standard_normal((6000, 20))
+    raw = X @ rng.standard_normal(20) / 2
+    y = (raw + rng.logistic(size=len(X)) > 0).astype(int)
+    return X, X[:, :4] @ rng.standard_normal((4, 20)) + 0.05 * X, y
+
+
+@pytest.mark.parametrize("is_low_rank", [False, True])
+@pytest.mark.parametrize(("n_first", "weight"), [(1, 1.0), (100, 1e-6)])
+def test_a_first_call_that_tells_little_changes_little(
+    normal, is_low_rank, n_first, weight
+):
+    X, y = normal[int(is_low_rank)], normal[2]
+    losses = []
+    for sample_weight in (None, np.full(n_first, weight)):
+        clf = SoftmaxRegressionClassifier(random_state=0)
+        if sample_weight is not None:
+            clf.partial_fit(X[:n_first], y[:n_first], [0, 1], sample_weight)
+        for start in range(n_first, 2000, 500):
+            rows = slice(start, start + 500)
+            clf.partial_fit(X[rows], y[rows], classes=[0, 1])
+        losses.append(log_loss(clf, X[3000:], y[3000:]))
+
+    assert losses[1] < 1.05 * losses[0]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(1e-4, 1.0), (1e-4, 100.0), (100.0, 1e-4)]
+)
+def test_a_new_alpha_takes_effect_within_thirty_calls(normal, before, after):
+    X, _, y = normal
+    models = [
+        SoftmaxRegressionClassifier(alpha=alpha, random_state=0)
+        for alpha in (before, after)
+    ]
+    for start in range(0, 6000, 100):
+        rows = slice(start, start + 100)
+        if start == 3000:
+            models[0].set_params(alpha=after)
+        for clf in models:
+            clf.partial_fit(X[rows], y[rows], classes=[0, 1])
+
+    changed, fresh = (
+        log_loss(clf, X, y) + after / 2 * np.sum(clf.coef_**2) for clf in models
+    )
+    assert changed < 1.05 * fresh

@@ -20,6 +20,11 @@ class State:
     preconditioner_name: str | None = None  # its measurement is `hessian`
     hessian: Any = None
     hessian_rows: int = 0
+    # Of the last measurement: scales of the columns, (n_weights, 1), the mean weight of
+    # the rows, and the number of rows in a batch.
+    measured_scale: Any = None
+    measured_weight: float = 0.0
+    measured_batch_size: int = 0
     ridge: Any = None
     inverse: Any = None  # follows from hessian and ridge
     step_size: float = 0.0
