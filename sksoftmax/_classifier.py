@@ -804,7 +804,14 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             losses = [] if losses is None else list(losses)
             weight = float(training.data.xp.total(training.bounded_weight))
             if len(rows.indices):
-                solver = run_pass(self, problem, state, rows.indices, rng)
+                solver = run_pass(
+                    self,
+                    problem,
+                    state,
+                    rows.indices,
+                    rng,
+                    last_loss=losses[-1] if losses else 0.0,
+                )
             if weight > 0:  # weights may underflow in float32
                 losses.append(solver.progressive_loss / weight)
                 if self.verbose:

@@ -23,7 +23,7 @@ class State:
     # Of the last measurement: scales of the columns, (n_weights, 1), the mean weight of
     # the rows, and the number of rows in a batch.
     measured_scale: Any = None
-    measured_weight: float = 0.0
+    measured_weight: float = 1.0
     measured_batch_size: int = 0
     ridge: Any = None
     inverse: Any = None  # follows from hessian and ridge

@@ -9,7 +9,7 @@ from sksoftmax._problem import Problem
 from sksoftmax._solvers.state import State
 
 # A stream measures the curvature again if a number has changed by more than its factor
-# since the measurement: the scales of LEAST_CHANGED_SHARE of the columns, the mean
+# since the measurement: LEAST_CHANGED_SHARE of the scales, which have fallen, the mean
 # weight of the rows, or the number of rows to measure on. A new penalty or batch size
 # asks for a new step size. Typical numbers change less from call to call.
 SCALE_FACTOR, WEIGHT_FACTOR, ROWS_FACTOR, STEP_FACTOR = 1.5, 4.0, 2.0, 2.0
@@ -63,21 +63,22 @@ class PreconditionedStep:
 
         Rows, weights, scales or the penalty may differ from those of earlier calls.
         """
-        if state.hessian is None:
+        if state.hessian is None or state.measured_scale is None:
             return
         problem, cls = self._problem, self._preconditioner_class
         xp, scale = problem.data.xp, problem.scaling.scale
         n_rows = min(len(order), cls.sample_size(problem.data.n_weights))
-        has_new_scales = _changed_share(scale, state.measured_scale, SCALE_FACTOR)
+        fallen, _ = _changed_shares(scale, state.measured_scale, SCALE_FACTOR)
         has_new_weights = len(order) >= min(FEW_ROWS, state.hessian_rows) and not (
             _is_near(self._mean_weight(order), state.measured_weight, WEIGHT_FACTOR)
         )
-        if has_new_scales > LEAST_CHANGED_SHARE:
+        # Scales that grow may be those of a bad chunk, whose rows are saturated.
+        if fallen > LEAST_CHANGED_SHARE:
             self._prior_hessian_rows = 0
         elif not (has_new_weights or n_rows > ROWS_FACTOR * state.hessian_rows):
             trace = cls.trace(state.hessian)
             new_ridge = ridge(trace, scale, problem.penalty.l2, self.damping)
-            changed = _changed_share(new_ridge, state.ridge, STEP_FACTOR)
+            changed = sum(_changed_shares(new_ridge, state.ridge, STEP_FACTOR))
             has_new_penalty = changed > LEAST_CHANGED_SHARE
             if has_new_penalty:  # the model will be another one
                 state.ridge, state.inverse, state.n_averages = new_ridge, None, 0.0
@@ -189,12 +190,14 @@ def _is_near(value: float, measured: float, factor: float) -> bool:
     return measured / factor <= value <= measured * factor
 
 
-def _changed_share(values, measured, factor: float) -> float:
-    """Return the share of a sample of values, all above 0, that changed by factor."""
+def _changed_shares(values, measured, factor: float):
+    """Return the shares of a sample of positive values that fell and grew by factor."""
     step = 1 + values.shape[0] // CHANGES_SAMPLE
     xp, ratio = namespace(values), values[::step, ...] / measured[::step, ...]
-    has_changed = (ratio > factor) | (ratio < 1 / factor)
-    return float(xp.total(xp.astype(has_changed, xp.float64))) / ratio.shape[0]
+    return tuple(
+        float(xp.total(xp.astype(has_changed, xp.float64))) / ratio.shape[0]
+        for has_changed in (ratio < 1 / factor, ratio > factor)
+    )
 
 
 class ScheduledStep:
