@@ -440,6 +440,7 @@ def expand_state(state: dict, t: int, positions, n_classes: int) -> dict:
         n_known = len(positions)
         share = (n_known - 1) / (n_classes - 1)
         state["step_size"] *= share
+        state["measured_batch_size"] = 0  # keeps the step size
         mean_eigenvalue = 2 * share if n_known == 2 else share
         state["hessian"] = state["hessian"] * mean_eigenvalue
         state["ridge"] = state["ridge"] * mean_eigenvalue

@@ -88,9 +88,8 @@ class PreconditionedStep:
                 # Steps along a column whose ridge has grown would be too long.
                 if float(xp.max(growth, axis=0)) > STEP_FACTOR:
                     self._adopt(state, growth[:, None])
-            if has_new_penalty or not _is_near(
-                batch_size, state.measured_batch_size, STEP_FACTOR
-            ):
+            measured_size = state.measured_batch_size or batch_size
+            if has_new_penalty or not _is_near(batch_size, measured_size, STEP_FACTOR):
                 self._measure_step_size(state, order, batch_size)
             return
         state.refresh_origin = state.t
@@ -148,14 +147,14 @@ class PreconditionedStep:
     def descend(self, weights, grad, loss, active) -> None:
         """Update the active weights in place by a step.
 
-        A step that promises to lower the batch's loss plus L2 penalty below zero is cut
-        (Polyak). Lazy steps leave the penalty out.
+        A step is cut if it promises to lower the objective by more than the batch's
+        loss, or the L2 penalty if that is larger (Polyak). Lazy steps leave it out.
         """
         xp = self._problem.data.xp
         if not self.lazy:
             penalty_grad = self._problem.penalty.gradient(weights)
             grad += penalty_grad
-            loss = loss + xp.vdot(penalty_grad, weights) / 2
+            loss = xp.maximum(loss, xp.vdot(penalty_grad, weights) / 2)
         direction = self._preconditioner.apply(grad, active)
         slope = xp.vdot(grad, direction)
         direction *= xp.polyak_step_size(self._step_size, slope, loss, weights.dtype)
