@@ -39,6 +39,7 @@ from sksoftmax._state import (
     add_classes,
     all_or_nothing,
     convert_arrays,
+    count_fitted_rows,
     forget_curvature,
     from_attributes,
     from_pickle,
@@ -665,6 +666,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                 attributes = to_attributes(
                     self, problem, state, model, memory, training.dtype
                 )
+                attributes = count_fitted_rows(attributes)
                 # The preconditioner of "svrg" has too little damping for noisy steps.
                 if self.solver == "svrg":
                     attributes = forget_curvature(attributes)
@@ -706,11 +708,12 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         and sparse X may be mixed between calls. A call whose sample weights are all
         zero changes no weight; new `classes` are added.
 
-        The model follows data that change. An update has a weight of at least 1 / 1000
-        in the average: every 700 updates halve the weight of all earlier ones. Classes
-        that swap are learnt within 1200 updates. The model of ``average=False`` is the
-        last iterate, and learns such a swap within 25 updates. The scales of the
-        features are measured over all rows ever seen.
+        The model follows data that change. An iterate weighs by the rows of its update
+        in the average, and by at least 1 / 1000 for 512 rows: in long streams, every
+        350000 rows halve the weight of all earlier ones. Classes that swap are learnt
+        within 600000 rows. The model of ``average=False`` is the last iterate, and
+        learns such a swap within 25 updates. The scales of the features are measured
+        over all rows ever seen.
 
         A call that names more `classes` than the model knows adds them. A new class
         starts with weights of zero and the intercept mean(c) - log(n + 1), after n rows
@@ -801,7 +804,14 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             losses = [] if losses is None else list(losses)
             weight = float(training.data.xp.total(training.bounded_weight))
             if len(rows.indices):
-                solver = run_pass(self, problem, state, rows.indices, rng)
+                solver = run_pass(
+                    self,
+                    problem,
+                    state,
+                    rows.indices,
+                    rng,
+                    last_loss=losses[-1] if losses else 0.0,
+                )
             if weight > 0:  # weights may underflow in float32
                 losses.append(solver.progressive_loss / weight)
                 if self.verbose:

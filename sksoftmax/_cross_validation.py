@@ -28,6 +28,7 @@ from sksoftmax._penalty_path import (
 )
 from sksoftmax._stacked_oracle import StackedOracle, TestRows
 from sksoftmax._state import (
+    count_fitted_rows,
     from_weights,
     make_memory,
     make_state,
@@ -347,7 +348,9 @@ class CrossValidation:
         penalty = make_penalty(params, self._problem, alpha)
         problem = replace(self._problem, penalty=penalty)
         memory = self._rows.make_memory(rng)
-        return to_attributes(params, problem, state, weights, memory, self._rows.dtype)
+        dtype = self._rows.dtype
+        attributes = to_attributes(params, problem, state, weights, memory, dtype)
+        return count_fitted_rows(attributes)
 
     def _find_best(self) -> int:
         """Return the number of the strength with the best mean score.

@@ -53,24 +53,33 @@ class Moments(NamedTuple):
     def discounted(self, newer: "Moments") -> "Moments":
         """Return these moments, with less weight if most columns have become small.
 
-        The weight is divided by the median column's ratio of mean squares, earlier to
-        newer, if this ratio is above OUTLIER_SIZE^2. One call thus clears the scales of
-        a bad chunk.
+        The columns have become small if the median column's ratio of mean squares,
+        earlier to newer, is above OUTLIER_SIZE^2. The weight is then divided by this
+        ratio, or by the ratio of mean squares around the newer means, which is larger
+        for columns far from zero. One call thus clears the scales of a bad chunk.
         """
         is_common = newer.non_fill_weight >= COMMON_SHARE * newer.total
-        earlier, current = (
-            (moments.squares / (moments.total or 1) + moments.mean**2)[is_common]
-            for moments in (self, newer)
-        )
-        ratios = earlier[current > 0] / current[current > 0]
-        ratio = np.median(ratios) if len(ratios) else 1.0
+        ratio = self._median_ratio(newer, 0.0, is_common)
         if not OUTLIER_SIZE**2 < ratio < np.inf:
             return self
+        centered_ratio = self._median_ratio(newer, newer.mean, is_common)
+        if centered_ratio < np.inf:
+            ratio = max(ratio, centered_ratio)
         return self._replace(
             total=self.total / ratio,
             squares=self.squares / ratio,
             non_fill_weight=self.non_fill_weight / ratio,
         )
+
+    def _median_ratio(self, newer: "Moments", center, columns) -> float:
+        """Return the median ratio of mean squares around the centers, 1 for none."""
+        earlier, current = (
+            (moments.squares / (moments.total or 1) + (moments.mean - center) ** 2)
+            for moments in (self, newer)
+        )
+        is_counted = columns & (current > 0)
+        ratios = earlier[is_counted] / current[is_counted]
+        return float(np.median(ratios)) if len(ratios) else 1.0
 
 
 class ColumnScaling(NamedTuple):

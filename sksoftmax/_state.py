@@ -34,6 +34,7 @@ from sklearn.exceptions import InconsistentVersionWarning
 from sksoftmax._arrays import namespace
 from sksoftmax._kronecker import PHM_ATTRIBUTES, KroneckerSums, is_sum
 from sksoftmax._labels import are_same, find_positions
+from sksoftmax._solvers.sgd import AVERAGED_ROWS
 from sksoftmax._solvers.state import State
 from sksoftmax._strategy import is_automatic
 from sksoftmax._targets import class_totals
@@ -205,6 +206,19 @@ def forget_curvature(attributes: dict) -> dict:
     """Return the attributes without the Hessian and the preconditioner."""
     memory = attributes["_state"]
     solver_state = {**memory["solver_state"], "hessian": None, "inverse": None}
+    return {**attributes, "_state": {**memory, "solver_state": solver_state}}
+
+
+def count_fitted_rows(attributes: dict) -> dict:
+    """Return the attributes of a fit, whose average counts all rows as seen.
+
+    Steps on all rows keep no average. Without the count, the first noisy iterate of a
+    stream would replace the model.
+    """
+    memory = attributes["_state"]
+    n_averages = memory["counts"]["n_rows"] / AVERAGED_ROWS
+    n_averages = max(n_averages, memory["solver_state"]["n_averages"])
+    solver_state = {**memory["solver_state"], "n_averages": n_averages}
     return {**attributes, "_state": {**memory, "solver_state": solver_state}}
 
 
@@ -426,6 +440,7 @@ def expand_state(state: dict, t: int, positions, n_classes: int) -> dict:
         n_known = len(positions)
         share = (n_known - 1) / (n_classes - 1)
         state["step_size"] *= share
+        state["measured_batch_size"] = 0  # keeps the step size
         mean_eigenvalue = 2 * share if n_known == 2 else share
         state["hessian"] = state["hessian"] * mean_eigenvalue
         state["ridge"] = state["ridge"] * mean_eigenvalue

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from sksoftmax._collinear import find_collinear
 from sksoftmax._oracle import Oracle
+from sksoftmax._outliers import FEW_ROWS
 from sksoftmax._plateau_check import PlateauCheck
 from sksoftmax._preconditioner import Diagonal, Gram
 from sksoftmax._problem import Problem
@@ -72,6 +73,9 @@ LEAST_EPOCH_GAIN = 0.05  # before "svrg" with a given batch_size
 # at objectives up to 3 % higher.
 LBFGS_EPOCH_GAIN = 0.3
 MINIBATCH_ROWS = 2**16  # the gain of minibatches is measured after this many rows
+# The model of a stream is compared with zeros after a call whose mean loss is this many
+# times that of zeros. Noisy iterates of good models have smaller losses.
+DOUBTFUL_LOSS = 2.0
 STREAM_SHARE = 1e-3  # the least share of a new iterate in the average of a stream
 
 # One batch of all rows takes the full matrix if n_features^2 is at most this many times
@@ -156,14 +160,31 @@ def phases(params, problem: Problem, state: State, rows, rng):
 
 
 def run_pass(
-    params, problem: Problem, state: State, rows, rng, min_share=STREAM_SHARE
+    params,
+    problem: Problem,
+    state: State,
+    rows,
+    rng,
+    min_share=STREAM_SHARE,
+    last_loss: float = 0.0,
 ) -> SGD:
-    """Return the solver after one pass of minibatch SGD; see SGD for `min_share`."""
+    """Return the solver after one pass of minibatch SGD; see SGD for `min_share`.
+
+    `last_loss` is the mean loss of the last call of a stream. After a large one, a
+    model that is worse than zeros on `rows` starts again from zeros.
+    """
     n_outputs = problem.loss.n_outputs
+    is_doubtful = last_loss > DOUBTFUL_LOSS * problem.loss.loss_at_zero
+    is_doubtful &= len(rows) >= FEW_ROWS and is_automatic(params)
+    bounded_problem = problem.bound_outliers()
+    if is_doubtful and _reset_if_worse_than_zeros(bounded_problem, state, rows):
+        state.hessian, state.n_averages, state.refresh_origin = None, 0.0, state.t
     batch_size = choose_batch_size(params, problem.data, n_outputs, len(rows))
     solver = _make_sgd(params, problem, state, rng, min_share)
     sampler = _make_sampler(params, rows, len(rows), batch_size, rng)
-    solver.epoch(sampler.draw(), sampler.edges)
+    order = sampler.draw()
+    solver.prepare(order, sampler.edges)
+    solver.epoch(order, sampler.edges)
     return solver
 
 
@@ -426,15 +447,18 @@ def _make_full_solver(oracle: Oracle, state: State):
     return make_newton(oracle, state)
 
 
-def _reset_if_worse_than_zeros(problem: Problem, state: State, rows) -> None:
+def _reset_if_worse_than_zeros(problem: Problem, state: State, rows) -> bool:
     """Update in place to zeros a state whose objective is larger than that of zeros.
 
+    Return whether the state is reset.
     Rows on the wrong side of such a model may be saturated. Their curvature may then be
     too small for steps to correct the model.
     """
     if not problem.data.xp.any(state.average):
-        return
+        return False
     objective = Monitor(problem, rows).objective(state.average)
-    if not objective <= problem.loss.loss_at_zero:
+    is_worse = not objective <= problem.loss.loss_at_zero
+    if is_worse:
         state.weights[...] = 0
         state.average[...] = 0
+    return is_worse

@@ -138,6 +138,17 @@ def test_a_bad_chunk_is_forgotten_by_the_next_call():
     assert other.score(X[6000:], y[6000:]) >= good.score(X[6000:], y[6000:]) - 0.03
 
 
+def test_a_bad_chunk_of_columns_far_from_zero_is_forgotten():
+    X = normal_rows(4000)
+    y, far = labels(X), X + 300
+    bad = far.copy()
+    bad[:100] *= 1e3
+
+    good, other = (streamed(X[:3000], y[:3000]) for X in (far, bad))
+
+    assert other.score(far[3000:], y[3000:]) >= good.score(far[3000:], y[3000:]) - 0.03
+
+
 def test_rows_of_any_library_are_bounded_alike():
     torch = pytest.importorskip("torch")
     X = normal_rows(factor=1e4)

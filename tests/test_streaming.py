@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax import SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
 
 CLASSES = np.arange(10)
 TEXTBOOK = {"learning_rate": "constant", "average": False}
@@ -158,7 +158,7 @@ def test_stream_goes_on_from_edited_coefficients(permuted):
 @pytest.mark.parametrize(
     "change",
     [
-        {"alpha": 0.1},
+        {"alpha": 0.01},
         {"batch_size": 30},
         {"average": False},
         {"fit_intercept": False},
@@ -181,7 +181,10 @@ def test_changed_parameters_take_effect_at_once(permuted, change):
 
     assert not np.array_equal(same.coef_, changed.coef_) or change == {"shuffle": False}
     assert np.isfinite(changed.coef_).all()
-    assert log_loss(changed, X, y) < (1.5 if "alpha" in change else 1.1) * before
+    expected = before
+    if "alpha" in change:
+        expected = log_loss(SoftmaxRegressionClassifier(**change).fit(X, y), X, y)
+    assert log_loss(changed, X, y) < 1.1 * expected
     changed.set_params(**same.get_params())
     stream(changed, X, y, 100)
     assert log_loss(changed, X, y) < 1.1 * before
@@ -321,19 +324,36 @@ def test_stream_follows_a_change_in_the_data(permuted, average, n_updates):
     assert clf.score(X, swapped) > 0.9
 
 
-def test_average_of_a_long_stream_takes_a_thousandth_of_each_update(permuted):
+def test_average_of_a_long_stream_takes_a_thousandth_of_512_rows(permuted):
     X, y = permuted
     clf = SoftmaxRegressionClassifier(random_state=0)
     clf.partial_fit(X[:100], y[:100], classes=CLASSES)
-    # As after a million updates: of a new iterate the average takes a thousandth.
+    # As after 512 million rows: the average takes a thousandth of a batch's iterate.
     clf._state["solver_state"]["n_averages"] = 10**6
     average, ahead = clf.coef_.copy(), clf._state["iterate_minus_average"][0].T
 
     clf.partial_fit(X[100:200], y[100:200])
 
     iterate = clf.coef_ + clf._state["iterate_minus_average"][0].T
-    assert_allclose(clf.coef_, average + (iterate - average) / 1000, atol=1e-12)
+    share = 1 - 0.999 ** (100 / 512)
+    assert_allclose(clf.coef_, average + share * (iterate - average), atol=1e-12)
     assert not np.allclose(iterate, average + ahead, atol=1e-6)
+
+
+@pytest.mark.parametrize("way", ["fit", "svrg", "cv"])
+def test_calls_of_one_row_after_fit_keep_the_model(permuted, way):
+    X, y = permuted
+    clf = SoftmaxRegressionClassifier(random_state=0)
+    if way == "svrg":
+        clf.set_params(solver="svrg", batch_size=100)
+    elif way == "cv":
+        clf = SoftmaxRegressionClassifierCV(alphas=[1e-3], random_state=0)
+    clf.fit(X[:1400], y[:1400])
+    before = log_loss(clf, X[1400:], y[1400:])
+
+    stream(clf, X, y, 1, start=1400, stop=1420)
+
+    assert log_loss(clf, X[1400:], y[1400:]) < 1.05 * before
 
 
 def test_stream_with_new_units_of_features_learns_them(permuted):
@@ -362,7 +382,7 @@ def test_columns_that_begin_to_vary_in_mid_stream_are_learned(permuted):
     assert stream.score(X[200:], y[200:]) > plain.score(X[200:], y[200:]) - 0.03
 
 
-def test_average_forgets_by_updates_however_the_rows_are_cut(permuted):
+def test_average_forgets_by_rows_however_the_rows_are_cut(permuted):
     X, y = sp.csr_array(permuted[0]), permuted[1]
     clf = SoftmaxRegressionClassifier(
         preconditioner="diagonal", batch_size=4, shuffle=False, random_state=0
@@ -379,3 +399,82 @@ def test_average_forgets_by_updates_however_the_rows_are_cut(permuted):
 
     moved = [np.linalg.norm(coef - before) for coef in coefs]
     assert moved[0] == pytest.approx(moved[1], rel=0.2)
+
+
+@pytest.fixture(scope="module")
+def normal():
+    """Return rows of two classes in 20 dimensions, and rows of low rank."""
+    rng = np.random.RandomState(0)
+    X = rng.standard_normal((6000, 20))
+    raw = X @ rng.standard_normal(20) / 2
+    y = (raw + rng.logistic(size=len(X)) > 0).astype(int)
+    return X, X[:, :4] @ rng.standard_normal((4, 20)) + 0.05 * X, y
+
+
+@pytest.mark.parametrize("is_low_rank", [False, True])
+@pytest.mark.parametrize(("n_first", "weight"), [(1, 1.0), (100, 1e-6)])
+def test_a_first_call_that_tells_little_changes_little(
+    normal, is_low_rank, n_first, weight
+):
+    X, y = normal[int(is_low_rank)], normal[2]
+    losses = []
+    for sample_weight in (None, np.full(n_first, weight)):
+        clf = SoftmaxRegressionClassifier(random_state=0)
+        if sample_weight is not None:
+            clf.partial_fit(X[:n_first], y[:n_first], [0, 1], sample_weight)
+        for start in range(n_first, 2000, 500):
+            rows = slice(start, start + 500)
+            clf.partial_fit(X[rows], y[rows], classes=[0, 1])
+        losses.append(log_loss(clf, X[3000:], y[3000:]))
+
+    assert losses[1] < 1.05 * losses[0]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(1e-4, 1.0), (1e-4, 100.0), (100.0, 1e-4)]
+)
+def test_a_new_alpha_takes_effect_within_thirty_calls(normal, before, after):
+    X, _, y = normal
+    models = [
+        SoftmaxRegressionClassifier(alpha=alpha, random_state=0)
+        for alpha in (before, after)
+    ]
+    for start in range(0, 6000, 100):
+        rows = slice(start, start + 100)
+        if start == 3000:
+            models[0].set_params(alpha=after)
+        for clf in models:
+            clf.partial_fit(X[rows], y[rows], classes=[0, 1])
+
+    changed, fresh = (
+        log_loss(clf, X, y) + after / 2 * np.sum(clf.coef_**2) for clf in models
+    )
+    assert changed < 1.05 * fresh
+
+
+def test_a_stream_worse_than_weights_of_zero_starts_again(normal):
+    X, _, y = normal
+    changed = X.copy()
+    changed[:, 0] *= 1000
+    clf = SoftmaxRegressionClassifier(random_state=0)
+    for rows in (X, changed):
+        for start in range(0, 2000, 100):
+            part = slice(start, start + 100)
+            clf.partial_fit(rows[part], y[part], classes=[0, 1])
+
+    assert log_loss(clf, changed, y) < np.log(2)
+
+
+def test_one_bad_call_in_mid_stream_costs_little(normal):
+    X, _, y = normal
+    bad = X.copy()
+    bad[2000:2100] *= 1e4
+    losses = []
+    for rows in (X, bad):
+        clf = SoftmaxRegressionClassifier(random_state=0)
+        for start in range(0, 2200, 100):
+            part = slice(start, start + 100)
+            clf.partial_fit(rows[part], y[part], classes=[0, 1])
+        losses.append(log_loss(clf, X[3000:], y[3000:]))
+
+    assert losses[1] < 1.05 * losses[0]

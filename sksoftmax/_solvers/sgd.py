@@ -16,6 +16,9 @@ from sksoftmax._threads import one_blas_thread
 # Averaging touches all weights, but a batch of a lazy step does not. The average is
 # then updated every LAZY_BATCHES batches, and at least LAZY_AVERAGES times an epoch.
 LAZY_BATCHES, LAZY_AVERAGES = 24, 4
+# An update of this many rows counts as one in averages, so that an iterate after a call
+# of one row does not weigh as much as one after a batch.
+AVERAGED_ROWS = 512
 # Multiply-adds of two matrices from which OpenBLAS takes several threads.
 SHARED_PRODUCT = 2**18
 # Numbers in a batch that another thread copies. Measured: the exchange takes 60 us, and
@@ -29,8 +32,11 @@ class SGD:
     steps_per_epoch = 1  # epochs that count as one for the validation loss
 
     def __init__(self, problem: Problem, state: State, step, min_share=0.0) -> None:
-        """Initialise from `state`; iterates enter averages by `min_share` at least."""
-        self._start = self._averaged_at = state.t
+        """Initialise from `state`.
+
+        Iterates enter averages by `min_share` per AVERAGED_ROWS rows at least.
+        """
+        self._start = state.t
         self._problem, self.state, self._step = problem, state, step
         self._min_share = min_share
         self._is_averaging, self.progressive_loss = state.is_averaging, 0.0
@@ -62,6 +68,10 @@ class SGD:
         """The weights to keep, (n_weights, n_outputs)."""
         return self.state.average
 
+    def prepare(self, order, edges) -> None:
+        """Update in place before a call of a stream: renew what no longer fits."""
+        self._step.prepare(self.state, order, int(np.diff(edges).max()))
+
     def epoch(self, order, edges) -> None:
         """Update in place by one pass over the rows in `order`, cut at `edges`.
 
@@ -85,6 +95,8 @@ class SGD:
         n_averages = n_batches
         if self._step.lazy:
             n_averages = max(n_batches // LAZY_BATCHES, min(n_batches, LAZY_AVERAGES))
+        # Lazy batches between two averages count together.
+        n_updates = len(order) / (AVERAGED_ROWS * n_averages)
         batch_rows = [index[edges[k] : edges[k + 1]] for k in range(n_batches)]
         self._measure(order, largest)
         for k, batch in enumerate(self._batches(batch_rows, largest)):
@@ -105,7 +117,7 @@ class SGD:
             if self._is_averaging and (k + 1) * n_averages // n_batches > (
                 k * n_averages // n_batches
             ):
-                self._average()
+                self._average(n_updates)
             if k + 1 < n_batches:
                 self._measure(order, largest)
         self._catch_up_all()
@@ -132,13 +144,13 @@ class SGD:
         copies_much &= self._problem.count_blocks(n_rows) == 1
         return (data.xp.prefetch if copies_much else map)(make_batch, batch_rows)
 
-    def _average(self) -> None:
+    def _average(self, n_updates: float) -> None:
+        """Update in place: average the iterate, which counts as `n_updates`."""
         state = self.state
         self._catch_up_all()
-        state.n_averages += 1
-        kept = (1 - self._min_share) ** (state.t - self._averaged_at)
-        share = max(min(1.0, 8 / (state.n_averages + 7)), 1 - kept)
-        self._averaged_at = state.t
+        state.n_averages += n_updates
+        share = 8 * n_updates / (state.n_averages + 7 * n_updates)
+        share = max(min(1.0, share), 1 - (1 - self._min_share) ** n_updates)
         chunk_size = self._problem.data.xp.chunk_size
         size = max(1, chunk_size // state.weights.shape[1])
         for part in chunks(slice(0, state.weights.shape[0]), size):

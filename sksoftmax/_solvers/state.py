@@ -16,10 +16,15 @@ class State:
     average: Any  # the model; the same array without averaging
     t: int = 0  # updates so far
     refresh_origin: int = 0  # the origin of t for the times to measure
-    n_averages: int = 0
+    n_averages: float = 0.0  # updates in the average, in units of AVERAGED_ROWS rows
     preconditioner_name: str | None = None  # its measurement is `hessian`
     hessian: Any = None
     hessian_rows: int = 0
+    # Of the last measurement: scales of the columns, (n_weights, 1), the mean weight of
+    # the rows, and the number of rows in a batch.
+    measured_scale: Any = None
+    measured_weight: float = 1.0
+    measured_batch_size: int = 0
     ridge: Any = None
     inverse: Any = None  # follows from hessian and ridge
     step_size: float = 0.0

@@ -2,10 +2,18 @@
 
 from collections.abc import Callable
 
-from sksoftmax._arrays import evenly_spaced
+from sksoftmax._arrays import evenly_spaced, namespace, take
+from sksoftmax._outliers import FEW_ROWS
 from sksoftmax._preconditioner import largest_eigenvalue, ridge
 from sksoftmax._problem import Problem
 from sksoftmax._solvers.state import State
+
+# A stream measures the curvature again if a number has changed by more than its factor
+# since the measurement: LEAST_CHANGED_SHARE of the scales, which have fallen, the mean
+# weight of the rows, or the number of rows to measure on. A new penalty or batch size
+# asks for a new step size. Typical numbers change less from call to call.
+SCALE_FACTOR, WEIGHT_FACTOR, ROWS_FACTOR, STEP_FACTOR = 1.5, 4.0, 2.0, 2.0
+LEAST_CHANGED_SHARE, CHANGES_SAMPLE = 0.2, 1000
 
 
 class PreconditionedStep:
@@ -40,6 +48,7 @@ class PreconditionedStep:
             state.hessian,
             state.hessian_rows,
         )
+        self._prior_weight = state.measured_weight
         self.lazy = preconditioner_class.lazy
         if state.hessian is not None:
             self._adopt(state)
@@ -48,6 +57,42 @@ class PreconditionedStep:
         """Return whether the curvature is due to be measured."""
         t = state.t - state.refresh_origin
         return state.hessian is None or t in self._preconditioner_class.refresh_times
+
+    def prepare(self, state: State, order, batch_size: int) -> None:
+        """Update in place before a call of a stream: renew what no longer fits.
+
+        Rows, weights, scales or the penalty may differ from those of earlier calls.
+        """
+        if state.hessian is None or state.measured_scale is None:
+            return
+        problem, cls = self._problem, self._preconditioner_class
+        xp, scale = problem.data.xp, problem.scaling.scale
+        n_rows = min(len(order), cls.sample_size(problem.data.n_weights))
+        fallen, _ = _changed_shares(scale, state.measured_scale, SCALE_FACTOR)
+        has_new_weights = len(order) >= min(FEW_ROWS, state.hessian_rows) and not (
+            _is_near(self._mean_weight(order), state.measured_weight, WEIGHT_FACTOR)
+        )
+        # Scales that grow may be those of a bad chunk, whose rows are saturated.
+        if fallen > LEAST_CHANGED_SHARE:
+            self._prior_hessian_rows = 0
+        elif not (has_new_weights or n_rows > ROWS_FACTOR * state.hessian_rows):
+            trace = cls.trace(state.hessian)
+            new_ridge = ridge(trace, scale, problem.penalty.l2, self.damping)
+            changed = sum(_changed_shares(new_ridge, state.ridge, STEP_FACTOR))
+            has_new_penalty = changed > LEAST_CHANGED_SHARE
+            if has_new_penalty:  # the model will be another one
+                state.ridge, state.inverse, state.n_averages = new_ridge, None, 0.0
+                self._adopt(state)
+            else:
+                growth = xp.maximum(new_ridge / state.ridge, 1.0)
+                # Steps along a column whose ridge has grown would be too long.
+                if float(xp.max(growth, axis=0)) > STEP_FACTOR:
+                    self._adopt(state, growth[:, None])
+            measured_size = state.measured_batch_size or batch_size
+            if has_new_penalty or not _is_near(batch_size, measured_size, STEP_FACTOR):
+                self._measure_step_size(state, order, batch_size)
+            return
+        state.refresh_origin = state.t
 
     def measure(self, state: State, order, batch_size: int) -> None:
         """Update in place: measure the curvature and the step size.
@@ -61,17 +106,23 @@ class PreconditionedStep:
         rows = evenly_spaced(order, sample_size)
         hessian = self._preconditioner_class.measure(problem, data.index(rows), weights)
         n_prior = max(0, min(self._prior_hessian_rows, sample_size - len(rows)))
+        mean_weight = self._mean_weight(order)
         if n_prior:
-            hessian += (self._prior_hessian - hessian) * (
-                n_prior / (n_prior + len(rows))
-            )
+            prior = self._prior_hessian * (mean_weight / self._prior_weight)
+            hessian += (prior - hessian) * (n_prior / (n_prior + len(rows)))
         state.hessian, state.hessian_rows = hessian, n_prior + len(rows)
+        state.measured_scale, state.measured_weight = problem.scaling.scale, mean_weight
         trace = self._preconditioner_class.trace(hessian)
         state.ridge = ridge(
             trace, problem.scaling.scale, problem.penalty.l2, self.damping
         )
         state.inverse = None
         self._adopt(state)
+        self._measure_step_size(state, order, batch_size)
+
+    def _measure_step_size(self, state: State, order, batch_size: int) -> None:
+        problem, weights = self._problem, state.weights
+        data = problem.data
         # Numbers are drawn for features and outputs, so no draw depends on rows.
         start = [
             data.xp.asarray(self._rng.standard_normal(shape), weights.dtype)
@@ -85,30 +136,44 @@ class PreconditionedStep:
             problem, batches, weights, self._preconditioner, start
         )
         state.step_size = 1 / eigenvalue if eigenvalue > 0 else 1.0
+        state.measured_batch_size = batch_size
         self._set_step_size(state.step_size)
+
+    def _mean_weight(self, order) -> float:
+        """Return the mean weight of the rows, and 1 if all weights have underflowed."""
+        weight = take(self._problem.sample_weight, self._problem.data.index(order))
+        return float(self._problem.data.xp.total(weight)) / len(order) or 1.0
 
     def descend(self, weights, grad, loss, active) -> None:
         """Update the active weights in place by a step.
 
-        A step that promises to lower the loss of the batch below zero is cut (Polyak).
+        A step is cut if it promises to lower the objective by more than the batch's
+        loss, or the L2 penalty if that is larger (Polyak). Lazy steps leave it out.
         """
-        if not self.lazy:
-            grad += self._problem.penalty.gradient(weights)
-        direction = self._preconditioner.apply(grad, active)
         xp = self._problem.data.xp
+        if not self.lazy:
+            penalty_grad = self._problem.penalty.gradient(weights)
+            grad += penalty_grad
+            loss = xp.maximum(loss, xp.vdot(penalty_grad, weights) / 2)
+        direction = self._preconditioner.apply(grad, active)
         slope = xp.vdot(grad, direction)
         direction *= xp.polyak_step_size(self._step_size, slope, loss, weights.dtype)
         weights -= direction
         self._problem.constrain(weights)
 
-    def _adopt(self, state: State) -> None:
+    def _adopt(self, state: State, growth=None) -> None:
+        """Update in place: use the preconditioner of the state.
+
+        The diagonal of its inverse is multiplied by `growth`, (n_weights, 1), if given.
+        """
         if state.inverse is None:
             state.inverse = self._preconditioner_class.invert(
                 state.hessian, state.ridge
             )
-        self._preconditioner = self._preconditioner_class(
-            state.inverse, self._problem.scaling.scale
-        )
+        scale = self._problem.scaling.scale
+        if growth is not None:
+            scale = scale * growth**0.5
+        self._preconditioner = self._preconditioner_class(state.inverse, scale)
         self._set_step_size(state.step_size)
 
     def _set_step_size(self, step_size: float) -> None:
@@ -118,6 +183,20 @@ class PreconditionedStep:
             # this part would depend on the batch at which a weight catches up.
             step_size = step_size * self._preconditioner.inverse
             self.shrinkage = self._problem.penalty.proximal_step(step_size)
+
+
+def _is_near(value: float, measured: float, factor: float) -> bool:
+    return measured / factor <= value <= measured * factor
+
+
+def _changed_shares(values, measured, factor: float):
+    """Return the shares of a sample of positive values that fell and grew by factor."""
+    step = 1 + values.shape[0] // CHANGES_SAMPLE
+    xp, ratio = namespace(values), values[::step, ...] / measured[::step, ...]
+    return tuple(
+        float(xp.total(xp.astype(has_changed, xp.float64))) / ratio.shape[0]
+        for has_changed in (ratio < 1 / factor, ratio > factor)
+    )
 
 
 class ScheduledStep:
@@ -141,6 +220,9 @@ class ScheduledStep:
             state.velocity is None or state.velocity.shape[0] != problem.data.n_weights
         ):
             state.velocity = problem.zeros()
+
+    def prepare(self, state: State, order, batch_size: int) -> None:
+        """Change nothing: these steps measure no curvature."""
 
     def needs_measuring(self, state: State) -> bool:
         """Return False: these steps measure no curvature."""

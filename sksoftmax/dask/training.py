@@ -16,6 +16,7 @@ from sksoftmax._solvers.newton import Newton
 from sksoftmax._solvers.proximal_newton import make_newton
 from sksoftmax._state import (
     add_classes,
+    count_fitted_rows,
     forget_curvature,
     make_state,
     to_attributes,
@@ -104,7 +105,7 @@ def fit_partitions(params, X, y, sample_weight) -> dict:
         "n_iter_": len(loss_curve),
         "n_passes_": partitions.n_passes,
         # partial_fit takes noisy steps, for which the preconditioner is unsuitable.
-        **forget_curvature(make_attributes(model)),
+        **forget_curvature(count_fitted_rows(make_attributes(model))),
     }
 
 
