@@ -50,7 +50,8 @@ def test_ten_million_rows():
         clf.partial_fit(*chunk(rng, dtype=dtype))
 
     n_rows = n_calls * CALL
-    assert clf.t_ == clf._state["solver_state"]["n_averages"] == n_calls * UPDATES
+    assert clf.t_ == n_calls * UPDATES
+    assert clf._state["solver_state"]["n_averages"] == n_rows / 512
     assert clf.n_iter_ == n_calls
     counts, moments = clf._state["counts"], clf._state["moments"]
     assert counts["n_rows"] == counts["class_count"].sum() == n_rows
@@ -87,18 +88,17 @@ def updates_to_recover(clf, rng, size):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("average", "n_before", "size", "least", "most"),
+    ("average", "n_before", "size", "most"),
     [
-        (False, 500, 32, 1, 25),
-        (False, 500, 512, 1, 15),
-        # Of a short stream the average forgets two thirds in a sixth of its length,
-        (True, 500, 512, 60, 130),
-        (True, 1500, 32, 180, 300),
-        # and of a long one in 1100 updates.
-        (True, 10**6, 512, 950, 1200),
+        (False, 500, 32, 25),
+        (False, 500, 512, 15),
+        # A model whose loss is twice that of zeros starts again.
+        (True, 500, 512, 15),
+        (True, 1500, 32, 25),
+        (True, 10**6, 512, 15),
     ],
 )
-def test_classes_that_swap_are_followed(average, n_before, size, least, most):
+def test_classes_that_swap_are_followed(average, n_before, size, most):
     rng = np.random.default_rng(0)
     clf = SoftmaxRegressionClassifier(average=average, random_state=0)
     for _ in range(min(n_before, 1500)):
@@ -107,7 +107,7 @@ def test_classes_that_swap_are_followed(average, n_before, size, least, most):
 
     n_updates = updates_to_recover(clf, rng, size)
 
-    assert least <= n_updates <= most
+    assert n_updates <= most
 
 
 COUNTERS = {
