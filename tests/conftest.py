@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 # python -m pytest --hypothesis-profile=nightly
 settings.register_profile("nightly", max_examples=300, deadline=None)
 settings.register_profile(
-    "suite", max_examples=40, deadline=None, derandomize=True, database=None
+    "suite", max_examples=25, deadline=None, derandomize=True, database=None
 )
 settings.load_profile("suite")
 

@@ -78,6 +78,7 @@ def test_defaults_are_within_one_percent(task, objective, name, C, variant):
     assert ours <= max(best * 1.01, best + 1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preconditioner", ["gram", "diagonal"])
 @pytest.mark.parametrize("n_classes", [2, 10])
 def test_minibatches_come_near_the_optimum(

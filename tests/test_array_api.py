@@ -175,6 +175,7 @@ PATHS = {
 }
 
 
+@pytest.mark.slow
 @on_each_library
 @pytest.mark.filterwarnings("ignore:The best score is at")
 @pytest.mark.parametrize(
@@ -652,6 +653,7 @@ def test_many_rows_are_predicted_in_parts(to, monkeypatch):
         assert_allclose(parts, expected, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.slow
 @on_each_library
 def test_parts_of_the_rows_add_up_to_all(to, monkeypatch):
     X, y, weight = blobs(4)
@@ -1110,6 +1112,7 @@ def test_errors_of_other_causes_are_not_renamed():
     assert "array_api_dispatch" not in str(caught.value)
 
 
+@pytest.mark.slow
 @on_each_library
 def test_working_sets_of_features_give_the_same_model(to):
     X, y, weight = blobs(3, n=150, d=8)

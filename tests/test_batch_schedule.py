@@ -57,6 +57,7 @@ def test_passes_over_all_rows_follow_the_minibatches(blobs, n_passes):
     assert clf.t_ > clf.n_iter_
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_each_step_on_all_rows_takes_one_pass(n_passes, seed):
     rng = np.random.RandomState(seed)
@@ -245,6 +246,7 @@ def test_dense_rows_of_weight_zero_do_not_call_for_minibatches(datasets, monkeyp
     assert_allclose(clf.coef_, without.coef_, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_sorted_sparse_rows_without_shuffling_end_near_the_optimum(objective):
     rng, n_words, n_rows, length = np.random.RandomState(0), 3000, 25_000, 60
     shares = np.exp(1.2 * rng.standard_normal((5, n_words))) / np.arange(5, n_words + 5)

@@ -765,6 +765,7 @@ def test_later_fit_without_validation_forgets_the_earlier_one(digits):
 # Randomness
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("params", [{}, {"preconditioner": "diagonal"}, TEXTBOOK])
 def test_same_seed_gives_the_same_bits(digits, params):
     clf = SoftmaxRegressionClassifier(batch_size=100, random_state=3, **params)

@@ -163,6 +163,7 @@ def test_path_of_warm_starts_takes_fewer_epochs_to_the_same_objectives(
     assert sum(n_warm[1:]) < 0.8 * sum(n_cold[1:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("l1_ratio", [0.0, 0.5])
 @pytest.mark.parametrize("tol", [0.0, None])
@@ -194,6 +195,7 @@ def test_fit_of_collinear_features_goes_beyond_the_first_step(eps, params):
     assert clf.score(X, y) > 0.85  # the first step leaves it at .51
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("common", "n_features", "batch_size"),
     [(1000, 50, 256), (3000, 20, 256), (1000, 200, "auto")],
@@ -247,6 +249,7 @@ def test_stream_after_svrg_stays_near_the_optimum(datasets, objective):
     assert clf.t_ > count
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("shape", "n_classes", "decay", "factor", "batch_size", "exponents"),
     [
@@ -277,6 +280,7 @@ def test_a_path_of_warm_starts_ends_no_worse_than_other_fits(
     assert (np.array(values_warm) <= 1.04 * np.array(values_cold) + floor).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("alpha", [1e-4, 1e-5, 1e-6])
 def test_given_batches_end_near_the_optimum_of_weak_penalties(alpha):
     rng = np.random.RandomState(0)

@@ -234,6 +234,7 @@ def test_scores_of_class_probabilities():
 # No leak
 
 
+@pytest.mark.slow
 def test_random_labels_are_not_predicted_better_than_by_chance():
     excess = []
     for seed in range(20):
@@ -246,6 +247,7 @@ def test_random_labels_are_not_predicted_better_than_by_chance():
     assert np.mean(excess) > -0.02
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "params", [{}, {"class_weight": "balanced"}, {"l1_ratio": 0.5}]
 )
@@ -338,6 +340,7 @@ PATHS = {
 QUICK_L1 = ["words", "iris", "unscaled wine", "nothing"]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The least populated class")
 @pytest.mark.parametrize(
     ("name", "l1_ratio"), [*((k, 0.0) for k in PATHS), *((k, 1.0) for k in QUICK_L1)]
@@ -504,6 +507,7 @@ def test_columns_of_rounding_errors_do_not_stretch_an_automatic_path():
     assert_allclose(clf.alphas_, expected.alphas_)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("l1_ratio", [0.0, 1.0])
 @pytest.mark.parametrize(
     ("dtype", "unit"),
@@ -715,6 +719,7 @@ def test_invalid_splits(name):
     assert vars(clf).keys() == clf.get_params().keys()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "params", [{}, {"class_weight": "balanced"}, {"l1_ratio": 1.0}]
 )

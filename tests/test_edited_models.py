@@ -520,6 +520,7 @@ def test_attributes_set_during_a_fit_stay(monkeypatch):
     assert (clf.note, clf.alpha) == ("set meanwhile", 0.5)
 
 
+@pytest.mark.slow
 def test_predictions_beside_fits_in_a_thread_are_of_one_fit():
     X, y = make_rows(3)
     sets = [(X, y), (X[::-1].copy(), np.char.add(y, " too"))]

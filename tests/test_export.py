@@ -94,6 +94,7 @@ def test_logistic_regression_of_nothing():
 # Files
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("params", [{}, {"batch_size": 64}, {"solver": "svrg"}])
 def test_skops_has_to_trust_one_name_of_ours(fitted, tmp_path, params):
     skops_io = pytest.importorskip("skops.io", reason="needs skops")

@@ -303,6 +303,7 @@ PATH_FAULTS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The best score is at")
 @pytest.mark.parametrize(("within", "params"), PATH_FAULTS)
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])

@@ -159,6 +159,7 @@ def test_duplicates_are_predicted_as_their_sum(layout, kind, dtype):
     assert_allclose(clf.surprisal(X, Y), clf.surprisal(dense, Y), rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", [1, -1], ids=["sorted", "unsorted"])
 @pytest.mark.parametrize("dtype", ["bool", "float32", "float64"])
 @pytest.mark.parametrize("layout", FORMATS)
@@ -212,6 +213,7 @@ def test_one_duplicate_among_unsorted_indices_is_found():
     assert make_data(X, np.float64, True).n_stored == X.nnz - 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["bool", "uint8", "float64"])
 @pytest.mark.parametrize("layout", FORMATS)
 def test_duplicates_in_blocks_of_dask(layout, dtype):

@@ -143,6 +143,7 @@ def test_much_of_it_leaves_the_intercept_alone(datasets, batch_size, layout):
 # The zeros
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", ["sgd", "svrg"])
 def test_sparsify_keeps_what_is_not_zero(digits, solver):
     X, y = digits
@@ -159,6 +160,7 @@ def test_sparsify_keeps_what_is_not_zero(digits, solver):
     assert len(pickle.dumps(clf)) < size
 
 
+@pytest.mark.slow
 @L1_RATIO
 @LAYOUT
 def test_minibatches_of_sgd_find_zeros(digits, l1_ratio, layout):

@@ -29,6 +29,7 @@ def pixels():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 def test_fit_copies_no_x_and_no_table_of_rows_by_classes(pixels, dtype):
     X, y = pixels
@@ -41,6 +42,7 @@ def test_fit_copies_no_x_and_no_table_of_rows_by_classes(pixels, dtype):
     assert peak < X.size
 
 
+@pytest.mark.slow
 def test_a_scorer_copies_the_test_rows_of_columns_alone():
     rng = np.random.RandomState(0)
     X, y = (
@@ -75,6 +77,7 @@ def test_predict_copies_no_x_and_no_table_of_rows_by_classes(pixels):
     assert peak < 1.5 * X.size
 
 
+@pytest.mark.slow
 def test_sparse_rows_are_never_densified():
     rng = np.random.RandomState(0)
     entries = rng.standard_normal(10**6), rng.randint(50_000, size=10**6)

@@ -340,6 +340,7 @@ def test_a_class_whose_probability_is_in_one_row_keeps_it():
         assert 7 in kept.indices
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", [np.asarray, sp.csr_array], ids=["dense", "csr"])
 def test_a_class_of_one_row_is_learnt(layout):
     normal = np.random.RandomState(0).standard_normal((19, 2))

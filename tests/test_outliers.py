@@ -297,6 +297,7 @@ def test_wild_rows_change_little_in_large_data(setting, kind, request):
     assert log_loss <= 1.03 * clean_log_loss
 
 
+@pytest.mark.slow
 def test_large_values_that_tell_a_class_keep_their_weight():
     rng = np.random.RandomState(0)
     y = rng.randint(4, size=30_000)

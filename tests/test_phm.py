@@ -97,6 +97,7 @@ def split(digits):
     return train_test_split(*digits, random_state=0)
 
 
+@pytest.mark.slow
 @ORDERS
 def test_the_factors_are_the_weights(split, order):
     X, X_test, y, y_test = split
@@ -221,6 +222,7 @@ def test_a_bad_last_epoch_warns(split, monkeypatch, last, expected):
     assert all(expected in text and "StandardScaler" in text for text in messages)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 3])
 @pytest.mark.parametrize("order", [2, 4])
 def test_features_in_other_units_train(split, order, size):
@@ -277,6 +279,7 @@ def polish(clf, X, y, sample_weight=None, label_smoothing=0.0):
     return evaluate(flat)[0], polished.fun
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("params", "is_weighted"),
     [

@@ -298,6 +298,7 @@ def nearly_separable_rows(rng, n_rows=20000, n_classes=23, n_kinds=18):
     return ((X - X.mean(axis=0)) / np.where(spread > 0, spread, 1)).astype("f4"), y
 
 
+@pytest.mark.slow
 def test_rows_sure_of_their_class_hide_no_plateau(monkeypatch, objective):
     policy = _strategy.DENSE._replace(full_batch_work=0)
     monkeypatch.setattr(_strategy, "DENSE", policy)
@@ -313,9 +314,8 @@ def test_rows_sure_of_their_class_hide_no_plateau(monkeypatch, objective):
     assert objective_of(objective, clf, X, y) <= 1.02 * best
 
 
-@pytest.mark.parametrize(
-    "seed", [0, pytest.param(1, marks=SLOW), pytest.param(2, marks=SLOW)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
 def test_steps_that_promise_little_and_gain_more_go_on(seed, objective):
     X, y = nearly_separable_rows(np.random.default_rng(seed))
     objectives = []
@@ -327,10 +327,9 @@ def test_steps_that_promise_little_and_gain_more_go_on(seed, objective):
     assert reached <= 1.25 * best
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["default", "diagonal", "batch_size", "stream", "svrg"])
-@pytest.mark.parametrize(
-    ("n_rows", "n_features"), [(6000, 20), pytest.param(60_000, 100, marks=SLOW)]
-)
+@pytest.mark.parametrize(("n_rows", "n_features"), [(6000, 20), (60_000, 100)])
 def test_one_wild_row_among_many_changes_little(how, n_rows, n_features):
     X, y = normal_rows(n_rows + n_rows // 10, n_features, 10, seed=51)
     others, truth, X, y = X[n_rows:], y[n_rows:], X[:n_rows], y[:n_rows]
@@ -451,15 +450,16 @@ LAGS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "seed"),
     [
-        pytest.param("l1", 1, marks=SLOW),
-        pytest.param("l1", 3, marks=SLOW),
-        pytest.param("elastic net", 1, marks=SLOW),
-        pytest.param("elastic net", 3, marks=SLOW),
+        ("l1", 1),
+        ("l1", 3),
+        ("elastic net", 1),
+        ("elastic net", 3),
         ("diagonal", 0),
-        pytest.param("diagonal", 3, marks=SLOW),
+        ("diagonal", 3),
     ],
 )
 def test_lags_of_a_random_walk_end_near_the_optimum(monkeypatch, name, seed):
@@ -520,9 +520,8 @@ def one_hot_and_collinear(seed, n_rows, share=1.0, noise=0.02):
     return X.tocsr(), category % 5 * 2 + coin
 
 
-@pytest.mark.parametrize(
-    "seed", [0, pytest.param(1, marks=SLOW), pytest.param(2, marks=SLOW)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
 @pytest.mark.parametrize(
     ("share", "params"),
     [
@@ -549,6 +548,7 @@ def test_collinear_numbers_beside_one_hot_columns_are_told_apart(
     assert reached <= 1.05 * optimum
 
 
+@pytest.mark.slow
 def test_collinear_numbers_are_told_apart_with_validation_rows():
     X, y = one_hot_and_collinear(0, 20_000)
     clf = SoftmaxRegressionClassifier(alpha=1e-5, early_stopping=True, random_state=0)
@@ -617,18 +617,21 @@ def assert_ends_near_the_optimum(objective, X, y, alpha, **params):
     assert reached <= 1.05 * optimum
 
 
-@pytest.mark.parametrize("seed", [pytest.param(0, marks=SLOW), 1])
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1])
 def test_epochs_that_go_on_for_long_end_near_the_optimum(seed, objective):
     X, y = word_counts(seed)
     assert_ends_near_the_optimum(objective, X, y, 1e-4, batch_size=128)
 
 
-@pytest.mark.parametrize("noise", [0.2, pytest.param(0.3, marks=SLOW)])
+@pytest.mark.slow
+@pytest.mark.parametrize("noise", [0.2, 0.3])
 def test_slightly_collinear_numbers_end_near_the_optimum(noise, objective):
     X, y = one_hot_and_collinear(0, 20_000, noise=noise)
     assert_ends_near_the_optimum(objective, X, y, 1e-5)
 
 
+@pytest.mark.slow
 def test_a_refused_step_on_all_rows_changes_no_later_epoch(monkeypatch):
     X, y = one_hot_and_collinear(0, 4000, noise=0.3)
     clf = SoftmaxRegressionClassifier(alpha=1e-5, batch_size=256, random_state=0)
@@ -692,6 +695,7 @@ def test_a_warm_start_outlives_a_wild_row():
     assert clf.fit(X, y).loss_curve_[0] < first
 
 
+@pytest.mark.slow
 def test_averaging_goes_on_after_a_plateau_that_validation_outlives():
     rng = np.random.RandomState(0)
     n_rows = 6000
@@ -771,10 +775,9 @@ def rare_categories(seed, share, n=210_000):
     return X, (score > np.quantile(score, 1 - share)) * 1
 
 
-@pytest.mark.parametrize("share", [1e-3, pytest.param(1e-4, marks=SLOW)])
-@pytest.mark.parametrize(
-    "seed", [0, pytest.param(1, marks=SLOW), pytest.param(2, marks=SLOW)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("share", [1e-3, 1e-4])
+@pytest.mark.parametrize("seed", [0, 1, 2])
 def test_a_rare_class_of_sparse_rows(objective, seed, share):
     X, y = rare_categories(seed, share)
     exact = SoftmaxRegressionClassifier(solver="svrg").fit(X, y)

@@ -307,6 +307,7 @@ def test_balanced_stream_finds_rare_classes(permuted):
     assert recall["balanced"] > recall[None] + 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("average", "n_updates"), [(False, 10), (True, 400)], ids=["last", "average"]
 )
@@ -356,6 +357,7 @@ def test_calls_of_one_row_after_fit_keep_the_model(permuted, way):
     assert log_loss(clf, X[1400:], y[1400:]) < 1.05 * before
 
 
+@pytest.mark.slow
 def test_stream_with_new_units_of_features_learns_them(permuted):
     X, y = permuted
     clf = stream(SoftmaxRegressionClassifier(random_state=0), X, y, 50)
@@ -382,6 +384,7 @@ def test_columns_that_begin_to_vary_in_mid_stream_are_learned(permuted):
     assert stream.score(X[200:], y[200:]) > plain.score(X[200:], y[200:]) - 0.03
 
 
+@pytest.mark.slow
 def test_average_forgets_by_rows_however_the_rows_are_cut(permuted):
     X, y = sp.csr_array(permuted[0]), permuted[1]
     clf = SoftmaxRegressionClassifier(
@@ -430,6 +433,7 @@ def test_a_first_call_that_tells_little_changes_little(
     assert losses[1] < 1.05 * losses[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "after"), [(1e-4, 1.0), (1e-4, 100.0), (100.0, 1e-4)]
 )

@@ -73,6 +73,7 @@ def test_one_hot_rows_and_labels_give_the_same_bits(digits, n_classes, layout, p
     assert_array_equal(*streamed)
 
 
+@pytest.mark.slow
 @TWO_OR_TEN
 @pytest.mark.parametrize(
     ("layout", "params"),
@@ -117,6 +118,7 @@ def test_the_objective_is_the_mean_cross_entropy(digits):
     assert clf.loss_curve_[-1] == pytest.approx(losses.mean(), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_a_stream_of_probabilities_learns_them(digits):
     X, y = digits
     table = doubtful(y)
