@@ -1,5 +1,6 @@
 """How Sphinx builds the site: python -m sphinx -W docs docs/_build."""
 
+import os
 import re
 import sys
 import tomllib
@@ -71,6 +72,7 @@ sphinx_gallery_conf = {
     "show_memory": False,
     "write_computation_times": False,
     "min_reported_time": 1000,
+    "parallel": os.cpu_count(),
     "plot_gallery": True,
 }
 
