@@ -139,7 +139,7 @@ PEERS = [
         lambda task, seed: _search(
             SGDClassifier(loss="log_loss", random_state=seed), alpha=list(_alphas(task))
         ),
-        largest_work=1e8,
+        largest_work=2e7,
     ),
     _system("bbai", _bbai, library="bbai", largest_model=1000, takes_sparse=False),
     System("glmstar", _glmstar, "glmnet", largest_model=1000, takes_sparse=False),

@@ -353,6 +353,7 @@ PEERS = [
         "scikit-learn-intelex",
         _estimator(_intelex),
         "sklearnex",
+        largest_work=5e9,
         epochs=(10, 20, 40, 100),
     ),
     System(
