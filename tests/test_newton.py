@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import expit, softmax
 
 from sksoftmax import _l1_model as l1_model
-from sksoftmax._data import make_data
+from sksoftmax._data import Batch, make_data
 from sksoftmax._hessian import Hessian
 from sksoftmax._loss import SigmoidCrossEntropy, SoftmaxCrossEntropy, cross_entropy
 from sksoftmax._moments import ColumnScaling, measure_moments
@@ -73,6 +73,36 @@ def optimum(datasets):
         return known[key]
 
     return optimum
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "n_features", "n_products"),
+    [(30_000, 40, [2, 1, 1]), (400_000, 3, [2, 2, 1])],
+    ids=["kept", "more numbers than a chunk"],
+)
+def test_small_tables_of_rows_by_classes_are_kept_between_products(
+    monkeypatch, n_rows, n_features, n_products
+):
+    rng, counts = np.random.RandomState(0), []
+    X, y = rng.standard_normal((n_rows, n_features)), rng.randint(3, size=n_rows)
+    oracle = make_solver(X, y, Gram)._oracle
+    n_chunks = -(-n_rows // make_data(X, np.float64, True).matmul_chunk_rows(3))
+    weights, direction = rng.standard_normal((2, n_features + 1, 3))
+    product = Batch._product
+    monkeypatch.setattr(
+        Batch, "_product", lambda *args: counts.append(1) or product(*args)
+    )
+
+    results = []
+    for _ in range(2):
+        results.append(oracle.hessian_product(weights, direction)[0])
+        results.append(len(counts) / n_chunks)
+        counts.clear()
+    oracle.loss_gradient(weights + direction)
+
+    assert n_chunks > 1
+    assert [*results[1::2], len(counts) / n_chunks] == n_products
+    assert_array_equal(results[0], results[2])
 
 
 @PENALTIES
