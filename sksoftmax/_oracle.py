@@ -13,6 +13,7 @@ from sksoftmax._threads import one_blas_thread
 # The largest work of a Gram matrix that replaces the diagonal, in products with the
 # Hessian. A matrix product does about ten times as many multiply-adds a second.
 LARGEST_GRAM_WORK = 100
+HESSIAN_ROWS = 2048  # dense rows at a time for the whole Hessian, or more if narrow
 
 
 class OracleProtocol(Protocol):
@@ -203,9 +204,13 @@ class Oracle:
         def share(chunk):
             batch = self._make_batch(chunk)
             proba = self._expand(chunk, batch, weights)[2]
-            S = batch.scaled(problem.scaling.scale)
-            weight = take(problem.sample_weight, chunk.rows) / self.n_rows
-            return (problem.loss.hessian(proba, S, weight),)
+            weight, hessian = take(problem.sample_weight, chunk.rows) / self.n_rows, 0.0
+            # A chunk of sparse rows may be many times as large if it is dense.
+            size = max(HESSIAN_ROWS, xp.matmul_chunk_size // batch.X.shape[1])
+            for part in chunks(slice(0, proba.shape[0]), size):
+                S = batch.take_rows(part).scaled(problem.scaling.scale)
+                hessian += problem.loss.hessian(proba[part, :], S, weight[part])
+            return (hessian,)
 
         return xp.asarray(self._sum(share)[0])
 

@@ -1,5 +1,6 @@
 """Newton's method on all rows: to the optimum by descent, with a bound of the gap."""
 
+import tracemalloc
 from itertools import product
 
 import numpy as np
@@ -259,6 +260,26 @@ def test_hessian_of_the_loss_is_that_of_finite_differences(n_classes):
 
     expected = numerical_hessian(loss, X, weights, y, sample_weight)
     assert_allclose(hessian, expected, rtol=0, atol=1e-7)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_hessian_of_sparse_rows_densifies_few_at_a_time(n_classes):
+    rng, n_rows = np.random.RandomState(0), 40_000
+    X = sp.random(n_rows, 150, 0.02, format="csr", random_state=rng)
+    oracle = make_solver(X, rng.randint(n_classes, size=n_rows), Diagonal)._oracle
+    shape = oracle.problem.zeros().shape
+    weights, direction = rng.standard_normal((2, *shape))
+    product = oracle.hessian_product(weights, direction)[0]
+
+    tracemalloc.start()
+    hessian = oracle.hessian(weights)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    scale = oracle.problem.scaling.scale[oracle.active]
+    result = hessian @ (scale * direction).T.ravel()
+    assert_allclose(scale * result.reshape(shape[::-1]).T, product, atol=1e-10)
+    assert peak < X.shape[0] * X.shape[1] * 8
 
 
 @pytest.mark.parametrize("n_classes", [2, 3, 5])
