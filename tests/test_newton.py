@@ -1,5 +1,6 @@
 """Newton's method on all rows: to the optimum by descent, with a bound of the gap."""
 
+import tracemalloc
 from itertools import product
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import expit, softmax
 
 from sksoftmax import _l1_model as l1_model
-from sksoftmax._data import make_data
+from sksoftmax._data import Batch, make_data
 from sksoftmax._hessian import Hessian
 from sksoftmax._loss import SigmoidCrossEntropy, SoftmaxCrossEntropy, cross_entropy
 from sksoftmax._moments import ColumnScaling, measure_moments
@@ -73,6 +74,36 @@ def optimum(datasets):
         return known[key]
 
     return optimum
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "n_features", "n_products"),
+    [(30_000, 40, [2, 1, 1]), (400_000, 3, [2, 2, 1])],
+    ids=["kept", "more numbers than a chunk"],
+)
+def test_small_tables_of_rows_by_classes_are_kept_between_products(
+    monkeypatch, n_rows, n_features, n_products
+):
+    rng, counts = np.random.RandomState(0), []
+    X, y = rng.standard_normal((n_rows, n_features)), rng.randint(3, size=n_rows)
+    oracle = make_solver(X, y, Gram)._oracle
+    n_chunks = -(-n_rows // make_data(X, np.float64, True).matmul_chunk_rows(3))
+    weights, direction = rng.standard_normal((2, n_features + 1, 3))
+    product = Batch._product
+    monkeypatch.setattr(
+        Batch, "_product", lambda *args: counts.append(1) or product(*args)
+    )
+
+    results = []
+    for _ in range(2):
+        results.append(oracle.hessian_product(weights, direction)[0])
+        results.append(len(counts) / n_chunks)
+        counts.clear()
+    oracle.loss_gradient(weights + direction)
+
+    assert n_chunks > 1
+    assert [*results[1::2], len(counts) / n_chunks] == n_products
+    assert_array_equal(results[0], results[2])
 
 
 @PENALTIES
@@ -229,6 +260,26 @@ def test_hessian_of_the_loss_is_that_of_finite_differences(n_classes):
 
     expected = numerical_hessian(loss, X, weights, y, sample_weight)
     assert_allclose(hessian, expected, rtol=0, atol=1e-7)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_hessian_of_sparse_rows_densifies_few_at_a_time(n_classes):
+    rng, n_rows = np.random.RandomState(0), 40_000
+    X = sp.random(n_rows, 150, 0.02, format="csr", random_state=rng)
+    oracle = make_solver(X, rng.randint(n_classes, size=n_rows), Diagonal)._oracle
+    shape = oracle.problem.zeros().shape
+    weights, direction = rng.standard_normal((2, *shape))
+    product = oracle.hessian_product(weights, direction)[0]
+
+    tracemalloc.start()
+    hessian = oracle.hessian(weights)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    scale = oracle.problem.scaling.scale[oracle.active]
+    result = hessian @ (scale * direction).T.ravel()
+    assert_allclose(scale * result.reshape(shape[::-1]).T, product, atol=1e-10)
+    assert peak < X.shape[0] * X.shape[1] * 8
 
 
 @pytest.mark.parametrize("n_classes", [2, 3, 5])
