@@ -75,7 +75,8 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
         the scale of the features: 6 to 25 strengths. The path ends two strengths or
         more after the best one, once the held-out log-loss has risen by more than the
         standard error or for four strengths. The path also ends when the log-loss is
-        flat. An integer: this number of strengths, from 1e3 to 1e-9, evenly on a log
+        flat. It goes on if the penalty still holds back a column that lowers the loss
+        by 1 %. An integer: this number of strengths, from 1e3 to 1e-9, evenly on a log
         scale. An array: exactly these, all of them. A warning tells if the best one is
         the largest or the smallest of those given.
 

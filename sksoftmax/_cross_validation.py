@@ -12,7 +12,14 @@ from scipy.stats import rankdata
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer
 
-from sksoftmax._alphas import automatic_alphas, has_ended, standard_error
+from sksoftmax._alphas import (
+    HIDDEN_RATIO,
+    MOST_ALPHAS,
+    automatic_alphas,
+    find_hidden_strength,
+    has_ended,
+    standard_error,
+)
 from sksoftmax._arrays import namespace, take
 from sksoftmax._classes import class_weights
 from sksoftmax._classifier import SoftmaxRegressionClassifier
@@ -232,6 +239,7 @@ class CrossValidation:
         self._scores: list = []  # (n_splits,) at each strength
         self._errors: list[float] = []  # standard errors of the mean scores
         self._unconverged: list[float] = []  # strengths
+        self._largest = math.inf  # strength that an automatic path may go on with
 
     def choose_alphas(self, alphas):
         """Yield the strengths to train at; None stands for an automatic path."""
@@ -241,7 +249,9 @@ class CrossValidation:
             return
         grid = *self._rows.null_model, self._rows.moments
         self._middle, automatic = automatic_alphas(self._params.l1_ratio, *grid)
-        yield from automatic
+        for alpha in automatic:
+            if alpha <= self._largest:
+                yield alpha
 
     def train(self, alpha: float) -> None:
         """Train and score all models at the next strength."""
@@ -265,9 +275,24 @@ class CrossValidation:
             print(f"alpha {alpha:.3e}: {name} {mean:.6f} +- {error:.6f}")
 
     def has_ended(self) -> bool:
-        """Return whether an automatic path ends."""
+        """Return whether an automatic path ends.
+
+        If a column is still held back, the path goes on, with another middle strength.
+        """
         n_early = sum(model.alpha > self._middle for model in self._models)
-        return has_ended(self._losses, self._find_best(), n_early)
+        if not has_ended(self._losses, self._find_best(), n_early):
+            return False
+        if len(self._models) >= MOST_ALPHAS:
+            return True
+        problem, moments = self._rows.null_model[0], self._rows.moments
+        model = problem, self._path.weights[-1], moments
+        loss = float(np.mean(self._losses, axis=1).min())
+        with one_blas_thread():
+            middle = find_hidden_strength(self._params.l1_ratio, *model, loss)
+        if not math.isfinite(middle):
+            return True
+        self._middle, self._largest = middle, HIDDEN_RATIO * middle
+        return False
 
     def _score(self):
         """Return log-losses, scores and the standard error of the mean score."""

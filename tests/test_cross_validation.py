@@ -386,6 +386,13 @@ def common_part(rng, size):
     return 1 / size * rng.standard_normal((1500, 1)) + own, 2 * (own[:, 0] - own[:, 1])
 
 
+def reading_and_small_error(rng):
+    """Return columns of which the last one tells of the classes beside the first."""
+    value, error = rng.standard_normal((2, 1500))
+    other = 1e4 * rng.standard_normal((1500, 3))
+    return np.column_stack([1e5 * (value + error), other, 1e-4 * error]), 3 * value
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(
     ("make", "args"),
@@ -395,6 +402,7 @@ def common_part(rng, size):
         (years_and_seconds, ()),
         (common_part, (0.03,)),
         (common_part, (0.003,)),
+        (reading_and_small_error, ()),
     ],
 )
 def test_an_automatic_path_reaches_all_that_tells_of_the_classes(make, args, dtype):
