@@ -62,10 +62,13 @@ class _Data:
 
         The batch holds a copy of the values, and stays valid.
         """
+        return self.full_batch(rows, compact=False).take_features(features)
+
+    def make_batch(self, X, features):
+        """Return a batch of the values X of `features`, feature numbers in NumPy."""
         intercept = np.arange(self.n_features, self.n_weights)
         active = self.xp.indices(np.concatenate([features, intercept]))
         center = self._select_center(self._full_center[features])
-        X = self._take_features(rows, features)
         return self.batch_type(X, self, active, *center)
 
 
@@ -91,7 +94,17 @@ class Batch:
     def take_rows(self, rows: slice) -> "Batch":
         """Return a batch of some of these rows."""
         center = self._centered, self._center
-        return type(self)(self.X[rows], self._source, self.active, *center)
+        return type(self)(self.X[rows, :], self._source, self.active, *center)
+
+    def take_features(self, positions):
+        """Return a batch of the features at `positions` in this batch, in NumPy.
+
+        The batch holds a copy of the values, and stays valid.
+        """
+        features = positions
+        if not isinstance(self.active, slice):
+            features = self._xp.to_numpy(self.active)[positions]
+        return self._source.make_batch(self._take_columns(positions), features)
 
     def raw_prediction(self, weights):
         """Return X coef + intercept, shape (n_rows, n_outputs)."""
@@ -130,6 +143,9 @@ class Batch:
         scaled[:, n_features:] = 1
         return scaled
 
+    def _take_columns(self, positions):
+        return self._xp.take(self.X, self._xp.indices(positions), axis=1)
+
     def _dense_X(self):
         return self.X
 
@@ -152,6 +168,9 @@ class SparseBatch(Batch):
     def n_stored(self) -> int:
         """Number of stored values."""
         return self.X.nnz
+
+    def _take_columns(self, positions):
+        return self.X[:, positions]
 
     def _dense_X(self):
         return self.X.toarray()
@@ -238,10 +257,6 @@ class DenseData(_Data):
         """Return the number of rows of a chunk in a pass over many rows."""
         return max(1, self.xp.matmul_chunk_size // max(self.n_features, n_outputs))
 
-    def _take_features(self, rows, features):
-        X = self.xp.take(self.full_batch(rows).X, self.xp.indices(features), axis=1)
-        return self.xp.astype(X, self.dtype)
-
     def columns(self, rows) -> DenseColumns:
         """Return the entries of `rows`, valid until the next batch is made."""
         return DenseColumns(self.batch(rows).X, self.xp)
@@ -324,9 +339,6 @@ class SparseData(_Data):
         """
         widest = max(self._row_size, n_outputs)
         return max(1, max(self.xp.matmul_chunk_size, 16 * self.n_features) // widest)
-
-    def _take_features(self, rows, features):
-        return self._csr_rows(rows)[:, features]
 
     def columns(self, rows) -> SparseColumns:
         """Return the entries of `rows`."""

@@ -9,8 +9,9 @@ rows that sum to one.
 """
 
 import math
+from itertools import accumulate, pairwise
 
-from sksoftmax._arrays import namespace
+from sksoftmax._arrays import count_rows, namespace
 
 LARGEST_CHANGE = 80.0  # of raw predictions; exp(80) is finite in float32
 
@@ -93,13 +94,15 @@ class SoftmaxCrossEntropy:
         direction *= proba
         return direction
 
-    def hessian(self, proba, S, sample_weight):
+    def hessian(self, proba, S, sample_weight, columns=None):
         """Return sum_i s_i (diag(p_i) - p_i p_i') kron (x_i x_i'), x_i the rows of S.
 
         Each block, of the shape of S' S, belongs to two classes. The blocks of a class
         sum to exactly zero; diagonal blocks from p (1 - p) would sum to a rounding
-        error.
+        error. `columns` has the columns of S that count for each class, if not all do.
         """
+        if columns is not None:
+            return self._hessian_of_columns(proba, S, sample_weight, columns)
         xp, width = namespace(proba), S.shape[1]
         size = self.n_outputs * width
         hessian = xp.zeros((size, size), S.dtype)
@@ -111,6 +114,22 @@ class SoftmaxCrossEntropy:
                 hessian[first, second], hessian[second, first] = -block, -block.T
                 hessian[first, first] += block
                 hessian[second, second] += block
+        return hessian
+
+    def _hessian_of_columns(self, proba, S, sample_weight, columns):
+        xp, edges = namespace(proba), [0, *accumulate(map(count_rows, columns))]
+        hessian = xp.zeros((edges[-1], edges[-1]), S.dtype)
+        weighted = xp.empty((S.shape[0], edges[-1]), S.dtype)
+        for k, (start, stop) in enumerate(pairwise(edges)):
+            block, before = slice(start, stop), slice(0, start)
+            S_k = xp.take(S, columns[k], axis=1)
+            weighted[:, block] = S_k * proba[:, k][:, None]
+            left = (weighted[:, block] * sample_weight[:, None]).T
+            hessian[block, before] = -xp.matmul(left, weighted[:, before])
+            hessian[before, block] = hessian[block, before].T
+            # 1 - p would lose the digits of small curvatures.
+            others = xp.sum(proba[:, :k], axis=1) + xp.sum(proba[:, k + 1 :], axis=1)
+            hessian[block, block] = xp.matmul(left, S_k * others[:, None])
         return hessian
 
     def linearization_error(self, raw_prediction, change):
@@ -214,8 +233,10 @@ class SigmoidCrossEntropy:
         direction *= proba * (1 - proba)
         return direction
 
-    def hessian(self, proba, S, sample_weight):
+    def hessian(self, proba, S, sample_weight, columns=None):
         """Return sum_i s_i p_i (1 - p_i) x_i x_i', x_i the rows of S."""
+        if columns is not None:
+            S = namespace(S).take(S, columns[0], axis=1)
         k = proba[:, 0] * (1 - proba[:, 0])
         return namespace(S).matmul((S * (sample_weight * k)[:, None]).T, S)
 

@@ -3,6 +3,8 @@
 from functools import reduce
 from typing import Any, Protocol
 
+import numpy as np
+
 from sksoftmax._arrays import add_tuples, chunks, evenly_spaced, take
 from sksoftmax._collinear import BlockDiagonal
 from sksoftmax._hessian import Hessian
@@ -13,7 +15,7 @@ from sksoftmax._threads import one_blas_thread
 # The largest work of a Gram matrix that replaces the diagonal, in products with the
 # Hessian. A matrix product does about ten times as many multiply-adds a second.
 LARGEST_GRAM_WORK = 100
-HESSIAN_ROWS = 2048  # dense rows at a time for the whole Hessian, or more if narrow
+HESSIAN_ROWS = 1024  # dense rows at a time for the whole Hessian, or more if narrow
 
 
 class OracleProtocol(Protocol):
@@ -28,7 +30,6 @@ class OracleProtocol(Protocol):
     n_rows: int
     n_measured: int  # rows of a sampled Hessian
     product_work: float  # multiply-adds of a product with one output
-    hessian_work: float  # of the whole Hessian, infinite if it is too large
 
     def loss_gradient(self, weights):
         """Return the mean loss and its gradient, (n_active, n_outputs)."""
@@ -36,8 +37,14 @@ class OracleProtocol(Protocol):
     def hessian_product(self, weights, direction):
         """Return the Hessian of the loss times a direction, and mean curvatures."""
 
-    def hessian(self, weights):
-        """Return the whole Hessian of the loss."""
+    def hessian(self, weights, candidates=None):
+        """Return the whole Hessian of the loss, or that of candidates."""
+
+    def hessian_work(self, n_weights: int) -> float:
+        """Return the multiply-adds of `hessian`, infinite if it is too large.
+
+        `n_weights` are those of all outputs together.
+        """
 
     def linearization_error(self, weights, new_weights):
         """Return by how much linearised probabilities differ from those of a step."""
@@ -105,20 +112,17 @@ class Oracle:
         self._chunk_rows = min(
             len(rows), data.matmul_chunk_rows(problem.loss.n_outputs)
         )
-        self._batch, n_weights = None, data.n_weights
+        self._batch = None
         if features is not None:
             self._chunk_rows = len(rows)
             self._batch = data.make_feature_batch(data.index(rows), features)
             self.product_work *= self._batch.n_stored / max(1, data.n_stored)
-            n_weights += len(features) - data.n_features
         elif len(rows) <= self._chunk_rows:
             compact = preconditioner_class.lazy and not n_rows
             self._batch = data.full_batch(data.index(rows), compact)
         self.active = slice(None) if self._batch is None else self._batch.active
-        n_outputs = problem.loss.n_outputs
-        is_small = len(rows) * n_outputs <= data.xp.matmul_chunk_size
-        self._keeps = is_small or self._batch is not None
-        self.hessian_work = Hessian.work(n_weights, self.n_rows, n_outputs)
+        n_numbers = len(rows) * problem.loss.n_outputs
+        self._keeps = self.is_one_chunk or n_numbers <= data.xp.matmul_chunk_size
         is_all = len(rows) == data.n_samples
         self._rows = slice(0, len(rows)) if is_all else data.index(rows)
         if self.n_measured == len(rows):
@@ -194,25 +198,50 @@ class Oracle:
             chunk.expanded = expanded
         return expanded
 
-    def hessian(self, weights):
+    def hessian_work(self, n_weights: int) -> float:
+        """Return the multiply-adds of `hessian` for n_weights weights of all outputs.
+
+        The work is infinite for too many weights.
+        """
+        return Hessian.work(n_weights, self.n_rows, self.problem.loss.n_outputs)
+
+    def hessian(self, weights, candidates=None):
         """Return the whole Hessian of the loss at `weights`, in the scaled columns.
 
-        Both axes have n_outputs * n_weights entries.
+        Both axes have the weights of the first output, then those of the second, and so
+        on. `candidates`, (n_active, n_outputs) in NumPy, are true for the weights that
+        count, if not all do; the intercepts always count.
         """
         problem, xp = self.problem, self.problem.data.xp
+        features, columns = self._find_columns(candidates)
+        n_columns = weights.shape[0] if candidates is None else int(candidates.sum())
+        # Dense copies of sparse rows and of candidates are about as large as a chunk.
+        size = max(HESSIAN_ROWS, xp.matmul_chunk_size // max(1, n_columns))
+
+        def select(batch):
+            return batch if features is None else batch.take_features(features)
 
         def share(chunk):
             batch = self._make_batch(chunk)
             proba = self._expand(chunk, batch, weights)[2]
-            weight, hessian = take(problem.sample_weight, chunk.rows) / self.n_rows, 0.0
-            # A chunk of sparse rows may be many times as large if it is dense.
-            size = max(HESSIAN_ROWS, xp.matmul_chunk_size // batch.X.shape[1])
+            weight, total = take(problem.sample_weight, chunk.rows) / self.n_rows, 0.0
             for part in chunks(slice(0, proba.shape[0]), size):
-                S = batch.take_rows(part).scaled(problem.scaling.scale)
-                hessian += problem.loss.hessian(proba[part, :], S, weight[part])
-            return (hessian,)
+                S = select(batch.take_rows(part)).scaled(problem.scaling.scale)
+                total += problem.loss.hessian(proba[part, :], S, weight[part], columns)
+            return (total,)
 
         return xp.asarray(self._sum(share)[0])
+
+    def _find_columns(self, candidates):
+        """Return the features of candidates, and their columns for each output."""
+        if candidates is None:
+            return None, None
+        data = self.problem.data
+        n_features = len(candidates) - (data.n_weights - data.n_features)
+        is_used = candidates.any(axis=1)
+        is_used[n_features:] = True
+        columns = [np.flatnonzero(output) for output in candidates[is_used].T]
+        return np.flatnonzero(is_used[:n_features]), list(map(data.index, columns))
 
     def linearization_error(self, weights, new_weights):
         """Return how far linearised probabilities are from the new probabilities.

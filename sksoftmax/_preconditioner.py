@@ -311,6 +311,8 @@ def damped_inverse(matrix, diagonal):
 
     As small a share of the diagonal is added as Cholesky's factors need.
     """
+    if not matrix.shape[0]:
+        return matrix
     xp = namespace(matrix)
     damping, least = 0.0, max(1e-9, 10 * float(xp.finfo(matrix.dtype).eps))
     diagonal = diagonal + 1e-6 * float(xp.max(diagonal, axis=0))

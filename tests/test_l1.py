@@ -288,6 +288,25 @@ def test_dates_beside_one_hot_columns_take_few_products(
     assert len(n_products) <= 60
 
 
+@pytest.mark.parametrize(("alpha", "most_steps"), [(2e-3, 15), (3e-4, 20)])
+def test_images_take_few_steps_to_the_optimum(digits, alpha, most_steps):
+    # The conjugate gradients of 8 passes took 45 to 60 steps.
+    clf = SoftmaxRegressionClassifier(alpha=alpha, l1_ratio=1.0).fit(*digits)
+
+    assert clf.n_iter_ <= most_steps
+
+
+@pytest.mark.parametrize("alpha", [1e-6, 10.0])
+def test_few_weights_without_an_intercept(alpha):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((40, 3)), rng.integers(3, size=40)
+    clf = SoftmaxRegressionClassifier(alpha=alpha, l1_ratio=1.0, fit_intercept=False)
+
+    clf.fit(X, y)
+
+    assert np.any(clf.coef_) == (alpha < 1)
+
+
 # What cannot be
 
 

@@ -47,6 +47,7 @@ def make_solver(
     oracle = Oracle(problem, np.arange(X.shape[0]), first)
     solver = make_newton(oracle, State(weights, weights))
     if preconditioner_class is Hessian:
+        solver.prepare()
         solver._curvature._class = Hessian
     return solver
 
@@ -280,6 +281,23 @@ def test_hessian_of_sparse_rows_densifies_few_at_a_time(n_classes):
     result = hessian @ (scale * direction).T.ravel()
     assert_allclose(scale * result.reshape(shape[::-1]).T, product, atol=1e-10)
     assert peak < X.shape[0] * X.shape[1] * 8
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_hessian_of_candidates_is_a_part_of_the_whole_hessian(n_classes):
+    rng = np.random.RandomState(0)
+    X, y = rng.standard_normal((60, 5)), rng.randint(n_classes, size=60)
+    for rows in (X, sp.csr_array(X)):
+        solver = make_solver(rows, y, Diagonal, l1_ratio=1.0)
+        weights = rng.standard_normal((6, solver._weights.shape[1]))
+        candidates = rng.uniform(size=weights.shape) < 0.5
+        candidates[-1] = True
+
+        part = solver._oracle.hessian(weights, candidates)
+
+        places = np.flatnonzero(candidates.T)
+        whole = solver._oracle.hessian(weights)
+        assert_allclose(part, whole[np.ix_(places, places)], atol=1e-12)
 
 
 @pytest.mark.parametrize("n_classes", [2, 3, 5])

@@ -349,7 +349,7 @@ class Newton:
             gain += last_gain
             if not last_gain > 0:
                 return gain
-            if self._curvature.change_to_hessian(PAID_SHARE):
+            if free is None and self._curvature.change_to_hessian(PAID_SHARE):
                 return gain
             if self._curvature.n_products > max_products:
                 return gain

@@ -319,11 +319,7 @@ class PartitionedOracle:
         )
         self.n_rows = partitions.n_rows
         self.n_measured = len(self._sample(preconditioner_class))
-        data, n_outputs = problem.data, problem.loss.n_outputs
         self.product_work = partitions.n_stored
-        self.hessian_work = math.inf
-        if (data.n_weights * n_outputs) ** 2 <= max(data.n_weights**2, SMALL_MESSAGE):
-            self.hessian_work = Hessian.work(data.n_weights, self.n_rows, n_outputs)
         self._shared_problem = dask.persist(_send(problem))[0]  # once
 
     def loss_gradient(self, weights):
@@ -341,9 +337,17 @@ class PartitionedOracle:
         """Return the result of `Oracle.linearization_error` for all rows."""
         return self._sums("linearization_error", weights, new_weights)
 
-    def hessian(self, weights):
-        """Return the whole Hessian of the loss at these weights."""
-        return self._sums("hessian", weights)[0]
+    def hessian(self, weights, candidates=None):
+        """Return the Hessian of the loss at these weights, as `Oracle.hessian`."""
+        arrays = (weights,) if candidates is None else (weights, candidates)
+        return self._sums("hessian", *arrays)[0]
+
+    def hessian_work(self, n_weights: int) -> float:
+        """Return the multiply-adds of `hessian`, infinite if it is a large message."""
+        n_features = self.problem.data.n_weights
+        if n_weights**2 > max(n_features**2, SMALL_MESSAGE):
+            return math.inf
+        return Hessian.work(n_weights, self.n_rows, self.problem.loss.n_outputs)
 
     def sampled_hessian(self, preconditioner_class, weights):
         """Return the Hessian for the preconditioner, measured on sampled rows."""
