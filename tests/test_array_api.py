@@ -146,7 +146,7 @@ def assert_same_model(clf, expected, X, X_numpy, y, rtol):
 
 
 @on_each_library
-@pytest.mark.parametrize("n_classes", [2, 4])
+@pytest.mark.parametrize("n_classes", [pytest.param(2, marks=pytest.mark.slow), 4])
 @pytest.mark.parametrize("name", SETTINGS)
 def test_fit_gives_numpys_model(to, name, n_classes):
     X, y, weight = blobs(n_classes)
@@ -372,6 +372,7 @@ ROWS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("convert_table", TABLES.values(), ids=TABLES)
 @pytest.mark.parametrize("convert_rows", ROWS.values(), ids=ROWS)
 def test_x_and_probabilities_of_different_libraries(convert_rows, convert_table):

@@ -114,7 +114,9 @@ def test_probabilities_in_minibatches_are_those_of_the_optimum(
 
 @pytest.mark.parametrize("name", SMALL)
 @pytest.mark.parametrize("C", [1, 100])
-@pytest.mark.parametrize("tol", [1e-2, 1e-4, 1e-6])
+@pytest.mark.parametrize(
+    "tol", [*(pytest.param(t, marks=pytest.mark.slow) for t in (1e-2, 1e-4)), 1e-6]
+)
 @pytest.mark.parametrize("batch_size", ["auto", 64])
 def test_gap_to_the_optimum_is_within_tol(task, objective, name, C, tol, batch_size):
     X, y, _, row_weight, params, exact = task(name, C=C)

@@ -741,8 +741,13 @@ def fitted_path():
     ("kind", "setting"),
     [
         pytest.param(kind, name, marks=[pytest.mark.slow] * (name == "L1"))
+        for kind in SIZES
+        for name in PATHS
+    ]
+    + [
+        pytest.param(kind, "two alphas", marks=pytest.mark.slow)
         for kind in KINDS
-        for name in (PATHS if kind in SIZES else ["two alphas"])
+        if kind not in SIZES
     ],
 )
 def test_fit_of_a_path(kind, setting, fitted_path):

@@ -254,7 +254,7 @@ SOLVERS = [{"solver": "svrg"}, {}, {"batch_size": 64, "random_state": 0}]
 
 
 @pytest.mark.parametrize("l1_ratio", [1, 1.0, np.float32(1), sum([0.1] * 10)])
-@pytest.mark.parametrize("n_classes", [2, 10])
+@pytest.mark.parametrize("n_classes", [2, pytest.param(10, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("params", SOLVERS, ids=["svrg", "sgd", "minibatches"])
 def test_selection_by_an_l1_model_keeps_what_is_not_zero(
     digits, l1_ratio, n_classes, params
