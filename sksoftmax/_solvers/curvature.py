@@ -47,7 +47,8 @@ class Curvature:
         self._work, self._total_work, self._charged_work = math.inf, 0.0, 0.0
         self._rate = 0.0  # of the last step without the Hessian
         self._candidates, self._size = None, data.n_weights * problem.loss.n_outputs
-        self.n_products, self.is_exact, self._is_required = 0, False, False
+        self.n_products, self.is_exact = 0, False
+        self._is_required = self._is_kept = False  # whatever the Hessian costs
         self.mean_curvature = None  # of each output, (n_outputs,), at the last product
 
     @property
@@ -116,7 +117,8 @@ class Curvature:
         """
         self._candidates, self._size = candidates, np.count_nonzero(candidates)
         is_possible = 0 < self._oracle.hessian_work(self._size) < math.inf
-        pays = self._is_required or self._pays(self._size, n_products)
+        is_kept = self._is_required or self._is_kept
+        pays = is_kept or self._pays(self._size, n_products)
         takes_hessian = is_possible and pays
         self._class = Hessian if takes_hessian else self._sampled_class
 
@@ -125,12 +127,14 @@ class Curvature:
         planned = n_products * self._product_work
         return work <= CANDIDATES_SHARE * (self._total_work + planned)
 
-    def record_fall(self, fall: float) -> None:
+    def record_fall(self, fall: float, allowed_gap: float) -> None:
         """Update in place: whether the Hessian pays, by the fall of the objective.
 
         A step with the Hessian is charged if it gained less for its work than the last
-        step without it.
+        step without it. The Hessian is kept as long as its steps gain more than
+        `allowed_gap`: steps without it may gain less than that far from the optimum.
         """
+        self._is_kept = self.is_exact and fall > allowed_gap
         if not self.is_exact:
             self._rate = fall / (max(1, self.n_products) * self._product_work)
             return

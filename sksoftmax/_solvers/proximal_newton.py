@@ -86,7 +86,8 @@ class ProximalNewton(Newton):
             self._choose_candidates()
             old_objective = self.objective
             super().step()
-            self._curvature.record_fall(old_objective - self.objective)
+            fall = old_objective - self.objective
+            self._curvature.record_fall(fall, self._allowed_gap(self._tol))
             is_exact = self._curvature.is_exact
             self._n_exact = self._n_exact + 1 if is_exact else 0
 
