@@ -1,6 +1,7 @@
 """Data and oracles that several test files share."""
 
 import os
+import sys
 
 # Read when SciPy is imported: with it scikit-learn's checks skip nothing.
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
@@ -20,6 +21,14 @@ settings.register_profile(
     "suite", max_examples=25, deadline=None, derandomize=True, database=None
 )
 settings.load_profile("suite")
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    """Let no test find the figures of another."""
+    yield
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close("all")
 
 
 def _scaled(load):

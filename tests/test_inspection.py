@@ -46,12 +46,6 @@ RELEASE = tuple(map(int, sklearn.__version__.split(".")[:2]))
 NAMES = [f"pixel {i}" for i in range(64)]
 
 
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
-
-
 @pytest.fixture(scope="module")
 def trained():
     """Return a classifier that took several epochs and kept no validation curve."""

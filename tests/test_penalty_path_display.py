@@ -31,12 +31,6 @@ RELEASE = tuple(map(int, sklearn.__version__.split(".")[:2]))
 needs_edge = pytest.mark.filterwarnings("ignore:The best score is at:UserWarning")
 
 
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
-
-
 @pytest.fixture(scope="module")
 def trained():
     """Return a classifier with two choices of its strength."""
@@ -450,7 +444,6 @@ def test_unfitted_estimators_are_refused(estimator):
     ids=["no path", "another", "lasso", "search", "search of paths"],
 )
 def test_estimators_without_a_path_are_refused(estimator, missing):
-    plt.close("all")  # figures of other tests
     with pytest.raises(
         ValueError, match=rf"estimator must have alphas_ .* without {missing}\. Pass a"
     ):
