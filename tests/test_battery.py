@@ -42,6 +42,8 @@ def _seeds(n_seeds, largest):
 # The problem of seed 10 alone takes 9 s, all others together 3 s.
 QUICK = [seed for seed in _seeds(N_SEEDS // 10, LARGEST_QUICK) if seed != 10]
 SLOW = [seed for seed in _seeds(N_SEEDS, LARGEST_SLOW) if seed not in QUICK]
+# These take longer than all others together.
+LONG = {107, 124, 150}
 SEEDS = QUICK + [pytest.param(seed, marks=pytest.mark.slow) for seed in SLOW]
 
 
@@ -74,8 +76,10 @@ def test_gap_is_within_tol_or_fit_warns(seed, solver):
 def test_svrg_warns_on_five_percent_at_most(solver):
     # Measured: 2.3 % with tol=1e-4 and 3.3 % with 1e-6. Most of these models are at the
     # optimum, but their penalty is too weak for a bound of the gap in float64.
-    warned = [seed for seed in QUICK + SLOW if _result(seed, solver).warned]
-    assert len(warned) <= N_SEEDS / 20, warned
+    others = [seed for seed in QUICK + SLOW if seed not in LONG]
+    warned = [seed for seed in others if _result(seed, solver).warned]
+    # The long ones count as if they warned; another worker fits them, above.
+    assert len(warned) + len(LONG) <= N_SEEDS / 20, warned
 
 
 def test_reference_is_certified_by_its_lower_bound():
