@@ -1,6 +1,7 @@
 """The strengths of the penalty to try: given, or from strong to weak by rules."""
 
 import math
+from dataclasses import replace
 from itertools import count
 from numbers import Integral
 from typing import NamedTuple
@@ -157,9 +158,14 @@ def _measure_columns(problem: Problem, weights, moments) -> ColumnScores | None:
     if not len(numbers):
         return None
     rows = np.flatnonzero(xp.to_numpy(problem.sample_weight))
+    weight = problem.sample_weight
+    weight = weight * (len(rows) / float(xp.total(weight)))
+    problem = replace(problem, sample_weight=weight)
     oracle = Oracle(problem, evenly_spaced(rows, SCORED_ROWS), Gram)
     grad = oracle.loss_gradient(weights)[1][: data.n_features, :]
     grad = xp.to_numpy(grad).astype(np.float64)[numbers]
+    if data.n_weights == data.n_features:  # without an intercept
+        variances = variances + moments.mean**2
     curvatures = _mean_curvature(problem, rows, weights) * variances[numbers]
     noise = max(1, problem.loss.n_outputs - 1) / oracle.n_rows
     return ColumnScores(oracle, numbers, grad, curvatures, noise)

@@ -51,11 +51,12 @@ class Hessian:
 
     @classmethod
     def work(cls, size: int, n_rows: int, n_outputs: int) -> float:
-        """Return the multiply-adds of a measurement, infinite for too many weights.
+        """Return the multiply-adds of a measurement.
 
-        `size` is the number of weights of all outputs together.
+        `size` is the number of weights of all outputs together. The work is infinite
+        for too many weights, and for none.
         """
-        if size > cls.largest:
+        if not 0 < size <= cls.largest:
             return math.inf
         return size**3 + max(size**2 * n_rows / 2, n_outputs**2 * 1e5)
 

@@ -46,14 +46,20 @@ class Curvature:
         self._preconditioner = self._sampled = None
         self._work, self._total_work, self._charged_work = math.inf, 0.0, 0.0
         self._rate = 0.0  # of the last step without the Hessian
-        self._candidates, self._size = None, data.n_weights * problem.loss.n_outputs
+        self._candidates = None
+        self._size = self._l2.shape[0] * problem.loss.n_outputs
         self.n_products, self.is_exact = 0, False
         self._is_required = self._is_kept = False  # whatever the Hessian costs
         self.mean_curvature = None  # of each output, (n_outputs,), at the last product
 
     @property
     def is_hessian(self) -> bool:
-        """Whether the preconditioner is the whole Hessian."""
+        """Whether the preconditioner is the whole Hessian, or that of candidates."""
+        return isinstance(self._preconditioner, Hessian)
+
+    @property
+    def takes_hessian(self) -> bool:
+        """Whether the next measurement is of the Hessian."""
         return self._class is Hessian
 
     @property
@@ -67,35 +73,39 @@ class Curvature:
         return self._class.lazy
 
     def measure(self, weights, model) -> None:
-        """Update in place: measure the preconditioner, if products have cost as much.
+        """Update in place: measure the preconditioner.
 
-        Products count since the last measurement. `weights` are the active weights of
-        `model()`, (n_weights, n_outputs).
+        Each call measures the Hessian, if that is the preconditioner. All others are
+        measured if products have cost as much since the last measurement. `weights` are
+        the active weights of `model()`, (n_weights, n_outputs).
         """
         oracle, problem = self._oracle, self._problem
-        one_output = problem.loss.n_outputs == 1
-        n_sampled = oracle.n_measured if oracle.n_measured < oracle.n_rows else None
-        is_gram = self._class is Gram and one_output and n_sampled is None
-        self.is_exact = self.is_hessian or is_gram
-        if self.is_hessian:
+        is_sampled = oracle.n_measured < oracle.n_rows or problem.loss.n_outputs > 1
+        self.is_exact = self.takes_hessian or (self._class is Gram and not is_sampled)
+        if not self.takes_hessian or self._candidates is not None:
+            self._measure_sampled(model)
+        self._preconditioner = self._sampled
+        if self.takes_hessian:
             hessian = oracle.hessian(weights, self._candidates)
             scale = take(problem.scaling.scale, self._active)
             penalised = take(problem.penalty.penalised, self._active)
             self._preconditioner = Hessian(
                 hessian, self._l2, scale, penalised, self._candidates
             )
+
+    def _measure_sampled(self, model) -> None:
+        """Update in place: measure the preconditioner without the Hessian, if due."""
+        oracle, problem = self._oracle, self._problem
+        if self._work < oracle.sampled_hessian_work(self._sampled_class):
             return
-        self._preconditioner = self._sampled
-        if self._work < oracle.sampled_hessian_work(self._class):
-            return
-        measure, weights = partial(oracle.sampled_hessian, self._class), model()
-        if self._class is Gram:
-            args = problem, measure, weights, n_sampled
-            self._preconditioner = Gram.build_exactly(*args)
+        n_sampled = oracle.n_measured if oracle.n_measured < oracle.n_rows else None
+        weights, self._work = model(), 0.0
+        measure = partial(oracle.sampled_hessian, self._sampled_class)
+        if self._sampled_class is Gram:
+            self._sampled = Gram.build_exactly(problem, measure, weights, n_sampled)
         else:
             args = problem, measure(weights), n_sampled, self._active
-            self._preconditioner = self._class.build(*args)
-        self._sampled, self._work = self._preconditioner, 0.0
+            self._sampled = self._sampled_class.build(*args)
 
     def choose_size(self, sizes: list, n_products: int) -> int:
         """Return the first of the numbers of candidates whose Hessian pays.
@@ -116,7 +126,7 @@ class Curvature:
         move in the next step. `choose_size` describes `n_products`.
         """
         self._candidates, self._size = candidates, np.count_nonzero(candidates)
-        is_possible = 0 < self._oracle.hessian_work(self._size) < math.inf
+        is_possible = self._oracle.hessian_work(self._size) < math.inf
         is_kept = self._is_required or self._is_kept
         pays = is_kept or self._pays(self._size, n_products)
         takes_hessian = is_possible and pays

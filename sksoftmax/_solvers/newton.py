@@ -138,8 +138,8 @@ class Newton:
         The Gram matrix replaces the diagonal if it does not.
         """
         curvature = self._curvature
-        if curvature.is_hessian:
-            return curvature.is_exact  # if the last step had the Hessian
+        if curvature.takes_hessian:
+            return curvature.is_hessian  # if the last step had it
         if self._is_confirmed or not (curvature.is_lazy or self._has_gram):
             return True
         if curvature.is_lazy:

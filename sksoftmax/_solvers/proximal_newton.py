@@ -61,7 +61,7 @@ class ProximalNewton(Newton):
         self._l1 = take(oracle.problem.penalty.l1, oracle.active)
         self._max_passes, self._damping = max_passes, FIRST_DAMPING
         self._damping_diagonal, self._free = 0.0, None
-        self._candidates, self._omitted_gain = None, 0.0
+        self._candidates = self._bounded = None
         self._gram_oracle = self._gram = None
         self._n_exact = 0  # last steps with the whole Hessian
         self._n_refused = 0  # plateaus in spite of the most passes
@@ -80,7 +80,7 @@ class ProximalNewton(Newton):
 
     def step(self) -> None:
         """Update in place by one step, or set `stalled` if no progress is left."""
-        if self._gram_pays:
+        if self._gram_pays and not self._curvature.takes_hessian:
             self._gram_step()
         else:
             self._choose_candidates()
@@ -99,11 +99,13 @@ class ProximalNewton(Newton):
         minimise the model with this matrix. A step of little gain and a larger promise
         raises the limit, or has the whole Hessian measured.
         """
-        if self._omitted_gain > self._allowed_gap(self._tol):
+        if self._omitted_gain() > self._allowed_gap(self._tol):
             return False
         if self._curvature.is_exact:
-            is_exact = self._damping <= FIRST_DAMPING
-            return is_exact and self._n_exact >= self.plateau_steps
+            is_damped = self._damping > FIRST_DAMPING
+            return not is_damped and self._n_exact >= self.plateau_steps
+        if self._curvature.takes_hessian:  # in the next step
+            return False
         if self._is_confirmed:
             return True
         if self._gram_oracle is None:
@@ -112,7 +114,8 @@ class ProximalNewton(Newton):
             self._is_confirmed = self._curvature.n_products <= self._max_passes
         else:
             gain = self._gram_step()
-            self._is_confirmed = gain <= GRAM_SHARE * self._allowed_gap(self._tol)
+            is_small = gain <= GRAM_SHARE * self._allowed_gap(self._tol)
+            self._is_confirmed = is_small and not self._gram_pays
         if not (self._is_confirmed or self._gram_pays):
             self._curvature.change_to_hessian()
             self._n_refused += self._max_passes >= LARGEST_PASS_LIMIT
@@ -152,15 +155,14 @@ class ProximalNewton(Newton):
     def _choose_candidates(self) -> None:
         """Update in place: the weights that may move in the next step.
 
-        These are the weights that are not zero, and those that promise most. There are
-        at most twice as many candidates as weights that are not zero, so that a poor
-        model far from the optimum moves few others.
+        These are the weights that are not zero, and those that promise most. Beyond
+        FEWEST_CANDIDATES, there are at most twice as many candidates as weights that
+        are not zero, so that a poor model far from the optimum moves few others.
         """
         if self._curvature.is_new:
             self.prepare()
         xp, n_products = self._xp, self._max_passes + 2
-        gains = self._pseudo_gradient() ** 2 / self._curvature.diagonal()
-        gains = xp.to_numpy(gains)
+        gains = xp.to_numpy(self._gains())
         has_moved = xp.to_numpy((self._weights != 0) | (self._l1 == 0))
         size = np.count_nonzero(has_moved)
         sizes = [max(FEWEST_CANDIDATES, int(growth * size)) for growth in GROWTHS]
@@ -170,9 +172,17 @@ class ProximalNewton(Newton):
         if size < gains.size:
             least = np.partition(ranked, -size, axis=None)[-size]
             candidates = (ranked >= least) & (ranked > 0)
-        self._omitted_gain = float(gains[~candidates].sum()) / 2
         self._candidates = xp.asarray(candidates)
         self._curvature.choose_candidates(candidates, n_products)
+
+    def _gains(self):
+        """Return twice the gains that steps in single weights promise."""
+        return self._pseudo_gradient() ** 2 / self._curvature.diagonal()
+
+    def _omitted_gain(self) -> float:
+        """Return what steps in the weights that are no candidates promise."""
+        xp = self._xp
+        return float(xp.total(xp.where(self._candidates, 0.0, self._gains()))) / 2
 
     def rank_features(self):
         """Return the features with weights, and missing features, the best first.
@@ -182,8 +192,7 @@ class ProximalNewton(Newton):
         """
         self.prepare()
         xp, n_features = self._xp, self._problem.data.n_features
-        gains = self._pseudo_gradient() ** 2 / self._curvature.diagonal()
-        gains = xp.to_numpy(xp.max(gains, axis=1))
+        gains = xp.to_numpy(xp.max(self._gains(), axis=1))
         has_weight = xp.to_numpy(xp.any(self._weights != 0, axis=1))
         features = np.arange(self._problem.data.n_weights)
         if not isinstance(self._active, slice):
@@ -226,6 +235,7 @@ class ProximalNewton(Newton):
     def _can_shorten(self) -> bool:
         """Raise the damping; return whether a shorter step may still be of help."""
         self._damping = max(64 * self._damping, 1e-4)
+        self._is_as_modelled = False
         return self._damping < 1e4
 
     def _adapt(self, step_size: float, fall: float, gain: float) -> None:
@@ -240,7 +250,7 @@ class ProximalNewton(Newton):
     def _bound_by_rounding(self, model_grad, gain: float) -> float:
         if not self._curvature.is_exact:
             return np.inf
-        self._curvature.restrict(self._free, LEAST_DAMPING)
+        self._restrict(LEAST_DAMPING)
         return 1e3 * SAFETY * (abs(gain) + sum(self._undamped(self._pseudo_gradient())))
 
     def _decrements(self, grad):
@@ -255,10 +265,15 @@ class ProximalNewton(Newton):
 
     def _undamped(self, grad):
         xp = self._xp
-        outside = xp.where(self._free, 0.0, grad)
+        outside = xp.where(self._bounded, 0.0, grad)
         diagonal = self._curvature.diagonal()
         held = float(xp.total(outside**2 / diagonal))
         return self._decrement(grad), held
+
+    def _restrict(self, damping: float) -> None:
+        """Update in place: precondition the free candidates alone, with damping."""
+        self._curvature.restrict(self._free, damping)
+        self._bounded = self._free & self._candidates
 
     def _hessian_product(self, direction):
         if self._gram is None:
@@ -301,7 +316,7 @@ class ProximalNewton(Newton):
         if not self._model_value(direction, products) < 0:
             return None
         self._free = (weights + direction != 0) | (l1 == 0)
-        self._curvature.restrict(self._free, self._damping)
+        self._restrict(self._damping)
         return direction, products
 
     def _minimise_by_active_sets(self):
@@ -325,7 +340,7 @@ class ProximalNewton(Newton):
             signs = xp.where(l1 > 0, xp.sign(self._weights + direction), 0.0)
             self._free = (signs != 0) | (l1 == 0)
             if attempt % 8 == 0:  # few weights change in 8 attempts
-                self._curvature.restrict(self._free, self._damping)
+                self._restrict(self._damping)
             direction, products, value, is_settled = self._minimise_for_signs(
                 direction, products, signs
             )

@@ -357,7 +357,8 @@ class PartitionedOracle:
 
     def sampled_hessian_work(self, preconditioner_class) -> float:
         """Return the multiply-adds of the products between two sampled Hessians."""
-        return _PRODUCTS_PER_SAMPLED_HESSIAN * 2 * self.product_work * FEWEST_OUTPUTS
+        n_outputs = max(self.problem.loss.n_outputs, FEWEST_OUTPUTS)
+        return _PRODUCTS_PER_SAMPLED_HESSIAN * 2 * self.product_work * n_outputs
 
     def _sample(self, preconditioner_class):
         n_weights = self.problem.data.n_weights
