@@ -124,16 +124,20 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
     l1_ratio : float, default=0.0
         Share of L1 in the penalty, between 0 (L2 alone) and 1 (L1 alone). Raising it
-        makes more weights exactly zero; see `sparsify`. Newton steps on all rows find
-        the zeros of the optimum: for data in one batch, ``solver="svrg"`` and sparse X.
-        Minibatches alone leave some of these weights nonzero, because of noise: a
-        weight of the average is zero if the last iterate's weight is.
+        makes more weights exactly zero; see `sparsify`. Data in one batch, sparse X and
+        ``solver="svrg"`` end with Newton steps, which find the zeros of the optimum.
+        Large dense data end near these zeros. Minibatches alone leave some of these
+        weights nonzero, because of noise: a weight of the average is zero if the last
+        iterate's weight is.
 
     fit_intercept : bool, default=True
         Whether to fit an intercept. The intercept is not penalised.
 
     solver : {"sgd", "svrg"}, default="sgd"
-        - "sgd": minibatch SGD, until more training would matter little; see `tol`.
+        - "sgd": the shortest way to a useful model. Small data have Newton steps on all
+          rows, and larger dense data minibatches, and then steps on all rows. Sparse
+          data with L2 have minibatches alone. Training stops when more training would
+          matter little; see `tol`.
         - "svrg": to the optimum. After some epochs of "sgd", minibatch steps subtract
           their own error at a snapshot, where the gradient of all rows is known. Their
           noise vanishes at the optimum. Newton steps on all rows end every fit that
@@ -149,7 +153,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         is stored values * n_classes of 4e6. Sparse X with `l1_ratio` above 0 uses all
         rows from the start, too. Otherwise "auto" starts with minibatches of 512 rows
         (on a GPU 2048), or up to 1024 rows if there are more than 512 classes. A
-        `learning_rate` other than "auto" has minibatches of 256 rows.
+        `learning_rate` other than "auto" has minibatches of 256 rows. `phm_order` has
+        about 20 minibatches an epoch, of 32 to 512 rows.
 
         - Dense X keeps minibatches while an epoch lowers the objective by 30 % or more
           (5 % with `l1_ratio`, the diagonal preconditioner or a warm start), and then
@@ -170,13 +175,13 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
         - With minibatches, training stops after `n_iter_no_change` epochs in a row that
           each improve the objective by less than ``tol`` times itself. A plateau is
-          checked on all rows in four cases: with a given `batch_size`; from the sixth
-          epoch on; within three epochs at an objective above half of the best constant
-          model's loss; and if rare classes or heavy rows have much of the loss. Nearly
-          collinear columns of sparse X are checked, too. Steps on all rows after
-          minibatches stop when one more pass over the rows is expected to gain less
-          than that. With the diagonal preconditioner or `l1_ratio`, the full matrix
-          must also estimate a small gap.
+          checked on all rows in five cases: with a given `batch_size`; without
+          `shuffle`; from the sixth epoch on; within three epochs at an objective above
+          half of the best constant model's loss; and if rare classes or heavy rows have
+          much of the loss. Nearly collinear columns of sparse X are checked, too. Steps
+          on all rows after minibatches stop when one more pass over the rows is
+          expected to gain less than that. With the diagonal preconditioner or
+          `l1_ratio`, the full matrix must also estimate a small gap.
         - Fits with ``solver="svrg"``, of one batch from the start, or of sparse X with
           `l1_ratio` above 0 and ``batch_size="auto"`` bound the gap to the optimum.
           Training stops when the gap is at most ``tol`` times the objective, or times a
@@ -194,7 +199,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
     learning_rate : {"auto", "constant", "invscaling"}, default="auto"
         - "auto": preconditioned steps of automatic size; required by "svrg".
-        - "constant": textbook minibatch SGD with the step size `eta0`.
+        - "constant": textbook minibatch SGD with the step size `eta0`. Its model is the
+          last iterate if `average` is False.
         - "invscaling": the same with ``eta0 / t**power_t`` in update t = 1, 2, ...
 
     eta0 : float, default=0.1
@@ -215,9 +221,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         diagonal. "auto" uses the matrix for dense X with up to 2048 features, and for
         sparse X with up to 64 * sqrt(stored values a row), unless all rows are one
         batch of few rows. Otherwise "auto" uses the diagonal, which is cheap and takes
-        more epochs if features are strongly correlated. `l1_ratio` above 0 requires the
-        diagonal. `fit` measures the matrix for "diagonal", too, where it costs little,
-        to check a plateau of dense X.
+        more epochs if features are strongly correlated. "gram" requires at most 20000
+        features, and `l1_ratio` above 0 the diagonal. `fit` measures the matrix for
+        "diagonal", too, where it costs little, to check a plateau of dense X.
 
     average : bool, default=True
         Whether to return a running average of the iterates, which smooths out the
@@ -275,7 +281,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
     validation_fraction : float, default=0.1
         Share of the rows to set aside, stratified by class if there are enough. Each
         class keeps rows to train on. A class with too few rows to split has no row to
-        validate on, and no warning tells. Raising `validation_fraction` makes the
+        validate on, without a warning. Raising `validation_fraction` makes the
         losses surer and leaves fewer rows to train on. Not used with `X_val`.
 
     verbose : int, default=0
@@ -334,8 +340,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         The second factors of ``phm_order=n``.
 
     phm_permutation_ : ndarray of shape (n * ceil(n_features / n),)
-        The order of the features: one after the other, or dealt out to n blocks in
-        turn, whichever loses less. Numbers from n_features on fill the last block up.
+        The order of the features: one after the other, dealt out to n blocks in turn,
+        or dealt out by scale, whichever loses least. Numbers from n_features on fill
+        the last block up.
 
     n_parameters_ : int
         Number of weights that the factors hold; for models with `phm_order`.
@@ -349,10 +356,10 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
     -----
     float32 and float64 are kept. 16-bit floats and 8- and 16-bit integers are trained
     in float32, other integers in float64, and all are cast a batch at a time. Data in
-    one batch are always trained in float64 on a CPU. `coef_` is then rounded to the
-    dtype above, unless rounding would raise the objective by more than a small share of
-    `tol`. Features with a mean of more than 1000 standard deviations from zero, or with
-    a root mean square below 1e-16, make float32 models float64.
+    one batch are trained in float64, unless the device has no float64. `coef_` is then
+    rounded to the dtype above, unless rounding would raise the objective by more than a
+    small share of `tol`. Features with a mean of more than 1000 standard deviations
+    from zero, or with a root mean square below 1e-16, make float32 models float64.
 
     Outliers among the rows have bounded weights in minibatches, in streams, and in the
     steps on all rows that follow minibatches by default. In `fit`, a class that would
@@ -710,10 +717,10 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
         The model follows data that change. An iterate weighs by the rows of its update
         in the average, and by at least 1 / 1000 for 512 rows: in long streams, every
-        350000 rows halve the weight of all earlier ones. Classes that swap are learnt
-        within 600000 rows. The model of ``average=False`` is the last iterate, and
-        learns such a swap within 25 updates. The scales of the features are measured
-        over all rows ever seen.
+        350000 rows halve the weight of all earlier ones. After a sudden change, such as
+        two classes that swap, the model starts again from zeros, if its loss is more
+        than twice that of zeros. The scales of the features are measured over all rows
+        ever seen.
 
         A call that names more `classes` than the model knows adds them. A new class
         starts with weights of zero and the intercept mean(c) - log(n + 1), after n rows
@@ -1051,7 +1058,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         Returns
         -------
         self : SoftmaxRegressionClassifier
-            The fitted estimator. A second call changes nothing.
+            The fitted estimator. A second call with the same `class_prior` changes
+            nothing, and another prior replaces the first one.
 
         Raises
         ------

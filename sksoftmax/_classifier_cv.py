@@ -68,6 +68,9 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
     - the training: `tol`, `max_iter`, `preconditioner`, `random_state`;
     - what is printed: `verbose`.
 
+    The other parameters of :class:`SoftmaxRegressionClassifier` keep their defaults,
+    and with scikit-learn's callbacks each strength is a task, of the name "alpha".
+
     Parameters
     ----------
     alphas : array-like of shape (n_alphas,), int or None, default=None
@@ -77,7 +80,7 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
         standard error or for four strengths. The path also ends when the log-loss is
         flat. It goes on if the penalty still holds back a column that lowers the loss
         by 1 %. An integer: this number of strengths, from 1e3 to 1e-9, evenly on a log
-        scale. An array: exactly these, all of them. A warning tells if the best one is
+        scale. An array: exactly these, all of them. A warning says if the best one is
         the largest or the smallest of those given.
 
     l1_ratio : float, default=0.0
@@ -132,7 +135,8 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
         at least 0 and below 1. Scores are not smoothed.
 
     random_state : int, RandomState instance or None, default=None
-        Seed of the minibatches of sparse X. Dense X draws nothing.
+        Seed of the minibatches of sparse X, and of dense X with L1 that is more than
+        one batch. Other dense X draws nothing.
 
     verbose : int, default=0
         If `verbose` is 1 or more, `fit` prints a line for each strength, and
@@ -217,9 +221,12 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
     Dense X without L1: the weights of all models stand side by side, so that a pass
     reads X once for all of them, as for the linear probes of [3]_. A model leaves rows
     out by weights of zero, and nothing is copied. Each model takes L-BFGS steps [4]_
-    with a preconditioner that they share, the Gram matrix of the features. Its pairs of
-    steps and changes of the gradient are carried on to the next strength, where they
-    stay exact. Sparse X or L1: each model continues from its own weights at the
+    with a preconditioner that the models share: the Gram matrix of the features, or its
+    diagonal for wide X. Its pairs of steps and changes of the gradient are carried on
+    to the next strength, where they stay exact. Models of at most 100 weights have
+    their own Hessians instead, and so have those of at most 600 weights if the
+    curvature at zero misleads. Newton's method continues a model whose gap is still
+    estimated as large. Sparse X or L1: each model continues from its own weights at the
     strength before.
 
     No model learns from its test rows. Each starts from its own weights, and stops by

@@ -566,6 +566,14 @@ class DaskSoftmaxRegressionClassifierCV(DaskSoftmaxRegressionClassifier):
             If X, y or `sample_weight` is not of a type above.
         ImportError
             If Dask cannot be imported.
+
+        Warns
+        -----
+        UserWarning
+            If the cluster has no worker for 30 seconds; `fit` waits for one. If the
+            best score is at the largest or the smallest of the given `alphas`.
+        ConvergenceWarning
+            If training ends before the stopping rule is met, at some strength.
         """
         alphas, local = check_alphas(self.alphas), self._make_local()
         self._check_splits()
