@@ -1,12 +1,12 @@
 """The classes of y, the classes that a caller names, and class weights."""
 
 import sys
-import warnings
 from numbers import Real
 
 import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
 
+from sksoftmax._compat import warn
 from sksoftmax._labels import (
     are_comparable,
     are_same,
@@ -186,7 +186,7 @@ def _raise_unknown(unknown, classes):
     check_labels(np.repeat(unknown, 3))
     way_out = (
         "Leave these rows out, or name new classes in the argument `classes` of "
-        "partial_fit."
+        "partial_fit (validation rows can have no new classes)."
     )
     if not are_comparable(unknown, classes):
         dtype = "str" if classes.dtype.kind in "UO" else repr(str(classes.dtype))
@@ -250,10 +250,8 @@ def _report_absent_classes(class_weight, labels, n_weighted: int) -> None:
             "labels, or leave class_weight out."
         )
     unweighted = [label for label in labels if label not in class_weight]
-    warnings.warn(
+    warn(
         f"class_weight names {absent[:9]}, which are no classes, and not the classes "
         f"{unweighted[:9]}. The former are ignored, and the latter have the weight 1. "
-        "Name all classes.",
-        UserWarning,
-        stacklevel=5,
+        "Name all classes."
     )

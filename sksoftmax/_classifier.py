@@ -272,11 +272,11 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
     early_stopping : bool or "auto", default="auto"
         Whether `fit` stops by the log-loss of validation rows instead of the objective.
-        `tol` and `n_iter_no_change` stay the same, and five steps on all rows count as
-        one epoch. `fit` then returns the model of the epoch with the lowest
-        log-loss. "auto" means True if `X_val` is given to `fit`, and else False. True
-        without `X_val` sets rows aside. False records the losses of `X_val`, and does
-        not stop by them. `partial_fit` ignores `early_stopping`.
+        `tol` and `n_iter_no_change` stay the same, and five steps on all rows (ten with
+        `phm_order`) count as one epoch. `fit` then returns the model of the epoch with
+        the lowest log-loss. "auto" means True if `X_val` is given to `fit`, and else
+        False. True without `X_val` sets rows aside. False records the losses of
+        `X_val`, and does not stop by them. `partial_fit` ignores `early_stopping`.
 
     validation_fraction : float, default=0.1
         Share of the rows to set aside, stratified by class if there are enough. Each

@@ -481,7 +481,7 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
                 stop = callbacks.end_epoch(make_attributes)
                 if stop or (alphas is None and validation.has_ended()):
                     break
-            validation.warn(stacklevel=5)
+            validation.warn()
             vars(trained).update(validation.make_attributes(rng))
             callbacks.end(dict)
         return self

@@ -14,8 +14,12 @@ is_array_api_obj, is_lazy_array, is_writeable_array : the kind of such an array,
 takes_sample_weight : whether the metric of a scorer does, as the signature of each of
     scikit-learn's scorers has `sample_weight`.
 convert_to_numpy : copies from a device, which each library does in its own way.
+warn : a warning of the line outside of this package and scikit-learn, as the argument
+    `skip_file_prefixes` of `warnings.warn` from Python 3.12 on.
 """
 
+import sys
+import warnings
 from collections.abc import Callable
 from inspect import signature
 from numbers import Number
@@ -108,3 +112,16 @@ def check_sample_weight(sample_weight, n_samples: int):
         copy=True,
         **_ALL_ZERO,
     )
+
+
+def warn(message, category=UserWarning) -> None:
+    """Warn of the line that called this package, or scikit-learn with this package."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back and _is_inside(frame):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)
+
+
+def _is_inside(frame) -> bool:
+    name = frame.f_globals.get("__name__", "")
+    return name.partition(".")[0] in ("sksoftmax", "sklearn")

@@ -1,7 +1,6 @@
 """Cross-validation of a path of models: their scores, and the choice among them."""
 
 import math
-import warnings
 from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, NamedTuple
@@ -23,7 +22,7 @@ from sksoftmax._alphas import (
 from sksoftmax._arrays import namespace, take
 from sksoftmax._classes import class_weights
 from sksoftmax._classifier import SoftmaxRegressionClassifier
-from sksoftmax._compat import takes_sample_weight
+from sksoftmax._compat import takes_sample_weight, warn
 from sksoftmax._labels import take_labels
 from sksoftmax._oracle import Oracle
 from sksoftmax._penalty_path import (
@@ -396,7 +395,7 @@ class CrossValidation:
         size = math.prod(self._path.weights[-1].shape)
         return size * len(self._models) <= LARGEST_COEF_PATH
 
-    def warn(self, stacklevel: int) -> None:
+    def warn(self) -> None:
         """Warn of models that did not converge, and of a choice at the edge.
 
         Raise ValueError if no score is a number.
@@ -408,14 +407,13 @@ class CrossValidation:
                 f"{params.scoring!r}. Choose a score that the test rows allow."
             )
         if self._unconverged:
-            warnings.warn(
+            warn(
                 f"Training ended before the stopping rule with tol={params.tol} was "
                 f"met, for {len(self._unconverged)} of {len(self._models)} alphas, the "
                 f"first one {self._unconverged[0]:.3g}: max_iter={params.max_iter} was "
                 "reached, or no step lowered the objective any more. Raise max_iter or "
                 "tol, scale X, or pass larger alphas.",
                 ConvergenceWarning,
-                stacklevel=stacklevel,
             )
         given, best = self._given, self._models[self._find_best()].alpha
         # No strength is smaller than 0.
@@ -423,11 +421,9 @@ class CrossValidation:
             edge, side = "smallest", "smaller"
             if best == given[0]:
                 edge, side = "largest", "larger"
-            warnings.warn(
+            warn(
                 f"The best score is at {best:.3g}, the {edge} of alphas. Add "
-                f"{side} values, or use alphas=None, which ends by itself.",
-                UserWarning,
-                stacklevel=stacklevel,
+                f"{side} values, or use alphas=None, which ends by itself."
             )
 
 

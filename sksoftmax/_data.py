@@ -9,7 +9,7 @@ from threading import get_ident
 import numpy as np
 import scipy.sparse as sp
 
-from sksoftmax._arrays import NUMPY, chunks, namespace, take
+from sksoftmax._arrays import NUMPY, chunks, count_rows, namespace, take
 from sksoftmax._columns import DenseColumns, SparseColumns
 from sksoftmax._threads import count_free_threads
 
@@ -315,7 +315,8 @@ class SparseData(_Data):
         of frequent columns share the cache. Measured on 20 newsgroups: both products
         take 19 ms instead of 26 ms.
         """
-        X = self._csr_rows(slice(None) if len(rows) == self.n_samples else rows)
+        is_all = count_rows(rows) == self.n_samples
+        X = self._csr_rows(slice(None) if is_all else rows)
         if not compact:
             return SparseBatch(X, self)
         n_stored = np.bincount(X.indices, minlength=self.n_features)

@@ -176,7 +176,11 @@ def _check_scale(scale, largest: float, finfo) -> None:
             f"square of each feature must be at most {largest:.1g}, got {received} for "
             f"feature {column}. Divide the feature by a constant or scale X, for "
             "example with StandardScaler"
-            + (", or pass X as float64." if finfo.bits < 64 else ".")
+            + (
+                ", or pass X as float64, in a stream from the first call on."
+                if finfo.bits < 64
+                else "."
+            )
         )
 
 

@@ -22,7 +22,6 @@ and change none, except `all_or_nothing`.
 
 import inspect
 import math
-import warnings
 from contextlib import contextmanager
 from numbers import Real
 from operator import is_
@@ -32,6 +31,7 @@ import scipy.sparse as sp
 from sklearn.exceptions import InconsistentVersionWarning
 
 from sksoftmax._arrays import namespace
+from sksoftmax._compat import warn
 from sksoftmax._kronecker import PHM_ATTRIBUTES, KroneckerSums, is_sum
 from sksoftmax._labels import are_same, find_positions
 from sksoftmax._solvers.sgd import AVERAGED_ROWS
@@ -325,7 +325,9 @@ def add_classes(estimator, classes) -> dict:
     if difference is not None:
         difference = tuple(map(expand, difference))
     counts = {**memory["counts"]}
-    values = {"class_count": 0.0, "class_weight": 1.0, "prior_shift": 0.0}
+    values = {"class_count": 0.0, "class_weight": 1.0}
+    # A new class has the mean intercept, and so the mean of what was added to them.
+    values["prior_shift"] = np.mean(counts.get("prior_shift", 0.0))
     for name in counts.keys() & values.keys():
         counts[name] = np.full(n_classes, values[name])
         counts[name][positions] = memory["counts"][name]
@@ -482,13 +484,12 @@ def from_pickle(attributes: dict, estimator_class) -> dict:
     attributes = {**_default_parameters(estimator_class), **attributes}
     saved_by = attributes.pop("_sksoftmax_version", "unknown")
     if saved_by != __version__:
-        warnings.warn(
+        warn(
             InconsistentVersionWarning(
                 estimator_name=f"sksoftmax.{estimator_class.__name__}",
                 current_sklearn_version=__version__,
                 original_sklearn_version=saved_by,
-            ),
-            stacklevel=3,
+            )
         )
     if "_state" not in attributes:
         return attributes

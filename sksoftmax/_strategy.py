@@ -227,9 +227,10 @@ def choose_preconditioner(
     cheaper than one matrix of all pairs of features.
     """
     data = problem.data
-    name = params.preconditioner if params.preconditioner != "auto" else known_name
+    is_given = is_automatic(params) and params.preconditioner != "auto"
+    name = params.preconditioner if is_given else known_name
     if problem.penalty.makes_zeros:
-        if params.preconditioner == "gram":
+        if is_given and name == "gram":
             raise ValueError(
                 f"preconditioner='gram' requires l1_ratio=0, got {params.l1_ratio}: "
                 "proximal steps, which make weights zero, need a diagonal "
@@ -454,7 +455,8 @@ def _reset_if_worse_than_zeros(problem: Problem, state: State, rows) -> bool:
     Rows on the wrong side of such a model may be saturated. Their curvature may then be
     too small for steps to correct the model.
     """
-    if not problem.data.xp.any(state.average):
+    xp = problem.data.xp
+    if not (xp.any(state.average) and xp.any(problem.sample_weight)):
         return False
     objective = Monitor(problem, rows).objective(state.average)
     is_worse = not objective <= problem.loss.loss_at_zero

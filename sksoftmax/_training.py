@@ -1,7 +1,6 @@
 """The problem of validated rows, and the loop over epochs that trains a model."""
 
 import math
-import warnings
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -9,6 +8,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from sksoftmax._arrays import namespace
+from sksoftmax._compat import warn
 from sksoftmax._data import make_data
 from sksoftmax._kronecker import KroneckerConstraint
 from sksoftmax._loss import cross_entropy
@@ -193,15 +193,13 @@ def train(
     make_attributes,
     validation,
     callbacks,
-    depth: int = 1,
 ):
     """Return the model after training until a rule or a callback stops it.
 
     `epochs` yields a solver with its model, the objective, and whether the objective
     has converged. The objectives are appended to `loss_curve`. `make_attributes`
     returns the attributes of a fitted estimator for a model. `validation` is None
-    without validation rows. `depth` counts the calls from `fit` to this function, so
-    that warnings name the caller of `fit`.
+    without validation rows.
     """
     multiply_adds = problem.multiply_adds(problem.data.n_samples)
     # One thread for what is between passes, too: a thread of BLAS spins after its part
@@ -227,17 +225,17 @@ def train(
             # `done` is False if the solver has converged before the validation loss has
             # a plateau, which is no failure: `converged` decides.
             if params.tol is not None and not converged:
-                _warn_not_converged(
-                    params, len(loss_curve), solver.model.dtype, depth + 4
-                )
+                _warn_not_converged(params, len(loss_curve), solver.model.dtype)
     if params.verbose:
         print(f"training ended: {cause}")
     is_far = validation is None and getattr(solver, "is_far", False)
     # No step of L-BFGS raises the objective.
     is_noisy = problem.constraint is not None and isinstance(solver, SGD)
-    _warn_if_bad(params, problem, loss_curve, is_far, is_noisy, depth + 4)
     if validation is None or validation.best_model is None:
+        _warn_if_bad(params, problem, loss_curve, is_far, is_noisy)
         return solver.model
+    n_kept = 1 + int(np.argmin(validation.curve))
+    _warn_if_bad(params, problem, loss_curve[:n_kept], is_far, is_noisy)
     if problem.constraint is not None:
         problem.constraint.restore_best()
     return validation.best_model
@@ -250,27 +248,29 @@ def _describe_end(params, n_epochs: int, dtype) -> str:
     return f"max_iter={params.max_iter} was reached"
 
 
-def _warn_not_converged(params, n_epochs: int, dtype, stacklevel: int) -> None:
+def _warn_not_converged(params, n_epochs: int, dtype) -> None:
     """Warn that training ended before its stopping rule was met, with the way out."""
     way_out = "Raise max_iter or tol, or pass tol=None to train for max_iter epochs."
     if n_epochs < params.max_iter:
-        way_out = "Raise tol, scale X, or pass X as float64."
-    warnings.warn(
+        way_out = "Raise tol or scale X."
+        if "float64" not in str(dtype):
+            way_out = "Raise tol, scale X, or pass X as float64."
+    warn(
         f"Training ended after {n_epochs} epochs, before the stopping rule with "
         f"tol={params.tol} was met: {_describe_end(params, n_epochs, dtype)}. "
         f"{way_out}",
         ConvergenceWarning,
-        stacklevel=stacklevel,
     )
 
 
 def _warn_if_bad(
-    params, problem: Problem, loss_curve, is_far: bool, is_noisy: bool, stacklevel: int
+    params, problem: Problem, loss_curve, is_far: bool, is_noisy: bool
 ) -> None:
-    """Warn if zeros or an epoch have a clearly lower objective.
+    """Warn if zeros or an epoch have a clearly lower objective than the model.
 
-    Epochs count if training ended with minibatches and `phm_order` (`is_noisy`). Also
-    warn if a textbook schedule stopped far from the optimum (`is_far`).
+    `loss_curve` ends with the objective of the model. Epochs count if training ended
+    with minibatches and `phm_order` (`is_noisy`). Also warn if a textbook schedule
+    stopped far from the optimum (`is_far`).
     """
     if is_automatic(params) and not params.phm_order:
         return
@@ -298,8 +298,7 @@ def _warn_if_bad(
         )
     else:
         return
-    warnings.warn(
+    warn(
         f"Training ended at an objective of {last:.4g}, but {better}. {way_out}",
         ConvergenceWarning,
-        stacklevel=stacklevel,
     )

@@ -8,6 +8,7 @@ import scipy.sparse as sp
 from numpy.testing import assert_allclose
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_wine
+from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import StandardScaler, normalize
 
 from sksoftmax import SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
@@ -244,6 +245,20 @@ def test_columns_of_rounding_errors_do_not_stretch_an_automatic_path():
     expected = clone(clf).fit(X, y)
 
     clf.fit(np.hstack([X, jitter]), y)
+
+    assert_allclose(clf.alphas_, expected.alphas_)
+
+
+def test_rows_without_weight_stretch_no_automatic_path():
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((200, 60)) * 1e-3, rng.integers(2, size=200)
+    X[:, 0] = 1e3 * X[:, 0] + y
+    weight = np.r_[np.ones(200), np.zeros(1800)]
+    splits = list(StratifiedKFold(5).split(X, y))
+    expected = SoftmaxRegressionClassifierCV(cv=splits).fit(X, y)
+
+    clf = SoftmaxRegressionClassifierCV(cv=splits)
+    clf.fit(np.vstack([X, np.repeat(X, 9, axis=0)]), np.r_[y, np.repeat(y, 9)], weight)
 
     assert_allclose(clf.alphas_, expected.alphas_)
 

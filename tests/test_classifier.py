@@ -646,7 +646,7 @@ def test_float32_fit_converges_to_its_own_precision(digits):
 def test_fit_without_progress_before_tol_is_met_warns(digits, monkeypatch, capsys):
     monkeypatch.setattr("sksoftmax._solvers.newton.run_search", lambda *_: None)
 
-    with pytest.warns(ConvergenceWarning, match=r"1 epochs.* no step .*Raise tol"):
+    with pytest.warns(ConvergenceWarning, match=r"1 epochs.* no step .*Raise tol or sc"):
         SoftmaxRegressionClassifier(verbose=1).fit(*digits)
 
     assert "\ntraining ended: no step lowered the obj" in capsys.readouterr().out
@@ -658,6 +658,16 @@ def test_step_size_that_makes_the_model_worse_than_none_warns():
 
     with pytest.warns(ConvergenceWarning, match=r"eta0=0.1 is too large"):
         clf.fit(X, y)
+
+
+def test_textbook_steps_have_no_preconditioner(digits):
+    params = {"learning_rate": "constant", "l1_ratio": 0.5, "max_iter": 2, "tol": None}
+    clf = SoftmaxRegressionClassifier(preconditioner="gram", random_state=0, **params)
+
+    clf.fit(*digits)
+
+    expected = clone(clf).set_params(preconditioner="auto").fit(*digits)
+    assert_array_equal(clf.coef_, expected.coef_)
 
 
 @pytest.mark.parametrize("sparse", [False, True])

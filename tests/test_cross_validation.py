@@ -1139,5 +1139,16 @@ def test_a_splitter_may_take_no_groups():
     assert clf.n_splits_ == 1
 
 
+def test_a_warning_of_class_weights_names_the_line_of_the_caller():
+    X, y = make_rows()
+    clf = SoftmaxRegressionClassifierCV(alphas=ALPHAS, class_weight={0: 2, "a": 1})
+    models = clf, SoftmaxRegressionClassifier(class_weight={0: 2, "a": 1})
+
+    for model in (*models, *(make_pipeline(m) for m in models)):
+        with pytest.warns(UserWarning, match="no classes") as caught:
+            model.fit(X, y)
+        assert {w.filename for w in caught} == {__file__}
+
+
 def test_a_scorer_without_a_signature_takes_no_weights():
     assert not takes_sample_weight(max)

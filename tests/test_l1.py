@@ -299,10 +299,11 @@ def test_images_take_few_steps_to_the_optimum(digits, alpha, most_steps):
     assert clf.n_iter_ <= most_steps
 
 
+@pytest.mark.parametrize("n_features", [3, 120])
 @pytest.mark.parametrize("alpha", [1e-6, 10.0])
-def test_few_weights_without_an_intercept(alpha):
+def test_weights_without_an_intercept(alpha, n_features):
     rng = np.random.default_rng(0)
-    X, y = rng.standard_normal((40, 3)), rng.integers(3, size=40)
+    X, y = rng.standard_normal((40, n_features)), rng.integers(3, size=40)
     clf = SoftmaxRegressionClassifier(alpha=alpha, l1_ratio=1.0, fit_intercept=False)
 
     clf.fit(X, y)

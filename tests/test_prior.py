@@ -1,5 +1,6 @@
 """`correct_prior`: probabilities for other shares of the classes than training saw."""
 
+import copy
 import pickle
 
 import numpy as np
@@ -274,3 +275,14 @@ def test_a_threshold_that_is_none_is_refused(threshold):
         clf.sparsify(threshold)
 
     assert isinstance(clf.coef_, np.ndarray)
+
+
+def test_a_new_class_starts_alike_with_and_without_correction():
+    X, y = make_rows(2)
+    clf = SoftmaxRegressionClassifier(class_weight="balanced").fit(X, y)
+    corrected = copy.deepcopy(clf).correct_prior()
+
+    for model in (clf, corrected):
+        model.partial_fit(X[:32], np.full(32, 2), classes=[0, 1, 2])
+
+    assert_allclose(corrected.intercept_, clf.intercept_, rtol=1e-6)

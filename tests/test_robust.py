@@ -548,6 +548,21 @@ def test_collinear_numbers_beside_one_hot_columns_are_told_apart(
     assert reached <= 1.05 * optimum
 
 
+@pytest.mark.parametrize("solver", ["sgd", "svrg"])
+def test_collinear_numbers_in_few_rows_are_told_apart(solver, objective):
+    X, y = one_hot_and_collinear(0, 2000)
+    params = {"alpha": 1e-3, "random_state": 0}
+    exact = SoftmaxRegressionClassifier(solver="svrg", tol=1e-6, **params).fit(X, y)
+
+    clf = SoftmaxRegressionClassifier(solver=solver, batch_size=100, **params).fit(X, y)
+
+    reached, optimum = (
+        objective(X, y, np.ones(len(y)), clf.alpha, m.coef_, m.intercept_)
+        for m in (clf, exact)
+    )
+    assert reached <= 1.03 * optimum
+
+
 @pytest.mark.slow
 def test_collinear_numbers_are_told_apart_with_validation_rows():
     X, y = one_hot_and_collinear(0, 20_000)

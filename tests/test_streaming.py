@@ -482,3 +482,28 @@ def test_one_bad_call_in_mid_stream_costs_little(normal):
         losses.append(log_loss(clf, X[3000:], y[3000:]))
 
     assert losses[1] < 1.05 * losses[0]
+
+
+def test_features_that_grow_make_no_new_average():
+    rng = np.random.default_rng(0)
+    y = rng.integers(2, size=512)
+    X = 1e-3 * (rng.standard_normal((512, 20)) + y[:, None])
+    clf = SoftmaxRegressionClassifier(alpha=1e-5, random_state=0)
+    for _ in range(50):
+        clf.partial_fit(X, y, classes=[0, 1])
+
+    clf.partial_fit(np.tile(30 * X, (3, 1)), np.tile(y, 3))
+
+    assert clf.score(X, y) > 0.8  # .46 after a new average
+
+
+def test_a_call_of_no_weight_is_no_reason_to_start_again(permuted):
+    X, y = permuted
+    X = X.astype(np.float32)
+    clf = stream(SoftmaxRegressionClassifier(random_state=0), X, y, 100)
+    clf.partial_fit(X[:100], (y[:100] + 5) % 10)  # raises an alarm
+    assert clf.progressive_loss_curve_[-1] > 2 * np.log(10)
+
+    clf.partial_fit(X, y, sample_weight=np.full(len(y), 1e-50))
+
+    assert clf.coef_.any()

@@ -16,7 +16,8 @@ class State:
     average: Any  # the model; the same array without averaging
     t: int = 0  # updates so far
     refresh_origin: int = 0  # the origin of t for the times to measure
-    n_averages: float = 0.0  # updates in the average, in units of AVERAGED_ROWS rows
+    # Updates in the average, in units of AVERAGED_ROWS rows; a step on all rows is one.
+    n_averages: float = 0.0
     preconditioner_name: str | None = None  # its measurement is `hessian`
     hessian: Any = None
     hessian_rows: int = 0

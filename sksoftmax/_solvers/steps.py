@@ -77,17 +77,20 @@ class PreconditionedStep:
             self._prior_hessian_rows = 0
         elif not (has_new_weights or n_rows > ROWS_FACTOR * state.hessian_rows):
             trace = cls.trace(state.hessian)
-            new_ridge = ridge(trace, scale, problem.penalty.l2, self.damping)
+
+            def ridge_in(scale):
+                return ridge(trace, scale, problem.penalty.l2, self.damping)
+
+            new_ridge = ridge_in(state.measured_scale)
             changed = sum(_changed_shares(new_ridge, state.ridge, STEP_FACTOR))
             has_new_penalty = changed > LEAST_CHANGED_SHARE
             if has_new_penalty:  # the model will be another one
                 state.ridge, state.inverse, state.n_averages = new_ridge, None, 0.0
                 self._adopt(state)
-            else:
-                growth = xp.maximum(new_ridge / state.ridge, 1.0)
-                # Steps along a column whose ridge has grown would be too long.
-                if float(xp.max(growth, axis=0)) > STEP_FACTOR:
-                    self._adopt(state, growth[:, None])
+            growth = xp.maximum(ridge_in(scale) / state.ridge, 1.0)
+            # Steps along a column whose ridge has grown would be too long.
+            if float(xp.max(growth, axis=0)) > STEP_FACTOR:
+                self._adopt(state, growth[:, None])
             measured_size = state.measured_batch_size or batch_size
             if has_new_penalty or not _is_near(batch_size, measured_size, STEP_FACTOR):
                 self._measure_step_size(state, order, batch_size)

@@ -33,6 +33,7 @@ class SVRGStep(PreconditionedStep):
     ):
         super().__init__(problem, state, preconditioner_class, rng)
         self.damping = damping
+        self._prior_hessian_rows = 0  # of the same rows, at weights of epochs before
 
     def needs_measuring(self, state: State) -> bool:
         """Return False: the curvature is measured between epochs."""

@@ -586,7 +586,7 @@ class DaskSoftmaxRegressionClassifierCV(DaskSoftmaxRegressionClassifier):
                 validation.train(alpha)
                 if alphas is None and validation.has_ended():
                     break
-            validation.warn(stacklevel=4)
+            validation.warn()
             for name in ("feature_names_in_", *OPTIONAL_ATTRIBUTES):
                 vars(trained).pop(name, None)
             vars(trained).update(

@@ -3,7 +3,6 @@
 import asyncio
 import math
 import time
-import warnings
 from collections import Counter
 from concurrent.futures import wait
 from contextlib import nullcontext
@@ -13,6 +12,8 @@ from dask.base import get_scheduler
 from dask.core import get_dependencies
 from dask.utils import ensure_dict
 from distributed import Future, futures_of
+
+from sksoftmax._compat import warn
 
 _POLL_INTERVAL = 3.0  # seconds between checks that all workers are alive
 _WORKERLESS_TIME = 30.0  # seconds without any worker before a warning
@@ -70,10 +71,9 @@ class Placement:
                 if workers:
                     deadline = time.monotonic() + _WORKERLESS_TIME
                 elif time.monotonic() >= deadline:
-                    warnings.warn(
+                    warn(
                         f"The cluster has had no worker for {_WORKERLESS_TIME:g} s. "
-                        "The fit or score waits until one starts; interrupt it to end.",
-                        stacklevel=2,
+                        "The fit or score waits until one starts; interrupt it to end."
                     )
                     deadline = math.inf
             return gathered.result()

@@ -96,9 +96,7 @@ def fit_partitions(params, X, y, sample_weight) -> dict:
     memory = {"counts": rows.counts, "moments": moments._asdict(), "rng": rng}
     make_attributes = partial(to_attributes, params, problem, state, memory=memory)
     loss_curve, callbacks = [], Callbacks(params, params, X, y, None)
-    model = train(
-        params, problem, epochs, loss_curve, make_attributes, None, callbacks, depth=2
-    )
+    model = train(params, problem, epochs, loss_curve, make_attributes, None, callbacks)
     return {
         **rows.attributes(),
         "loss_curve_": loss_curve,
