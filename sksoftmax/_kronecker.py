@@ -213,9 +213,11 @@ class KroneckerConstraint:
         """
         coef = weights[: self._n_features].T
         sums = self.sums or best_cut(self._order, coef, self._scale)
+        filling = sums._filling  # of the steps that may follow
         A, S = sums.factors(coef)
         weights = weights.copy()
         weights[: self._n_features] = sums.join(A, S).T
+        sums._filling = filling
         values = A, S, sums.permutation, A.size + S.size
         return weights, dict(zip(PHM_ATTRIBUTES, values, strict=True))
 

@@ -646,7 +646,7 @@ def test_float32_fit_converges_to_its_own_precision(digits):
 def test_fit_without_progress_before_tol_is_met_warns(digits, monkeypatch, capsys):
     monkeypatch.setattr("sksoftmax._solvers.newton.run_search", lambda *_: None)
 
-    with pytest.warns(ConvergenceWarning, match=r"1 epochs.* no step .*Raise tol or sc"):
+    with pytest.warns(ConvergenceWarning, match=r"1 epochs.* no step .*Raise tol or"):
         SoftmaxRegressionClassifier(verbose=1).fit(*digits)
 
     assert "\ntraining ended: no step lowered the obj" in capsys.readouterr().out
@@ -658,6 +658,18 @@ def test_step_size_that_makes_the_model_worse_than_none_warns():
 
     with pytest.warns(ConvergenceWarning, match=r"eta0=0.1 is too large"):
         clf.fit(X, y)
+
+
+def test_a_bad_last_epoch_is_no_warning_if_the_best_one_is_returned(datasets):
+    X, y = datasets["iris"]
+    clf = SoftmaxRegressionClassifier(
+        learning_rate="constant", average=False, batch_size=1, random_state=3
+    )
+
+    clf.fit(X[::2], y[::2], X_val=X[1::2], y_val=y[1::2])  # warnings are errors
+
+    assert clf.loss_curve_[-1] > np.log(3)
+    assert clf.best_validation_loss_ < 0.5
 
 
 def test_textbook_steps_have_no_preconditioner(digits):
