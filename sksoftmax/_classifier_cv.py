@@ -432,7 +432,7 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
                 return self
             model = make_classifier(trained, trained.alpha_)
             parameters = {*model.get_params(), "_validated_parameters"}
-            vars(model).update(
+            model.__dict__.update(
                 (k, v) for k, v in vars(trained).items() if k not in parameters
             )
             model.partial_fit(X, y, classes, sample_weight)
