@@ -316,6 +316,8 @@ def add_classes(estimator, classes) -> dict:
             # The mean is zero except with L1, as then rows of coef_ do not sum to zero.
             new_intercept += known_coef.mean(axis=0) @ memory["moments"]["mean"]
             new_intercept -= math.log(memory["counts"]["n_rows"] + 1)
+            # As if added to the model before `correct_prior`.
+            new_intercept -= np.mean(memory["counts"].get("prior_shift", 0.0))
         is_new = np.isin(np.arange(n_classes), positions, invert=True)
         intercept = xp.where(xp.asarray(is_new), float(new_intercept), intercept)
         attributes["intercept_"] = intercept
@@ -325,9 +327,7 @@ def add_classes(estimator, classes) -> dict:
     if difference is not None:
         difference = tuple(map(expand, difference))
     counts = {**memory["counts"]}
-    values = {"class_count": 0.0, "class_weight": 1.0}
-    # A new class has the mean intercept, and so the mean of what was added to them.
-    values["prior_shift"] = np.mean(counts.get("prior_shift", 0.0))
+    values = {"class_count": 0.0, "class_weight": 1.0, "prior_shift": 0.0}
     for name in counts.keys() & values.keys():
         counts[name] = np.full(n_classes, values[name])
         counts[name][positions] = memory["counts"][name]

@@ -45,7 +45,7 @@ def sites():
                 continue
             name = ast.unparse(node.func)
             is_error = name == "kind" or name.endswith(("Error", "Warning"))
-            if name == "warnings.warn" and not isinstance(node.args[0], ast.Call):
+            if name == "warn" and not isinstance(node.args[0], ast.Call):
                 kind = ast.unparse(node.args[1]) if node.args[1:] else "UserWarning"
                 found.append((kind, template(node.args[0])))
             elif is_error and node.args:  # without them scikit-learn words the message

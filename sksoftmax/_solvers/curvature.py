@@ -46,8 +46,7 @@ class Curvature:
         self._preconditioner = self._sampled = None
         self._work, self._total_work, self._charged_work = math.inf, 0.0, 0.0
         self._rate = 0.0  # of the last step without the Hessian
-        self._candidates = None
-        self._size = self._l2.shape[0] * problem.loss.n_outputs
+        self._candidates, self._size = None, data.n_weights * problem.loss.n_outputs
         self.n_products, self.is_exact = 0, False
         self._is_required = self._is_kept = False  # whatever the Hessian costs
         self.mean_curvature = None  # of each output, (n_outputs,), at the last product
