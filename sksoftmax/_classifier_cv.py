@@ -68,8 +68,8 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
     - the training: `tol`, `max_iter`, `preconditioner`, `random_state`;
     - what is printed: `verbose`.
 
-    The other parameters of :class:`SoftmaxRegressionClassifier` keep their defaults,
-    and with scikit-learn's callbacks each strength is a task, of the name "alpha".
+    The class lacks the other parameters of :class:`SoftmaxRegressionClassifier`. For
+    scikit-learn's callbacks, each strength is a task with the name "alpha".
 
     Parameters
     ----------

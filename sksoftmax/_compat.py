@@ -115,7 +115,7 @@ def check_sample_weight(sample_weight, n_samples: int):
 
 
 def warn(message, category=UserWarning) -> None:
-    """Warn of the line that called this package, or scikit-learn with this package."""
+    """Warn, and name the line that called this package or scikit-learn."""
     frame, level = sys._getframe(1), 2
     while frame.f_back and _is_inside(frame):
         frame, level = frame.f_back, level + 1

@@ -213,7 +213,7 @@ class KroneckerConstraint:
         """
         coef = weights[: self._n_features].T
         sums = self.sums or best_cut(self._order, coef, self._scale)
-        filling = sums._filling  # of the steps that may follow
+        filling = sums._filling  # of the weights in training
         A, S = sums.factors(coef)
         weights = weights.copy()
         weights[: self._n_features] = sums.join(A, S).T

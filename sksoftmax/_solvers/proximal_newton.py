@@ -61,7 +61,8 @@ class ProximalNewton(Newton):
         self._l1 = take(oracle.problem.penalty.l1, oracle.active)
         self._max_passes, self._damping = max_passes, FIRST_DAMPING
         self._damping_diagonal, self._free = 0.0, None
-        self._candidates = self._bounded = None
+        self._candidates = None
+        self._bounded = None  # the weights in the decrement: free candidates
         self._gram_oracle = self._gram = None
         self._n_exact = 0  # last steps with the whole Hessian
         self._n_refused = 0  # plateaus in spite of the most passes
