@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sksoftmax._arrays import chunks, evenly_spaced, namespace
+from sksoftmax._arrays import chunks, evenly_spaced, namespace, take
 from sksoftmax._outliers import (
     COMMON_SHARE,
     FEW_ROWS,
@@ -137,7 +137,7 @@ class ColumnScaling(NamedTuple):
         scale = np.sqrt(square / np.maximum(nonzero_share, np.finfo(dtype).tiny))
         scale = np.where(constant & (center != 0), np.abs(mean), scale)
         finfo = np.finfo(dtype)
-        _check_scale(scale, 1e-3 * np.sqrt(finfo.max), finfo)
+        _check_scale(scale, largest_scale(dtype), finfo)
         scale = np.where(scale == 0, 1, np.maximum(scale, smallest_scale(dtype)))
         residual_mean = np.where(
             (mean - center) ** 2 > _CORRELATED * square, mean - center, 0
@@ -162,6 +162,11 @@ class ColumnScaling(NamedTuple):
 def smallest_scale(dtype) -> float:
     """Return the least scale whose square has its digits in `dtype`."""
     return 1e3 * float(np.finfo(dtype).tiny) ** 0.5
+
+
+def largest_scale(dtype) -> float:
+    """Return the largest scale whose square leaves room for sums in `dtype`."""
+    return 1e-3 * float(np.finfo(dtype).max) ** 0.5
 
 
 def _check_scale(scale, largest: float, finfo) -> None:
@@ -230,15 +235,24 @@ def _measure(data, sample_weight, fill_value, bounds: OutlierBounds):
     zeros, bounded = np.zeros(data.n_features), []
     moments = Moments(0.0, zeros, zeros, fill_value, zeros)
 
-    def measure(rows):
-        columns = data.columns(rows)
-        bounded_weight = bounds.bound_weight(columns, sample_weight[rows])
+    def sum_columns(columns, bounded_weight):
         weight = columns.cast_weight(bounded_weight)
         total = float(data.xp.total(weight))
         mean, squares = columns.mean_and_squares(weight, total)
         non_fill_weight = columns.non_fill_weight(weight, total, fill_value)
-        sums = total, mean, squares, fill_value, non_fill_weight
-        return bounded_weight, Moments(*sums)
+        return Moments(total, mean, squares, fill_value, non_fill_weight)
+
+    def measure(rows):
+        columns = data.columns(rows)
+        bounded_weight = bounds.bound_weight(columns, sample_weight[rows])
+        moments = sum_columns(columns, bounded_weight)
+        if not np.isfinite(moments.squares).all():
+            # Squares that overflow do not matter in rows without weight.
+            weighted = _nonzero_rows(data, bounded_weight)
+            columns = data.columns(data.index(rows.start + weighted))
+            weight = take(bounded_weight, data.index(weighted))
+            moments = sum_columns(columns, weight)
+        return bounded_weight, moments
 
     def measure_chunks(rows):
         return list(map(measure, chunks(rows, data.chunk_rows)))

@@ -310,3 +310,26 @@ def test_large_values_that_tell_a_class_keep_their_weight():
     clf = SoftmaxRegressionClassifier(random_state=0).fit(X, y)
 
     assert clf.score(X[rare], y[rare]) > 0.95
+
+
+@pytest.mark.parametrize("layout", [np.asarray, sp.csr_array])
+@pytest.mark.parametrize(("dtype", "value"), [("float32", -3e38), ("float64", 1e300)])
+def test_rows_without_weight_may_hold_any_number(layout, dtype, value):
+    X, y = normal_rows(n_features=4).astype(dtype), np.arange(600) % 3
+    weight = np.ones(600)
+    X[[0, ROW]], weight[[0, ROW]] = value, 0
+    kept, clf = weight > 0, SoftmaxRegressionClassifier(random_state=0)
+    expected = measure_moments(make_data(layout(X[kept]), dtype, True), weight[kept])
+
+    with np.errstate(all="ignore"):  # as in training
+        moments = measure_moments(make_data(layout(X), dtype, True), weight)
+    clf.partial_fit(layout(X), y, np.arange(3), weight)
+    clf.partial_fit(layout(X), y, sample_weight=weight)
+
+    for name in ("total", "mean", "squares"):
+        assert_allclose(getattr(moments, name), getattr(expected, name), rtol=1e-5)
+    assert np.abs(clf.coef_).max() < 10
+    other = SoftmaxRegressionClassifier(random_state=0)
+    for _ in "ab":
+        other.partial_fit(layout(X[kept]), y[kept], np.arange(3))
+    assert_allclose(clf.coef_, other.coef_, atol=0.05)
