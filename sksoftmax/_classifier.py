@@ -1200,7 +1200,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         fitted = snapshot(self)
         check_model(fitted)
         model = LogisticRegression(fit_intercept=fitted.fit_intercept)
-        model.n_iter_ = np.array([getattr(fitted, "n_iter_", 0)], np.int32)
+        n_iter = min(getattr(fitted, "n_iter_", 0), np.iinfo(np.int32).max)
+        model.n_iter_ = np.array([n_iter], np.int32)
         for name in ("classes_", "coef_", "intercept_", "feature_names_in_"):
             if hasattr(fitted, name):
                 attribute = getattr(fitted, name)

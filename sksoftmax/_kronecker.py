@@ -230,4 +230,5 @@ def is_sum(attributes: dict) -> bool:
     if S.shape[1:] != tuple(-(-size // len(A)) for size in coef.shape):
         return False  # of other classes or features
     sums = KroneckerSums(len(A), coef.shape, attributes["phm_permutation_"])
-    return np.array_equal(sums.join(A, S), coef)
+    joined = sums.join(A, S)
+    return joined.dtype == coef.dtype and np.array_equal(joined, coef)

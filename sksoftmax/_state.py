@@ -186,8 +186,37 @@ def known_state(estimator) -> dict | None:
     if memory is None or not hasattr(estimator, "t_"):
         return None
     n_classes, n_features = len(estimator.classes_), estimator.coef_.shape[1]
-    known = len(memory["counts"]["class_count"]), len(memory["moments"]["mean"])
-    return memory if known == (n_classes, n_features) else None
+    counts = memory["counts"]
+    known = len(counts["class_count"]), len(memory["moments"]["mean"])
+    if known != (n_classes, n_features):
+        return None
+    shifted = counts.get("shifted_intercept")
+    if shifted is None or _are_same_odds(_to_numpy(estimator.intercept_), shifted):
+        return memory
+    # An intercept set by hand has no shift of `correct_prior`.
+    names = counts.keys() - {"prior_shift", "shifted_intercept"}
+    return {**memory, "counts": {name: counts[name] for name in names}}
+
+
+def _to_numpy(array) -> np.ndarray:
+    """Return a copy, which edits of the array do not change."""
+    xp = namespace(array)
+    return np.array(xp.to_numpy(xp.detach(array)))
+
+
+def _are_same_odds(intercept, shifted) -> bool:
+    """Return whether two intercepts differ by a constant, or by rounding, at most."""
+    difference = intercept.astype(np.float64) - shifted
+    if len(difference) > 1:
+        difference -= difference.mean()
+    eps = np.finfo(intercept.dtype).eps if intercept.dtype.kind == "f" else 0.0
+    return bool(np.abs(difference).max() <= 4 * eps * np.abs(shifted).max())
+
+
+def _to_floats(array):
+    """Return an array in the dtype to compute in, as integers lose shares."""
+    xp = namespace(array)
+    return xp.astype(array, xp.training_dtype(array))
 
 
 def from_attributes(estimator, problem) -> State:
@@ -301,7 +330,7 @@ def add_classes(estimator, classes) -> dict:
     positions, n_classes = find_positions(known_classes, classes), len(classes)
 
     def expand(array):
-        return expand_outputs(array, positions, n_classes)
+        return expand_outputs(_to_floats(array), positions, n_classes)
 
     coef = expand(make_dense(estimator.coef_).T).T
     intercept = expand(estimator.intercept_)
@@ -331,6 +360,8 @@ def add_classes(estimator, classes) -> dict:
     for name in counts.keys() & values.keys():
         counts[name] = np.full(n_classes, values[name])
         counts[name][positions] = memory["counts"][name]
+    if "shifted_intercept" in counts:
+        counts["shifted_intercept"] = _to_numpy(attributes["intercept_"])
     attributes["_state"] = {
         **memory,
         "solver_state": expand_state(
@@ -396,14 +427,16 @@ def unshift_prior(estimator) -> dict:
 
 def _shift_intercept(estimator, memory: dict, shift) -> dict:
     """Return the attributes of a model `shift`, (n_classes,), from the trained one."""
-    counts, intercept = memory["counts"], estimator.intercept_
+    counts, intercept = memory["counts"], _to_floats(estimator.intercept_)
     change = shift - counts.get("prior_shift", 0.0)
     change -= change.mean()
     if len(change) == 2:
         change = change[1:] - change[:1]
+    intercept = intercept + namespace(intercept).asarray(change, intercept.dtype)
+    shifts = {"prior_shift": shift, "shifted_intercept": _to_numpy(intercept)}
     return {
-        "intercept_": intercept + namespace(intercept).asarray(change, intercept.dtype),
-        "_state": {**memory, "counts": {**counts, "prior_shift": shift}},
+        "intercept_": intercept,
+        "_state": {**memory, "counts": {**counts, **shifts}},
     }
 
 

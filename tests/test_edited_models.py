@@ -103,6 +103,33 @@ def test_a_score_and_surprisals_of_half_precision_are_finite():
     assert clf.score(X, y) == edited().score(X, y)
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.uint64, bool, np.float16])
+def test_new_classes_split_a_row_of_any_dtype(dtype):
+    clf = edited(2, coef_=np.array([[1, 0, 1, 3]]).astype(dtype))
+    row = np.float64(clf.coef_[0])
+    X, y = make_rows(2)
+
+    clf.partial_fit(X, y, classes=["maybe", "no", "yes"], sample_weight=np.zeros(90))
+
+    assert_array_equal(clf.coef_, [0 * row, -row / 2, row / 2])
+
+
+@SHAPES
+@pytest.mark.parametrize("dtype", [np.int64, np.uint8, bool, np.float32])
+def test_intercepts_of_any_dtype_are_corrected(dtype, n_classes):
+    X, y = make_rows(n_classes)
+    clf = SoftmaxRegressionClassifier(class_weight={"no": 1.9}).fit(X, y)
+    clf.intercept_ = np.zeros(clf.intercept_.shape)
+    other = copy.deepcopy(clf)
+    other.intercept_ = clf.intercept_.astype(dtype)
+
+    for model in (clf, other):
+        model.correct_prior()
+
+    assert_allclose(other.intercept_, clf.intercept_, rtol=1e-6)
+    assert np.abs(clf.intercept_).max() > 0.1
+
+
 def test_a_sparse_coef_of_integers_predicts():
     X, _ = make_rows(3)
     coef = np.arange(12).reshape(3, 4) % 2

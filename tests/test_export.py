@@ -86,6 +86,13 @@ def test_logistic_regression_is_a_whole_estimator(datasets):
     assert clone(model).set_params(max_iter=1000).fit(X, y).score(X, y) > 0.9
 
 
+def test_more_epochs_than_an_int32_holds(datasets):
+    clf = SoftmaxRegressionClassifier().fit(*datasets["iris"])
+    clf.n_iter_ = 2**40
+
+    assert clf.to_logistic_regression().n_iter_ == 2**31 - 1
+
+
 def test_logistic_regression_of_nothing():
     with pytest.raises(NotFittedError):
         SoftmaxRegressionClassifier().to_logistic_regression()

@@ -432,6 +432,18 @@ def test_edited_weights_are_kept_whole(split):
     assert_array_equal(copied.coef_, clf.coef_)
 
 
+def test_a_copy_keeps_an_edited_dtype(split):
+    X, _, y, _ = split
+    clf = SoftmaxRegressionClassifier(phm_order=4, random_state=0)
+    clf.fit(X.astype(np.float32), y)
+    clf.coef_ = clf.coef_.astype(np.float64)
+
+    copied = pickle.loads(pickle.dumps(clf))
+
+    assert copied.coef_.dtype == np.float64
+    assert_array_equal(copied.coef_, clf.coef_)
+
+
 def test_new_classes_come_and_orders_change(split):
     X, _, y, _ = split
     known = y < 7

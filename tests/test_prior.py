@@ -159,6 +159,58 @@ def test_calls_between_those_of_a_stream_do_not_add_up(n_classes):
         assert_allclose(model.intercept_, other.intercept_, rtol=1e-6)
 
 
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("in_place", [False, True])
+def test_an_intercept_set_after_the_call_is_used_as_it_is(n_classes, in_place):
+    X, y = make_rows(n_classes)
+    given = LogisticRegression().fit(X, y)
+    clf = SoftmaxRegressionClassifier(class_weight="balanced", random_state=0)
+    clf.fit(X, y)
+    corrected = copy.deepcopy(clf).correct_prior()
+    for model in (clf, corrected):
+        model.coef_ = given.coef_.copy()
+        if in_place:
+            model.intercept_[:] = given.intercept_
+        else:
+            model.intercept_ = given.intercept_.copy()
+
+    shifted = copy.deepcopy(corrected).correct_prior()
+
+    assert_allclose(shifted.intercept_, copy.deepcopy(clf).correct_prior().intercept_)
+    assert np.abs(shifted.intercept_ - given.intercept_).max() > 0.5
+    for model in (clf, corrected):
+        model.partial_fit(X, y)
+    assert_allclose(corrected.intercept_, clf.intercept_)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_a_rounded_intercept_is_no_other_one(n_classes):
+    X, y = make_rows(n_classes)
+    clf = SoftmaxRegressionClassifier(class_weight="balanced", random_state=0)
+    clf.fit(X, y).correct_prior()
+    intercept = clf.intercept_.copy()
+
+    if n_classes > 2:  # a constant changes no probability
+        clf.intercept_ = intercept + 1
+        assert_allclose(clf.correct_prior().intercept_, intercept + 1)
+    clf.intercept_ = intercept.astype(np.float16)
+    assert_allclose(clf.correct_prior().intercept_, intercept, rtol=2e-3)
+
+
+def test_a_stored_call_is_known_after_new_classes():
+    X, y = make_rows(2)
+    clf = SoftmaxRegressionClassifier(class_weight="balanced", random_state=0)
+    clf.fit(X, y).correct_prior()
+    other = copy.deepcopy(clf)
+
+    for model in (clf, other):  # of no weight
+        model.partial_fit(X, y, [0, 1, 2], np.zeros(len(y)))
+        model.correct_prior()
+    stored = pickle.loads(pickle.dumps(other)).correct_prior()
+
+    assert_allclose(stored.intercept_, clf.intercept_)
+
+
 def test_a_warm_start_continues_from_before_the_call():
     X, y = make_rows(3)
     params = {"class_weight": "balanced", "warm_start": True, "random_state": 0}
