@@ -14,7 +14,7 @@ from threadpoolctl import ThreadpoolController
 # OpenBLAS takes one thread by itself below this number of multiply-adds.
 _TINY_PRODUCT = 9000
 _lock = threading.RLock()
-_limits: dict = {}  # by the id of the library
+_limits: dict = {}  # by the id of the library, and the thread of other libraries
 _busy: dict = {}  # threads of each call of ordered_map
 _local = threading.local()
 
@@ -35,15 +35,19 @@ def one_blas_thread(multiply_adds: float = 0, pools=()) -> Iterator[None]:
     with get_num_threads and set_num_threads, which get one thread, too.
 
     The limit is held from the first overlapping fit to the last. Otherwise the last fit
-    would restore a limit of one thread permanently. A Python thread that first uses
-    PyTorch in the meantime keeps one thread.
+    would restore a limit of one thread permanently. PyTorch has a number of its own for
+    each Python thread, and a thread that first uses it in the meantime keeps one.
     """
     tiny = 0 < multiply_adds < _TINY_PRODUCT
-    libraries, user = [*([] if tiny else _blas_libraries()), *pools], object()
+    user, thread = object(), threading.get_ident()
+    libraries = {
+        id(library): library for library in ([] if tiny else _blas_libraries())
+    }
+    libraries.update({(id(library), thread): library for library in pools})
     try:
-        for library in libraries:
+        for key, library in libraries.items():
             with _lock:
-                _limits.setdefault(id(library), _Limit(library)).enter(user)
+                _limits.setdefault(key, _Limit(library)).enter(user)
         yield
     finally:
         try:
@@ -196,11 +200,13 @@ def _set_single_thread() -> None:
     _local.is_single = True
 
 
-def _leave(libraries, user) -> None:
-    for library in libraries:
+def _leave(keys, user) -> None:
+    for key in keys:
         with _lock:
-            if id(library) in _limits:
-                _limits[id(library)].leave(user)
+            if key in _limits:
+                _limits[key].leave(user)
+                if not _limits[key].users:
+                    del _limits[key]
 
 
 class _Limit:
@@ -211,19 +217,19 @@ class _Limit:
     """
 
     def __init__(self, library) -> None:
-        self._library, self._users, self.n_threads = library, [], None
+        self._library, self.users, self.n_threads = library, [], None
 
     def enter(self, user) -> None:
-        self._users.append(user)
+        self.users.append(user)
         if self.n_threads is None:
             self.n_threads = self._library.get_num_threads()
             self._set(1)
 
     def leave(self, user) -> None:
-        if self._users == [user]:
+        if self.users == [user]:
             self.lift()
-        if user in self._users:
-            self._users.remove(user)
+        if user in self.users:
+            self.users.remove(user)
 
     def lift(self) -> None:
         if self.n_threads is not None:
@@ -243,8 +249,9 @@ def _reset_after_fork() -> None:
     global _lock
     _lock = threading.RLock()
     _busy.clear()
-    for limit in _limits.values():
-        limit.lift()
+    for key, limit in _limits.items():
+        if not isinstance(key, tuple) or key[1] == threading.get_ident():
+            limit.lift()
     _limits.clear()
 
 

@@ -159,6 +159,38 @@ def test_a_limit_within_a_limit_lasts_as_long_as_that():
     assert n_threads() == {2}
 
 
+def test_overlapping_limits_of_a_pool_with_a_number_for_each_thread():
+    numbers = threading.local()
+
+    class Pool:
+        @staticmethod
+        def get_num_threads():
+            return getattr(numbers, "n_threads", 4)
+
+        @staticmethod
+        def set_num_threads(n_threads):
+            numbers.n_threads = n_threads
+
+    pool, inside, go_on = Pool(), threading.Event(), threading.Event()
+
+    def other():
+        with one_blas_thread(pools=(pool,)):
+            found = pool.get_num_threads()
+            inside.set()
+            assert go_on.wait(10)
+        return found, pool.get_num_threads()
+
+    with ThreadPoolExecutor(1) as executor:
+        with one_blas_thread(pools=(pool,)):
+            work = executor.submit(other)
+            assert inside.wait(10)
+            assert pool.get_num_threads() == 1
+        assert pool.get_num_threads() == 4
+        go_on.set()
+        assert work.result(10) == (1, 4)
+    assert pool.get_num_threads() == 4
+
+
 def test_the_limit_of_a_pool_is_not_that_of_blas():
     class Pool:
         n_threads = 4
