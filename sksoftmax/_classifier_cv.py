@@ -28,6 +28,7 @@ from sksoftmax._monitoring import Callbacks
 from sksoftmax._parameters import make_generator
 from sksoftmax._splits import make_splits
 from sksoftmax._state import add_classes, all_or_nothing
+from sksoftmax._targets import ProbabilityTable, is_soft_target
 from sksoftmax._validation import validate_rows, validate_sample_weight, weigh_rows
 
 # Attributes that not every fit sets.
@@ -89,7 +90,8 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
     cv : int, splitter, iterable of pairs of row numbers, or None, default=None
         The splits into training and test rows, as in
         :func:`~sklearn.model_selection.check_cv`. None: 5 stratified folds, or as many
-        as the most frequent class has rows. Test rows of several splits may overlap.
+        as the most frequent class has rows. A number leaves rows of weight zero out.
+        Test rows of several splits may overlap.
         With `X_val`, `cv` has to be None.
 
     scoring : str, callable or None, default=None
@@ -97,17 +99,20 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
         "accuracy" is the share of right predictions. These come with the passes.
         Another name, or a callable ``scorer(estimator, X, y)``, is called for each
         strength and split with a fitted :class:`SoftmaxRegressionClassifier`, and with
-        `sample_weight` if there are weights and the scorer's metric takes them. The
-        test rows of a split are then copied. If y holds class probabilities, a name
-        scores the most probable classes, and a callable gets the probabilities.
+        `sample_weight` if `fit` got weights and the scorer's metric takes them, unless
+        ``set_score_request(sample_weight=False)`` declines. The test rows of a split
+        are then copied. A metric of probabilities knows all classes, and a metric of
+        one of two classes is that of the second one, as in LogisticRegressionCV. If y
+        holds class probabilities, a name scores the most probable classes, and a
+        callable gets the probabilities.
 
     selection : {"min", "1se"} or callable, default="min"
         - "min": the strength with the best mean score.
         - "1se": the largest strength whose mean score is within one standard error of
           the best one [1]_.
         - A callable gets a dict like `cv_results_` of
-          :class:`~sklearn.model_selection.GridSearchCV`, and returns the index of a
-          strength.
+          :class:`~sklearn.model_selection.GridSearchCV` at the end of the path, and
+          returns the index of a strength.
 
     fit_intercept : bool, default=True
         Whether to fit an intercept. The intercept is not penalised.
@@ -349,7 +354,8 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
             Labels of the rows of `X_val`, all among the labels of y, or class
             probabilities.
         sample_weight_val : array-like of shape (n_val,), default=None
-            Weights of the rows of `X_val`.
+            Weights of the rows of `X_val`, one if not given. They have the unit of
+            `sample_weight`, as the delivered model is trained on both.
 
         Returns
         -------
@@ -456,6 +462,11 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
             task = "alpha", n_alphas
             callbacks = Callbacks(self, trained, X, y, sample_weight, *task)
             X, y = validate_rows(trained, X, y, reset=True)
+            y_val, weight_val = validation_rows[1:]
+            has_table = isinstance(y, ProbabilityTable)
+            if y_val is not None:  # the only rows that scorers are shown
+                has_table = is_soft_target(y_val)
+            has_weights = sample_weight is not None or weight_val is not None
             classes = trained.classes_ = find_classes(y, known_classes)
             rows = weigh_rows(classes, self.class_weight, X, y, sample_weight)
             weight, cv = validate_sample_weight(sample_weight, X), self.cv
@@ -465,13 +476,21 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
                     trained, rows, weight, *validation_rows
                 )
             check_class_totals(classes, rows.class_count * rows.class_weight)
-            splits = make_splits(cv, self.class_weight, classes, rows, weight, groups)
+            splits = make_splits(trained, cv, rows, weight, groups)
             rng = make_generator(self.random_state)
-            split_rows = SplitRows(trained, rows, weight, splits, rng)
+            split_rows = SplitRows(
+                trained,
+                rows,
+                weight,
+                splits,
+                rng,
+                has_weights=has_weights,
+                has_table=has_table,
+            )
             validation = CrossValidation(trained, split_rows)
 
             def make_attributes():
-                return validation.make_attributes(copy.deepcopy(rng))
+                return validation.make_attributes(copy.deepcopy(rng), is_complete=False)
 
             for name in OPTIONAL_ATTRIBUTES:
                 vars(trained).pop(name, None)
@@ -482,6 +501,6 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
                 if stop or (alphas is None and validation.has_ended()):
                     break
             validation.warn()
-            vars(trained).update(validation.make_attributes(rng))
+            vars(trained).update(validation.make_attributes(rng, is_complete=True))
             callbacks.end(dict)
         return self

@@ -11,6 +11,8 @@ array_namespace : the functions for arrays of other libraries than NumPy, as
     less (lists of classes, for example) and cannot move an estimator to a device.
 is_array_api_obj, is_lazy_array, is_writeable_array : the kind of such an array, also
     from scikit-learn 1.9 on.
+complete_scorer : a scorer whose metric knows all classes, by the private attributes of
+    scikit-learn's scorers.
 takes_sample_weight : whether the metric of a scorer does, as the signature of each of
     scikit-learn's scorers has `sample_weight`.
 convert_to_numpy : copies from a device, which each library does in its own way.
@@ -21,6 +23,7 @@ warn : a warning of the line outside of this package and scikit-learn, as the ar
 import sys
 import warnings
 from collections.abc import Callable
+from copy import copy
 from inspect import signature
 from numbers import Number
 from typing import Any, TypeVar
@@ -62,6 +65,7 @@ __all__ = [
     "StrOptions",
     "array_namespace",
     "check_sample_weight",
+    "complete_scorer",
     "convert_to_numpy",
     "fit_context",
     "get_feature_names",
@@ -80,14 +84,51 @@ def fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[_Method], _
     return _fit_context(prefer_skip_nested_validation=prefer_skip_nested_validation)
 
 
+def complete_scorer(scorer, classes):
+    """Return a scorer that needs no test rows of all classes.
+
+    A metric of probabilities gets `labels`, and a metric of one of two classes gets the
+    second one as `pos_label`, as in LogisticRegressionCV, unless the scorer has them. A
+    mean over both classes gets None, as in scikit-learn's names.
+    """
+    metric = getattr(scorer, "_score_func", None)
+    if metric is None:  # a function of the user
+        return scorer
+    known, added = _parameters(metric), {}
+    given = {**getattr(metric, "keywords", {}), **scorer._kwargs}  # of a partial, too
+
+    def has_default(name, *defaults):
+        return name in known.keys() - given and known[name].default in defaults
+
+    is_of_labels = scorer._response_method == "predict"
+    if has_default("labels", None) and not is_of_labels:
+        added["labels"] = classes
+    if len(classes) == 2 and has_default("pos_label", None, 1):
+        is_mean = is_of_labels and given.get("average", "binary") != "binary"
+        added["pos_label"] = None if is_mean else classes[-1]
+    scorer = copy(scorer)
+    scorer._kwargs = {**scorer._kwargs, **added}
+    return scorer
+
+
 def takes_sample_weight(scorer) -> bool:
-    """Return whether a scorer's metric, or a callable, takes `sample_weight`."""
-    metric = getattr(scorer, "_score_func", scorer)
-    try:
-        parameters = signature(metric).parameters.values()
-    except ValueError:  # a function in C may have no signature
-        return False
+    """Return whether a scorer's metric, or a callable, takes `sample_weight`.
+
+    The scorer can decline by ``set_score_request(sample_weight=False)``.
+    """
+    if hasattr(scorer, "get_metadata_routing"):
+        requests = scorer.get_metadata_routing().score.requests
+        if requests.get("sample_weight") is False:
+            return False
+    parameters = _parameters(getattr(scorer, "_score_func", scorer)).values()
     return any(p.name == "sample_weight" or p.kind == p.VAR_KEYWORD for p in parameters)
+
+
+def _parameters(function):
+    try:
+        return signature(function).parameters
+    except ValueError:  # a function in C may have no signature
+        return {}
 
 
 # From version 1.9 on, scikit-learn refuses weights of zero by default.

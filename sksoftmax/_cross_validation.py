@@ -19,11 +19,12 @@ from sksoftmax._alphas import (
     has_ended,
     standard_error,
 )
-from sksoftmax._arrays import namespace, take
+from sksoftmax._arrays import chunks, namespace, take
 from sksoftmax._classes import class_weights
 from sksoftmax._classifier import SoftmaxRegressionClassifier
-from sksoftmax._compat import takes_sample_weight, warn
+from sksoftmax._compat import complete_scorer, takes_sample_weight, warn
 from sksoftmax._labels import take_labels
+from sksoftmax._moments import largest_scale
 from sksoftmax._oracle import Oracle
 from sksoftmax._penalty_path import (
     EXACT_TOL,
@@ -127,15 +128,25 @@ def _join_targets(y, y_val, n_classes: int):
 class SplitRows:
     """Rows in memory: their splits, and the path of models trained on them."""
 
-    def __init__(self, estimator, rows, sample_weight, splits: list, rng) -> None:
-        """Initialise with the TrainingRows, the sample weights and the Splits."""
+    def __init__(
+        self, estimator, rows, sample_weight, splits, rng, *, has_weights, has_table
+    ) -> None:
+        """Initialise with the TrainingRows, the sample weights and the Splits.
+
+        Scorers get weights if the user gave some, and a table if y was one.
+        """
         self._estimator, self._rows, self._splits = estimator, rows, splits
         self._params, self._sample_weight = make_classifier(estimator), sample_weight
-        self._has_weights = bool((sample_weight != sample_weight[0]).any())
+        self._has_weights = has_weights
+        # Names of scorers want labels.
+        self._shows_labels = isinstance(estimator.scoring, str) or not has_table
+        self.scorer = _find_scorer(estimator, self._shows_labels)
         # No class weight counts in the scales of the columns, as all models share them.
         indices = np.flatnonzero(sample_weight)
         equal = replace(rows, weight=sample_weight, indices=indices).normalized()
         self._is_stacked = not (sp.issparse(rows.X) or estimator.l1_ratio)
+        if self._is_stacked:
+            equal = replace(equal, X=_without_huge_rows(rows.X, sample_weight))
         # At the default tolerance, L-BFGS needs no more digits than X has.
         keeps_dtype = self._is_stacked and estimator.tol >= EXACT_TOL
         self._training = measure(self._params, equal, is_stream=keeps_dtype)
@@ -143,10 +154,11 @@ class SplitRows:
         self.problem = make_problem(
             self._params, self._training, rows.y, rows.n_classes
         )
-        self.path = self._make_path(rng)
         # Weights of the test rows that count in the log-loss, and of all, (n_splits, 2)
         totals = np.array([split.test_weight for split in splits])
-        self.test_weight = totals / totals[:, :1]
+        self._units = np.where(totals[:, 0] > 0, totals[:, 0], totals[:, 1])
+        self.test_weight = totals / self._units[:, None]
+        self.path = self._make_path(rng)
         self.test_size = splits[0].test_size
         self.total_weight = float(rows.weight.sum())
 
@@ -171,13 +183,13 @@ class SplitRows:
         y = make_targets(rows.y, 0.0, rows.n_classes, data.dtype, data.xp)
         counts_hits = self._estimator.scoring == "accuracy"
 
-        def make_test(split):
+        def make_test(split, unit):
             """Return rows of the sum of weights one, as float32 has no tiny numbers."""
-            weight = self._sample_weight[split.scored] / split.test_weight[0]
+            weight = self._sample_weight[split.scored] / unit
             weight = data.xp.asarray(weight, data.dtype)
             return TestRows(split.scored, y, weight, counts_hits)
 
-        tests = [*map(make_test, self._splits)]
+        tests = [*map(make_test, self._splits, self._units)]
         tests.append(None)
         if self._is_stacked:
             base, numbers = weigh(self._sample_weight), np.arange(data.n_samples)
@@ -196,7 +208,7 @@ class SplitRows:
         rngs = [np.random.RandomState(rng.randint(2**31 - 1)) for _ in problems]
         return SeparatePaths(self._params, problems, tests, starts, rngs)
 
-    def score(self, scorer, model, k: int) -> float:
+    def score(self, model, k: int) -> float:
         """Return the scorer's result for a model on the test rows of split k.
 
         The test rows are copied.
@@ -205,16 +217,34 @@ class SplitRows:
         index = xp.indices(test)
         X = rows.X[index] if sp.issparse(rows.X) else take(rows.X, index)
         y = take(rows.y, namespace(rows.y).indices(test))
-        if y.ndim == 1 or isinstance(self._estimator.scoring, str):  # names want labels
+        if self._shows_labels:
             y = take_labels(model.classes_, xp.indices(most_probable(y)))
+        elif y.ndim == 1:  # a one-hot table became indices
+            y = xp.asarray(np.eye(rows.n_classes)[y])
         weight = {}
-        if self._has_weights and takes_sample_weight(scorer):
+        if self._has_weights and takes_sample_weight(self.scorer):
             weight["sample_weight"] = xp.asarray(self._sample_weight[test])
-        return _check_score(scorer(model, X, y, **weight), scorer)
+        return _check_score(self.scorer(model, X, y, **weight), self.scorer)
 
     def make_memory(self, rng) -> dict:
         """Return the counts, moments and rng of `_state`."""
         return make_memory(self._rows, self.moments, rng)
+
+
+def _without_huge_rows(X, sample_weight):
+    """Return X with zeros in rows without weight whose squares may overflow.
+
+    Shared passes read all rows, and an infinite loss spoils a sum at any weight. X is
+    copied only if there are such rows.
+    """
+    xp, unweighted = namespace(X), np.flatnonzero(sample_weight == 0)
+    dtype, is_huge = xp.training_dtype(X), np.zeros(len(sample_weight), bool)
+    largest = largest_scale(xp.numpy_dtype(dtype))
+    for part in chunks(slice(0, len(unweighted)), 4096):
+        numbers = unweighted[part]
+        size = xp.max(xp.abs(xp.astype(take(X, xp.indices(numbers)), dtype)), axis=1)
+        is_huge[numbers] = xp.to_numpy(size) > largest
+    return xp.where(xp.asarray(is_huge[:, None]), 0.0, X) if is_huge.any() else X
 
 
 class PathModel(NamedTuple):
@@ -232,9 +262,8 @@ class CrossValidation:
         """Initialise with the SplitRows, or with SplitPartitions of Dask."""
         self._estimator, self._rows, self._path = estimator, rows, rows.path
         self._params, self._problem = make_classifier(estimator), rows.problem
-        self._scorer = _find_scorer(estimator.scoring)
         self._models: list[PathModel] = []
-        self._losses: list = []  # (n_splits,) at each strength
+        self._losses: list = []  # of the splits that have one, at each strength
         self._scores: list = []  # (n_splits,) at each strength
         self._errors: list[float] = []  # standard errors of the mean scores
         self._unconverged: list[float] = []  # strengths
@@ -297,13 +326,17 @@ class CrossValidation:
         """Return log-losses, scores and the standard error of the mean score."""
         n_scored, n_test = self._rows.test_weight.T
         losses, squares, hits = self._path.scores.T
-        losses, squares, hits = losses / n_scored, squares / n_scored, hits / n_test
+        has_loss = n_scored > 0
+        losses, squares = (
+            sums[has_loss] / n_scored[has_loss] for sums in (losses, squares)
+        )
+        hits = hits / n_test
         if not np.isfinite(losses).all():
             raise FloatingPointError(f"the held-out log-loss became {losses}")
         size, size_of_all = self._rows.test_size
         scores, variance = -losses, squares - losses**2
-        if self._scorer is not None:
-            scores, variance = self._score_by(self._scorer), np.full(1, np.nan)
+        if self._rows.scorer is not None:
+            scores, variance = self._score_by_scorer(), np.full(1, np.nan)
         elif self._estimator.scoring == "accuracy":
             scores, variance, size = hits, hits * (1 - hits), size_of_all
         if len(scores) > 1:
@@ -312,7 +345,7 @@ class CrossValidation:
         variance = float(np.maximum(variance[0], 0.0)) / size
         return losses, scores, math.sqrt(variance)  # of NaN is NaN
 
-    def _score_by(self, scorer) -> np.ndarray:
+    def _score_by_scorer(self) -> np.ndarray:
         """Return the scorer's results for the models of the splits."""
         path, alpha, scores = self._path, self._models[-1].alpha, []
         rng = np.random.RandomState(0)
@@ -323,11 +356,14 @@ class CrossValidation:
                 classes_=self._estimator.classes_,
                 n_features_in_=self._estimator.n_features_in_,
             )
-            scores.append(self._rows.score(scorer, model, k))
+            scores.append(self._rows.score(model, k))
         return np.array(scores)
 
-    def make_attributes(self, rng) -> dict:
-        """Return the attributes of the fitted estimator, for the strengths so far."""
+    def make_attributes(self, rng, *, is_complete: bool) -> dict:
+        """Return the attributes of the fitted estimator, for the strengths so far.
+
+        A callable `selection` chooses from a complete path only, else the best score.
+        """
         params, scores = self._estimator, np.array(self._scores)
         xp = self._problem.data.xp
         alphas = np.array([model.alpha for model in self._models])
@@ -345,9 +381,12 @@ class CrossValidation:
             "n_splits_": len(self._rows.test_weight),
             "n_passes_": self._path.n_passes,
         }
-        index = {"min": best, "1se": strongest}.get(params.selection)
-        if index is None:
+        if params.selection == "1se":
+            index = strongest
+        elif is_complete and callable(params.selection):
             index = _call_selection(params.selection, path)
+        else:
+            index = best
         alpha, weights, n_steps = self._models[index]
         total = self._rows.total_weight
         if self._keeps_path():
@@ -387,6 +426,8 @@ class CrossValidation:
     def _find_strongest(self) -> int:
         """Return the strongest penalty within one standard error of the best score."""
         best, means = self._find_best(), np.mean(self._scores, axis=1)
+        if np.isnan(means[best]):
+            return best
         error = self._errors[best]
         least = means[best] - (0.0 if math.isnan(error) else error)
         return int(np.flatnonzero(means >= least)[0])
@@ -437,11 +478,13 @@ def make_classifier(estimator, alpha: float = 1.0) -> SoftmaxRegressionClassifie
     return model.set_params(**{k: v for k, v in parameters if k in known})
 
 
-def _find_scorer(scoring):
+def _find_scorer(estimator, shows_labels: bool):
     """Return a callable, or None for scores that come with the path."""
+    scoring = estimator.scoring
     if scoring in (None, "neg_log_loss", "accuracy"):
         return None
-    return get_scorer(scoring) if isinstance(scoring, str) else scoring
+    scorer = get_scorer(scoring) if isinstance(scoring, str) else scoring
+    return complete_scorer(scorer, estimator.classes_) if shows_labels else scorer
 
 
 def _check_score(score, scorer) -> float:

@@ -250,7 +250,9 @@ class SeparatePaths:
         problem = replace(problem, penalty=make_penalty(params, problem, alpha))
         # A copy: the weights of the last strength may be those to deliver.
         state = make_state(problem.data.xp.copy(self.weights[k]), average=True)
-        epochs = phases(params, problem, state, self._rows[k], self._rngs[k])
+        # Data of all rows that are no single batch have no split in a single batch.
+        n_rows = len(self._rows[-1])
+        epochs = phases(params, problem, state, self._rows[k], self._rngs[k], n_rows)
         n_epochs, model, converged = 0, state.average, False
         for n_epochs, (solver, _, converged) in enumerate(epochs, 1):
             model = solver.model

@@ -91,11 +91,12 @@ SPARSE_GRAM_RATIO = 8
 LARGEST_GRAM = 20_000  # features, as two matrices would fill several gigabytes
 
 
-def phases(params, problem: Problem, state: State, rows, rng):
+def phases(params, problem: Problem, state: State, rows, rng, n_rows=None):
     """Yield a solver, the objective, and whether training has converged, each epoch.
 
     `params` has the estimator's parameters, and `rows` are the indices of training
-    rows. The first line of the table that fits holds:
+    rows. Whether these are one batch follows from `n_rows`, by default their number.
+    The first line of the table that fits holds:
 
     ============================  ==================================================
     Parameters and data           Phases
@@ -135,7 +136,7 @@ def phases(params, problem: Problem, state: State, rows, rng):
     rows more than minibatches, so more threads would favour earlier passes.
     """
     data, n_outputs = problem.data, problem.loss.n_outputs
-    if takes_all_rows(params, data, len(rows), n_outputs):
+    if takes_all_rows(params, data, n_rows or len(rows), n_outputs):
         yield from _steps_on_one_batch(params, problem, state, rows)
         return
     bounded_problem = problem.bound_outliers() if is_automatic(params) else problem

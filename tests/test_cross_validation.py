@@ -4,6 +4,7 @@ import copy
 import math
 import pickle
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,7 +14,13 @@ from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import get_scorer, log_loss, make_scorer
+from sklearn.metrics import (
+    f1_score,
+    get_scorer,
+    log_loss,
+    make_scorer,
+    roc_auc_score,
+)
 from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
@@ -35,12 +42,13 @@ from sksoftmax import (
     SoftmaxRegressionClassifierCV,
     _strategy,
 )
-from sksoftmax._compat import takes_sample_weight
+from sksoftmax._compat import complete_scorer, takes_sample_weight
 
 # Test data are so small that weak penalties are at the edge now and then.
 pytestmark = pytest.mark.filterwarnings("ignore:The best score is at")
 
 ALPHAS = [1e-1, 1e-2, 1e-4]
+PROBABILITIES = {"response_method": "predict_proba"}
 FOLDS = StratifiedKFold(3, shuffle=True, random_state=0)
 
 
@@ -208,6 +216,201 @@ def test_scores_are_weighted(scoring):
         weights = {"sample_weight": weight[test]} if scoring in WEIGHTED else {}
         expected = get_scorer(scoring)(model, X[test], y[test], **weights)
         assert score == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("positive", ["yes", 2])
+def test_metrics_of_one_of_two_classes_are_those_of_the_second(positive):
+    X, y = make_rows(2)
+    y = np.array(["no", "yes"] if positive == "yes" else [1, 2])[y]
+    other = y[y != positive][0]
+    clf = SoftmaxRegressionClassifierCV(alphas=[1e-1, 1e-2], cv=FOLDS)
+    by_name = clone(clf).set_params(scoring="f1").fit(X, y)
+
+    given, opposite = (
+        clone(clf).set_params(scoring=make_scorer(f1_score, pos_label=label)).fit(X, y)
+        for label in (positive, other)
+    )
+
+    for metric, expected in (
+        (partial(f1_score, pos_label=positive), given),
+        (partial(f1_score, pos_label=other), opposite),
+        (lambda y, p, *, pos_label=other: f1_score(y, p, pos_label=other), opposite),
+        (f1_score, given),
+    ):
+        scored = clone(clf).set_params(scoring=make_scorer(metric)).fit(X, y)
+        assert_array_equal(scored.scores_, expected.scores_)
+    assert_array_equal(by_name.scores_, given.scores_)
+    assert np.abs(by_name.scores_ - opposite.scores_).max() > 1e-3
+    for scoring in ("f1_macro", make_scorer(partial(f1_score, average="macro"))):
+        macro = clone(clf).set_params(scoring=scoring).fit(X, y)  # without a warning
+        assert_allclose(macro.scores_, (given.scores_ + opposite.scores_) / 2)
+
+
+@pytest.mark.filterwarnings("ignore:The least populated class")
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_metrics_of_probabilities_know_the_classes_that_test_rows_lack(n_classes):
+    X, y = make_rows(n_classes)
+    X, y = np.vstack([X[y > 0], X[y == 0][:3]]), np.append(y[y > 0], [0, 0, 0])
+    y = np.array(["rare", "some", "others"])[y]
+    metric = make_scorer(log_loss, greater_is_better=False, **PROBABILITIES)
+    clf = SoftmaxRegressionClassifierCV(alphas=[1e-1, 1e-2], tol=1e-6)
+    expected = clone(clf).fit(X, y)
+
+    by_metric = clone(clf).set_params(scoring=metric).fit(X, y)
+    by_brier = clone(clf).set_params(scoring="neg_brier_score")
+
+    assert_allclose(by_metric.scores_, expected.scores_, rtol=1e-6)
+    if n_classes == 2:
+        assert -0.25 < by_brier.fit(X, y).best_score_ < 0
+
+
+@pytest.mark.parametrize("layout", [np.asarray, sp.csr_array], ids=["dense", "csr"])
+@pytest.mark.parametrize("by_name", [True, False])
+def test_test_rows_of_untrained_classes_count_as_wrong(layout, by_name):
+    X, y = make_rows(n_rows=31)
+    y[:30], y[30] = y[:30] % 2, 2
+    scoring = "accuracy" if by_name else lambda clf, X, y: clf.score(X, y)
+    clf = SoftmaxRegressionClassifierCV(
+        alphas=[1e-1, 1e-2], cv=LeaveOneOut(), scoring=scoring
+    )
+
+    clf.fit(layout(X), y)
+    known = clone(clf).fit(layout(X[:30]), y[:30])
+
+    assert_array_equal(clf.scores_[:, 30], 0.0)
+    assert_array_equal(clf.scores_[:, :30].mean(axis=1) > 0.6, True)
+    assert clf.best_score_ == pytest.approx(30 / 31 * known.best_score_, abs=0.1)
+    with pytest.raises(ValueError, match="Split 30 of cv must have a test row with"):
+        clone(clf).set_params(scoring=None).fit(layout(X), y)
+
+
+def test_weights_go_to_scorers_that_take_them_and_do_not_decline():
+    X, y = make_rows(n_rows=90)
+    weight = np.random.RandomState(1).exponential(size=90)
+    metric = make_scorer(roc_auc_score, multi_class="ovo", **PROBABILITIES)
+    clf = SoftmaxRegressionClassifierCV(alphas=[1e-2], cv=FOLDS, scoring=metric)
+
+    with pytest.raises(ValueError, match="sample_weight is not supported"):
+        clf.fit(X, y, weight)
+    with config_context(enable_metadata_routing=True):
+        metric.set_score_request(sample_weight=False)
+    clf.fit(X, y, weight)
+
+    assert 0.5 < clf.best_score_ < 1
+
+
+def test_equal_weights_are_weights():
+    X, y = make_rows(n_rows=90)
+    clf = SoftmaxRegressionClassifierCV(
+        alphas=[1e-2], scoring=lambda clf, X, y, sample_weight: sample_weight.sum()
+    )
+
+    clf.fit(X, y, np.full(90, 2.0))
+
+    assert_array_equal(clf.scores_, np.full((1, 5), 36.0))
+
+
+def test_a_scorer_is_shown_one_hot_rows_as_they_were_given():
+    X, y = make_rows(n_rows=90)
+    seen = []
+
+    def scorer(model, X, y):
+        seen.append(y)
+        return 0.0
+
+    clf = SoftmaxRegressionClassifierCV(alphas=[1e-2], cv=FOLDS, scoring=scorer)
+    clf.fit(X, np.eye(3)[y])
+
+    for shown, (_, test) in zip(seen, FOLDS.split(X, y), strict=True):
+        assert_array_equal(shown, np.eye(3)[y][test])
+    metric = make_scorer(log_loss, greater_is_better=False, **PROBABILITIES)
+    by_metric = clone(clf).set_params(scoring=metric).fit(X, np.eye(3)[y])
+    expected = clone(clf).set_params(scoring=None).fit(X, y)
+    assert_allclose(by_metric.scores_, expected.scores_, rtol=1e-6)
+
+
+@pytest.mark.parametrize("is_table", [False, True])
+@pytest.mark.parametrize("is_val_table", [False, True])
+@pytest.mark.parametrize("share", [1.0, 0.8], ids=["one-hot", "soft"])
+def test_a_scorer_is_shown_validation_rows_as_they_were_given(
+    is_table, is_val_table, share
+):
+    X, y = make_rows(n_rows=90)
+    table = share * np.eye(3)[y] + (1 - share) / 3
+    targets = {False: y, True: table}
+    train, test, seen = np.arange(60), np.arange(60, 90), []
+
+    def scorer(model, X, y):
+        seen.append(y)
+        return 0.0
+
+    SoftmaxRegressionClassifierCV(alphas=[1e-2], scoring=scorer).fit(
+        X[train],
+        targets[is_table][train],
+        X_val=X[test],
+        y_val=targets[is_val_table][test],
+    )
+
+    assert_allclose(seen[0], targets[is_val_table][test], atol=1e-12)
+
+
+@pytest.mark.parametrize("cv", [None, 3])
+@pytest.mark.parametrize("layout", [np.asarray, sp.csr_array], ids=["dense", "csr"])
+def test_folds_of_a_number_leave_rows_without_weight_out(cv, layout):
+    X, y = make_rows()
+    weight = np.ones(120)
+    weight[:40] = 0  # all test rows of the first fold, if they were counted
+    clf = SoftmaxRegressionClassifierCV(cv=cv, alphas=ALPHAS, tol=1e-6, random_state=0)
+    expected = clone(clf).fit(layout(X[40:]), y[40:])
+
+    clf.fit(layout(X), y, weight)
+
+    assert_allclose(clf.scores_, expected.scores_, rtol=1e-4)
+    assert_allclose(clf.coef_, expected.coef_, atol=1e-3)
+
+
+@pytest.mark.filterwarnings("ignore:The groups parameter is ignored")
+def test_groups_beside_rows_without_weight():
+    X, y = make_rows()
+    weight = np.where(np.arange(120) < 5, 0.0, 1.0)
+    clf = SoftmaxRegressionClassifierCV(cv=3, alphas=ALPHAS)
+    expected = clone(clf).fit(X, y, weight)
+
+    assert_array_equal(clf.fit(X, y, weight, groups=y.tolist()).coef_, expected.coef_)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        clf.fit(X, y, weight, groups=y[:60])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_rows_without_weight_may_hold_any_number(dtype, n_classes):
+    X, y = make_rows(n_classes)
+    X, weight = X.astype(dtype), np.ones(120)
+    X[::9], weight[::9] = np.finfo(dtype).max, 0
+    X[[0, 18]] *= -1
+    X.flags.writeable = False
+    clf = SoftmaxRegressionClassifierCV(alphas=ALPHAS, tol=1e-5)
+    expected = clone(clf).fit(X[weight > 0], y[weight > 0])
+
+    clf.fit(X, y, weight)
+
+    assert_allclose(clf.scores_, expected.scores_, rtol=1e-3)
+    assert_allclose(clf.coef_, expected.coef_, atol=1e-2)
+
+
+def test_whether_rows_are_one_batch_follows_from_all_rows(monkeypatch):
+    seen, decide = [], _strategy.takes_all_rows
+
+    def spy(params, data, n_rows, n_outputs):
+        seen.append(n_rows)
+        return decide(params, data, n_rows, n_outputs)
+
+    monkeypatch.setattr(_strategy, "takes_all_rows", spy)
+    X, y = make_rows()
+    SoftmaxRegressionClassifierCV(alphas=ALPHAS).fit(sp.csr_array(X), y)
+
+    assert len(seen) > 6
+    assert set(seen) == {120}
 
 
 def test_scores_of_class_probabilities():
@@ -1152,3 +1355,4 @@ def test_a_warning_of_class_weights_names_the_line_of_the_caller():
 
 def test_a_scorer_without_a_signature_takes_no_weights():
     assert not takes_sample_weight(max)
+    assert complete_scorer(make_scorer(max), np.arange(2))._kwargs == {}

@@ -1246,3 +1246,37 @@ def test_attributes_set_on_a_new_classifier_predict(digits, quick_model):
 
     assert_array_equal(clf.predict(cut(X, y)[0]).compute(), quick_model.predict(X))
     assert clf.score(X, y) == quick_model.score(X, y)
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba"])
+def test_predictions_have_the_partitions_of_x_also_empty_ones(
+    digits, quick_model, method
+):
+    X, _ = digits
+    chunks = (0, 500, 0, 0, len(X) - 500), (64,)
+
+    result = getattr(quick_model, method)(da.from_array(X, chunks=chunks))
+
+    assert result.chunks[0] == chunks[0]
+    expected = getattr(quick_model.to_local(), method)(X)
+    assert_array_equal(result.compute(), expected)
+    assert_array_equal(result.blocks[1].compute(), expected[:500])
+
+
+def test_a_prediction_is_of_one_model_while_another_thread_fits(digits, monkeypatch):
+    X, y = digits
+    clf = DaskSoftmaxRegressionClassifier(random_state=0).fit(*cut(X, y))
+    to_local, few = DaskSoftmaxRegressionClassifier.to_local, y < 3
+
+    def copy_and_fit(self):
+        model = to_local(self)
+        monkeypatch.undo()
+        self.fit(*cut(X[few], y[few]))
+        return model
+
+    monkeypatch.setattr(DaskSoftmaxRegressionClassifier, "to_local", copy_and_fit)
+
+    proba = clf.predict_proba(cut(X, y)[0])
+
+    assert len(clf.classes_) == 3
+    assert proba.shape[1] == proba.compute().shape[1] == 10

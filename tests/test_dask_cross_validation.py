@@ -122,24 +122,33 @@ def test_many_rows_of_float32_with_a_far_column():
         if n_splits <= max(counts)  # else StratifiedKFold raises
     ],
 )
-def test_folds_are_those_of_stratified_k_fold(counts, n_splits):
+@pytest.mark.parametrize("has_zeros", [False, True])
+def test_folds_are_those_of_stratified_k_fold(counts, n_splits, has_zeros):
     rng = np.random.RandomState(sum(counts))
     y = rng.permutation(np.repeat(np.arange(len(counts)), counts))
-    rows = [*np.array_split(y, 4), y[:0]]
+    weighted = np.ones(len(y), bool)
+    if has_zeros:  # among the rows of each class, before and between the others
+        y = np.concatenate([np.arange(len(counts))[::-1], np.repeat(y, 2)])
+        weighted = np.arange(len(y)) % 2 == len(counts) % 2
+        weighted[: len(counts)] = False
+    rows = [*np.array_split(np.arange(len(y)), 4), np.arange(0)]
     summaries = [
-        summarize(p, np.zeros((len(y), 1)), y, None, None)[0]
-        for p, y in enumerate(rows)
+        summarize(p, np.zeros((len(r), 1)), y[r], weighted[r] * 1.0, None)[0]
+        for p, r in enumerate(rows)
     ]
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         n, folds = make_folds(n_splits, summaries, np.arange(len(counts)))
-        splits = list(StratifiedKFold(n_splits).split(y, y))
+        splits = list(StratifiedKFold(n_splits).split(y[weighted], y[weighted]))
 
     assert n == n_splits
-    fold = np.concatenate([f.assign(y, None) for f, y in zip(folds, rows, strict=True)])
+    fold = np.concatenate(
+        [f.assign(y[r], None, weighted[r]) for f, r in zip(folds, rows, strict=True)]
+    )
+    assert_array_equal(fold[~weighted], -1)
     for k, (_, test) in enumerate(splits):
-        assert_array_equal(np.flatnonzero(fold == k), test)
+        assert_array_equal(np.flatnonzero(fold[weighted] == k), test)
 
 
 def arrays(values):
@@ -366,12 +375,21 @@ def test_errors_leave_the_estimator_unchanged(data, params, message):
     assert all(after[name] is before[name] for name in after)
 
 
+@pytest.mark.filterwarnings("ignore:The best score is at")
 def test_a_split_whose_test_rows_have_a_class_of_their_own(data):
     X, y = data
-    fold = np.where(y == 2, 0, 1)
+    fold = np.where(y == 2, 0, 1 + np.arange(N_ROWS) % 2)
+    clf = DaskSoftmaxRegressionClassifierCV(cv=cut(fold), alphas=ALPHAS)
 
     with pytest.raises(ValueError, match="Split 0 of cv must have a test row"):
-        DaskSoftmaxRegressionClassifierCV(cv=cut(fold)).fit(cut(X), cut(y))
+        clf.fit(cut(X), cut(y))
+
+    clf.set_params(scoring="accuracy").fit(cut(X), cut(y))
+    expected = SoftmaxRegressionClassifierCV(
+        cv=PredefinedSplit(fold), alphas=ALPHAS, scoring="accuracy"
+    ).fit(X, y)
+    compare(clf, expected)
+    assert_array_equal(clf.scores_[:, 0], 0.0)
 
 
 def test_a_best_strength_at_the_edge_warns_where_fit_is_called(data):
@@ -421,6 +439,16 @@ def test_predictions_are_lazy_and_those_of_the_local_model(data, fitted, method)
     assert isinstance(result, da.Array)
     assert_array_equal(result.compute(), expected)
     assert_array_equal(getattr(fitted, method)(X), expected)
+
+
+def test_attributes_set_by_hand_predict(data, fitted):
+    X, _ = data
+    clf = DaskSoftmaxRegressionClassifierCV()
+    for name in ("classes_", "coef_", "intercept_"):
+        setattr(clf, name, getattr(fitted, name))
+
+    assert_array_equal(clf.predict(cut(X)).compute(), fitted.to_local().predict(X))
+    assert fitted.to_local().n_passes_ == fitted.n_passes_
 
 
 def test_a_second_fit_without_coef_path_has_no_earlier_one(data, monkeypatch):

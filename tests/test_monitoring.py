@@ -561,6 +561,30 @@ def test_a_callback_that_stops_a_path_is_obeyed(datasets):
 
 
 @NEEDS_CALLBACKS
+@pytest.mark.filterwarnings("ignore:The best score is at")
+def test_models_of_an_unfinished_path_are_the_best_so_far(datasets):
+    X, y = datasets["iris"]
+    recorder, seen = Recorder(), []
+
+    def score(model, X, y):
+        return np.nan if model.alpha > 0.05 else model.score(X, y)
+
+    def select(results):
+        seen.append(len(results["params"]))
+        return 1
+
+    clf = SoftmaxRegressionClassifierCV(
+        alphas=[0.1, 0.01, 0.001], scoring=score, selection=select
+    ).set_callbacks(recorder)
+
+    clf.fit(X, y)
+
+    assert [model.alpha_ for model in recorder.models[:2]] == [0.1, 0.01]
+    assert seen == [3]
+    assert clf.alpha_ == 0.01
+
+
+@NEEDS_CALLBACKS
 def test_a_callback_that_fails_on_a_path_leaves_the_estimator_as_it_was(datasets):
     recorder = Recorder(fail_after=2)
     clf = SoftmaxRegressionClassifierCV().set_callbacks(recorder)

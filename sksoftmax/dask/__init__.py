@@ -339,10 +339,12 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
             A fitted estimator of the same parameters, with ``solver="svrg"`` and a copy
             of the fitted attributes. `partial_fit` continues from this model.
         """
+        return self._copy_to_local({"n_passes_"})
+
+    def _copy_to_local(self, omitted: set):
         check_is_fitted(self)
-        model, parameters = self._make_local(), self.get_params(deep=False)
-        attributes = {k: v for k, v in self.__dict__.items() if k not in parameters}
-        attributes.pop("n_passes_", None)
+        model, omitted = self._make_local(), omitted | self.get_params().keys()
+        attributes = {k: v for k, v in vars(self).items() if k not in omitted}
         vars(model).update(copy.deepcopy(attributes))
         return model
 
@@ -358,15 +360,16 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         return SoftmaxRegressionClassifier(solver="svrg", **self.get_params())
 
     def _map_blocks(self, method, X):
-        model, n_classes = self.to_local(), len(self.classes_)
+        model = self.to_local()
         if not _is_cut(X):
             return getattr(model, method)(X)
-        width = (n_classes,)
-        if method == "decision_function" and n_classes == 2:
+        # Of the copy, as another thread may fit this estimator meanwhile.
+        width = (len(model.classes_),)
+        if method == "decision_function" and len(model.classes_) == 2:
             width = ()
-        empty_result = np.empty((0, *width), self.coef_.dtype)
+        empty_result = np.empty((0, *width), model.coef_.dtype)
         if method == "predict":
-            empty_result = self.classes_[:0]
+            empty_result = model.classes_[:0]
         rows = _import_dask("oracle").Partitions(X)
         return rows.map_blocks(model, method, empty_result)
 
@@ -414,8 +417,9 @@ class DaskSoftmaxRegressionClassifierCV(DaskSoftmaxRegressionClassifier):
         The splits into training and test rows.
 
         - An integer: the number of stratified folds, those of
-          :class:`~sklearn.model_selection.StratifiedKFold` for the rows in the order of
-          the partitions. None: 5, or as many as the most frequent class has rows.
+          :class:`~sklearn.model_selection.StratifiedKFold` for the rows with weight, in
+          the order of the partitions. None: 5, or as many as the most frequent class
+          has rows.
         - Fold numbers, (n_samples,), in the partitions of X, as `test_fold` of
           :class:`~sklearn.model_selection.PredefinedSplit`. A model is tested on the
           rows of each number from 0 on. Rows of the number -1 are never tested. Give
@@ -590,7 +594,8 @@ class DaskSoftmaxRegressionClassifierCV(DaskSoftmaxRegressionClassifier):
             for name in ("feature_names_in_", *OPTIONAL_ATTRIBUTES):
                 vars(trained).pop(name, None)
             vars(trained).update(
-                rows.rows.attributes(), **validation.make_attributes(rng)
+                rows.rows.attributes(),
+                **validation.make_attributes(rng, is_complete=True),
             )
         return self
 
@@ -604,9 +609,7 @@ class DaskSoftmaxRegressionClassifierCV(DaskSoftmaxRegressionClassifier):
             attributes. `cv` is None in place of fold numbers. `partial_fit` continues
             from this model, at the strength `alpha_`.
         """
-        model = super().to_local()
-        model.n_passes_ = self.n_passes_
-        return model
+        return self._copy_to_local(set())
 
     def _check_splits(self) -> None:
         """Raise ValueError unless the penalty and the splits can be served."""

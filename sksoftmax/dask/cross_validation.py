@@ -10,7 +10,7 @@ from sksoftmax._cross_validation import make_classifier
 from sksoftmax._data import make_data
 from sksoftmax._moments import measure_moments
 from sksoftmax._penalty_path import StackedPath, constant_model
-from sksoftmax._splits import check_split
+from sksoftmax._splits import check_splits
 from sksoftmax._strategy import choose_preconditioner
 from sksoftmax._targets import make_targets
 from sksoftmax._validation import unit_mean_factor
@@ -24,6 +24,8 @@ _SAMPLED_ROWS = 4096  # for the fill values and the first strength
 
 class SplitPartitions:
     """Rows in partitions: their splits, and the path of models trained on them."""
+
+    scorer = None  # all scores come with the path
 
     def __init__(self, estimator, cv, X, y, sample_weight) -> None:
         """Initialise with the arguments of `fit`, and `cv` as for `make_folds`.
@@ -39,10 +41,8 @@ class SplitPartitions:
         partitions = rows.attach_targets(np.ones(n_classes), 0.0, folds)
         totals, squares = partitions.fold_totals(n_splits, n_classes)
         splits, class_totals = _make_splits(estimator, rows, partitions.n_rows, totals)
-        # Weights of the test rows that count in the log-loss, and of all.
         self.test_weight, test_squares = (
-            np.stack([(sums * splits.is_known).sum(axis=1), sums.sum(axis=1)], axis=1)
-            for sums in (totals[:-1], squares[:-1])
+            _sum_test_rows(sums, splits.is_known) for sums in (totals, squares)
         )
         self.test_size = self.test_weight[0] ** 2 / test_squares[0]  # effective
         self.total_weight = float(
@@ -88,6 +88,15 @@ class SplitPartitions:
         }
 
 
+def _sum_test_rows(sums, is_known):
+    """Return the sums of the test rows that count in the log-loss, and of all.
+
+    `sums`, (n_splits + 1, n_classes), are those of each fold, and of no fold.
+    """
+    tested = sums[:-1]
+    return np.stack([(tested * is_known).sum(axis=1), tested.sum(axis=1)], axis=1)
+
+
 def _make_splits(estimator, rows: Rows, n_rows: int, totals):
     """Return the Splits, and the class totals of each model, (n_models, n_classes).
 
@@ -105,8 +114,8 @@ def _make_splits(estimator, rows: Rows, n_rows: int, totals):
         ]
     class_totals = class_totals * class_weight
     is_known = class_totals[:-1] > 0
-    for k, is_scored in enumerate(totals[:-1] * is_known > 0):
-        check_split(k, class_totals[k].any(), is_scored.any())
+    test_weight = _sum_test_rows(totals, is_known)
+    check_splits(estimator.scoring, is_known.any(axis=1), test_weight)
     scale = [unit_mean_factor(n_rows, total) for total in class_totals.sum(axis=1)]
     factors = np.array(class_weight) * np.array(scale)[:, None]
     counts_hits = estimator.scoring == "accuracy"

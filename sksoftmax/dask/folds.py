@@ -16,11 +16,19 @@ from sksoftmax.dask.sketch import check_unchanged
 class StratifiedFolds(NamedTuple):
     """The folds of StratifiedKFold, which has no need of the rows before."""
 
-    n_before: np.ndarray  # (n_classes,), rows of each class in earlier partitions
+    n_before: np.ndarray  # (n_classes,), weighted rows of each in earlier partitions
     edges: np.ndarray  # (n_splits - 1, n_classes), the first rows of the later folds
 
-    def assign(self, codes, fold) -> np.ndarray:
-        """Return the fold of each row, (n_rows,), from the classes of the rows."""
+    def assign(self, codes, fold, is_counted) -> np.ndarray:
+        """Return the fold of each row, (n_rows,), from the classes of the rows.
+
+        Rows that are not counted, as they have no weight, are in no fold: -1.
+        """
+        folds = np.full(len(codes), -1, np.int32)
+        folds[is_counted] = self._assign(codes[is_counted])
+        return folds
+
+    def _assign(self, codes) -> np.ndarray:
         order = np.argsort(codes, kind="stable")
         starts = np.searchsorted(codes[order], np.arange(len(self.n_before)))
         number = np.empty(len(codes), np.int64)  # among the rows of the class
@@ -38,7 +46,7 @@ class GivenFolds(NamedTuple):
     numbers: np.ndarray  # (n_splits,), sorted
     checksum: int  # of the numbers of the partition's rows in the first pass
 
-    def assign(self, codes, fold) -> np.ndarray:
+    def assign(self, codes, fold, is_counted) -> np.ndarray:
         """Return the fold of each row, (n_rows,), and -1 for rows of no fold."""
         fold = validate_folds(fold, len(codes))
         check_unchanged(measure_folds(fold)[1] == self.checksum, "cv")
@@ -102,18 +110,18 @@ def make_folds(cv, summaries, classes) -> tuple:
 def _stratify(n_splits, summaries, classes) -> tuple:
     """Return the result of `make_folds` for the folds of StratifiedKFold.
 
-    Its folds are blocks of each class's rows. Their sizes follow from the counts of the
-    classes and the order in which the classes first occur.
+    Its folds are blocks of each class's rows with weight. Their sizes follow from the
+    counts of the classes and the order in which the classes first occur.
     """
     counts, first, n_rows = [], np.full(len(classes), np.iinfo(np.int64).max), 0
     for summary in summaries:
         count = np.zeros(len(classes), np.int64)
         if summary is not None:
             positions = find_positions(summary.labels, classes)
-            count[positions] = summary.label_counts
-            first[positions] = np.minimum(
-                first[positions], n_rows + summary.label_starts
-            )
+            count[positions] = summary.n_rows
+            occurs = summary.n_rows > 0
+            positions, starts = positions[occurs], summary.label_starts[occurs]
+            first[positions] = np.minimum(first[positions], n_rows + starts)
             n_rows += summary.n_samples
         counts.append(count)
     total = np.sum(counts, axis=0)

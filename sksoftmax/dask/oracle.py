@@ -127,17 +127,17 @@ class Partitions:
         `empty_result` is the result for no rows.
         """
         task, model = delayed(tasks.apply), _share(model)
+        # Dask drops blocks that it knows to be empty, so no length is named at first.
+        shape = (math.nan, *empty_result.shape[1:])
         blocks = [
             da.from_delayed(
-                task(p, X, model, method, empty_result),
-                (length, *empty_result.shape[1:]),
-                meta=empty_result,
+                task(p, X, model, method, empty_result), shape, meta=empty_result
             )
-            for p, (X, length) in enumerate(
-                zip(self.X.delayed, self.X.lengths, strict=True)
-            )
+            for p, X in enumerate(self.X.delayed)
         ]
-        return da.concatenate(blocks, allow_unknown_chunksizes=True)
+        joined = da.concatenate(blocks, allow_unknown_chunksizes=True)
+        chunks = (tuple(self.X.lengths), *joined.chunks[1:])
+        return da.Array(joined.dask, joined.name, chunks, meta=empty_result)
 
     def accuracy(self, model) -> float:
         """Return the share of the rows, by weight, whose class the model predicts."""

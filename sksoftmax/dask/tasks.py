@@ -42,8 +42,7 @@ class PartitionSummary(NamedTuple):
     labels: np.ndarray  # (n_labels,), sorted
     totals: np.ndarray  # (n_labels,), sums of the weights of each label's rows
     n_rows: np.ndarray  # (n_labels,), the number of these rows with weight
-    label_counts: np.ndarray  # (n_labels,), the number of these rows
-    label_starts: np.ndarray  # (n_labels,), the first of these rows
+    label_starts: np.ndarray  # (n_labels,), the first of these rows with weight
     fingerprint: tuple  # sketch of X, checksum of y, sketch of the weights
     folds: tuple | None  # the distinct numbers of given folds, and a checksum
 
@@ -92,8 +91,9 @@ def summarize(X, y, sample_weight, fold) -> list:
     weight = validate_sample_weight(sample_weight, X)
     labels, codes, checksum = _encode_labels(y)
     check_labels(np.repeat(labels, 3))
-    starts = np.empty(len(labels), np.int64)
-    starts[codes[::-1]] = np.arange(len(codes))[::-1]  # the last assignment counts
+    starts = np.zeros(len(labels), np.int64)
+    weighted = np.flatnonzero(weight)[::-1]
+    starts[codes[weighted]] = weighted  # the last assignment counts
     summary = PartitionSummary(
         X.shape[1],
         () if feature_names is None else tuple(feature_names),
@@ -102,8 +102,7 @@ def summarize(X, y, sample_weight, fold) -> list:
         X.nnz if sp.issparse(X) else X.size,
         labels,
         np.bincount(codes, weight),
-        np.bincount(codes, weight > 0),
-        np.bincount(codes),
+        np.bincount(codes, weight > 0).astype(np.int64),
         starts,
         (Sketch.measure(X), checksum, Sketch.measure(weight[:, None])),
         None if fold is None else measure_folds(validate_folds(fold, len(codes))),
@@ -161,7 +160,10 @@ def encode(
     weight = np.maximum(math.prod(factors), np.finfo(dtype).tiny) * positive
     y = make_targets(codes, smoothing, len(classes), dtype, NUMPY)
     if folds is not None:
-        fold = folds.assign(codes, fold)
+        is_counted = np.ones(len(codes), bool)
+        if sample_weight is not None:
+            is_counted &= factors[1] > 0
+        fold = folds.assign(codes, fold, is_counted)
     return Targets(y, weight.astype(dtype), sketch, fold)
 
 
