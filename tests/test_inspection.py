@@ -248,7 +248,22 @@ def test_progressive_losses_follow_the_epochs_of_fit(n_epochs):
     assert line.get_linestyle() == ":"
     assert_array_equal(line.get_xdata(), np.arange(3) + 1 + n_epochs)
     assert_array_equal(line.get_ydata(), clf.progressive_loss_curve_)
-    assert display.ax_.get_xlabel().endswith("call of partial_fit")
+    counted = ["epoch"] * bool(n_epochs) + ["call of partial_fit"]
+    assert display.ax_.get_xlabel() == ", ".join(counted)
+
+
+def test_the_label_of_shared_axes_counts_for_all_curves(trained):
+    stream = SoftmaxRegressionClassifier(random_state=0)
+    stream.partial_fit(X, Y, classes=np.arange(10))
+    _, ax = plt.subplots()
+    ax.set_xlabel("another label")
+
+    LossCurveDisplay.from_estimator(stream, ax=ax)
+    assert ax.get_xlabel() == "call of partial_fit"
+    LossCurveDisplay.from_estimator(trained, ax=ax)
+    LossCurveDisplay.from_estimator(stream, ax=ax)
+
+    assert ax.get_xlabel() == "epoch, call of partial_fit"
 
 
 def test_each_class_is_an_image_of_its_weights(trained):
@@ -445,11 +460,29 @@ def test_wrong_number_of_axes(trained):
         CoefficientImageDisplay.from_estimator(trained, image_shape=(8, 8), ax=axes)
 
 
-def test_rows_that_are_not_classes():
-    few = Y < 4
-    svc = SVC(kernel="linear").fit(X[few], Y[few])  # a row for each pair
-    with pytest.raises(ValueError, match=r"got 6 rows for 4 classes\. Pass"):
-        CoefficientImageDisplay.from_estimator(svc, image_shape=(8, 8))
+WEIGHTS = pytest.mark.parametrize(
+    ("display", "params"),
+    [(CoefficientImageDisplay, {"image_shape": (8, 8)}), (CoefficientDisplay, {})],
+)
+
+
+@WEIGHTS
+def test_rows_that_are_not_classes(trained, display, params):
+    drawn = display.from_estimator(trained, **params)
+    drawn.coefficients = drawn.coefficients[:6]
+    with pytest.raises(ValueError, match=r"got 6 rows for 10 classes\. Pass"):
+        drawn.plot()
+
+
+@WEIGHTS
+@pytest.mark.parametrize("n_classes", [3, 4])  # of which three have as many pairs
+def test_rows_of_pairs(display, params, n_classes):
+    few, two = n_classes > Y, Y < 2
+    svc = SVC(kernel="linear").fit(X[few], Y[few])
+    with pytest.raises(ValueError, match=r"got those of SVC, .* each pair of classes"):
+        display.from_estimator(svc, **params)
+
+    display.from_estimator(SVC(kernel="linear").fit(X[two], Y[two]), **params)
 
 
 @pytest.mark.parametrize(
@@ -814,13 +847,6 @@ def test_a_grid_of_bars_has_no_empty_axes(n_classes):
 def test_coefficients_of_one_dimension(make):
     with pytest.raises(ValueError, match=r"coefficients must be of shape .*\(2,\)"):
         make([1.0, 2.0]).plot()
-
-
-def test_rows_of_bars_that_are_not_classes():
-    few = Y < 4
-    svc = SVC(kernel="linear").fit(X[few], Y[few])  # a row for each pair
-    with pytest.raises(ValueError, match=r"got 6 rows for 4 classes\. Pass"):
-        CoefficientDisplay.from_estimator(svc)
 
 
 @pytest.mark.parametrize(

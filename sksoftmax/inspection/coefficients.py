@@ -13,12 +13,20 @@ from sksoftmax.inspection.estimators import find_fitted
 
 def find_linear(estimator):
     """Return a fitted linear classifier, perhaps the last step of a Pipeline."""
-    return find_fitted(
+    linear = find_fitted(
         estimator,
         ["coef_", "classes_"],
         "Pass a linear classifier, or a Pipeline that ends with one. For a search, "
         "pass its best_estimator_.",
     )
+    # Three classes have as many pairs. Only SVC and NuSVC have this parameter.
+    if len(linear.classes_) > 2 and hasattr(linear, "decision_function_shape"):
+        raise ValueError(
+            "coefficients must have a row for each class, or one row for two classes, "
+            f"got those of {type(linear).__name__}, which has a row for each pair of "
+            "classes. Pass a LinearSVC or another linear classifier."
+        )
+    return linear
 
 
 def select_rows(estimator, classes):

@@ -132,7 +132,7 @@ class LossCurveDisplay:
             self.lines_ += ax.plot(np.arange(len(curve)) + first, curve, **kwargs)
         if self.lines_:
             self.lines_[0].set_gid(f"{_GROUP}-{number}")
-        ax.set(xlabel=self._x_label(), ylabel="loss (nats)")
+        ax.set(xlabel=self._x_label(ax.get_xlabel()), ylabel="loss (nats)")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         ax.legend(fontsize="small")
         self.ax_, self.figure_ = ax, ax.figure
@@ -215,11 +215,12 @@ class LossCurveDisplay:
             kwargs = {"markevery": every, **style, **progressive_style}
             yield last - len(curve) + 1, curve, kwargs
 
-    def _x_label(self) -> str:
-        """Return what is counted: epochs of fit, calls of partial_fit, or both."""
-        counted = []
-        if self.loss_curve is not None or self.validation_loss_curve is not None:
-            counted.append("epoch")
-        if self.progressive_loss_curve is not None:
-            counted.append("call of partial_fit")
-        return ", ".join(counted)
+    def _x_label(self, shown: str) -> str:
+        """Return what is counted: epochs of fit, calls of partial_fit, or both.
+
+        `shown` is the label of the axes, which may have curves of other estimators.
+        """
+        has_fit = self.loss_curve is not None or self.validation_loss_curve is not None
+        has_calls, parts = self.progressive_loss_curve is not None, shown.split(", ")
+        counted = {"epoch": has_fit, "call of partial_fit": has_calls}
+        return ", ".join(name for name in counted if counted[name] or name in parts)
