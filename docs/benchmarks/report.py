@@ -39,8 +39,8 @@ def task_table(piece: dict) -> str:
             "system",
             "wall seconds",
             "CPU seconds",
-            "times ours, wall",
-            "times ours, CPU",
+            "times sksoftmax, wall",
+            "times sksoftmax, CPU",
         ),
         *("test log-loss", "accuracy", "objective", "epochs", "fits"),
     ]
@@ -189,7 +189,7 @@ def by_mode(results: dict, kind: str) -> dict[str, dict[str, dict]]:
 
 def headline(results: dict) -> str:
     """Return the seconds to LogisticRegression's test log-loss, for README.md."""
-    names = ["ours", "LogisticRegression", "quickest other peer"]
+    names = ["sksoftmax", "LogisticRegression", "quickest other peer"]
     titles = ["task", *(f"{name}, one thread" for name in names)]
     titles += [f"{name}, all cores" for name in names]
     rows = []
@@ -222,7 +222,7 @@ def _close_cell(piece, name):
 
 def default_words(results: dict) -> str:
     """Return default fits beside LogisticRegression's, for README.md."""
-    titles = ["task", "ours, one thread, CPU s", "times ours: one thread, CPU"]
+    titles = ["task", "sksoftmax, one thread, CPU s", "times: one thread, CPU"]
     titles += ["all cores, wall", "all cores, CPU", "beside busy processes, wall"]
     rows = []
     for modes in by_mode(results, "task").values():
@@ -238,14 +238,14 @@ def default_words(results: dict) -> str:
         losses = ", ".join(f"{middle(e, 'log_loss') or 0:.4f}" for e in both)
         cpus = spread([fit["cpu"] for fit in both[0]])
         rows.append([first["title"], cpus, *ratios, losses])
-    return table([*titles, "test log-loss, ours and its"], rows)
+    return table([*titles, "test log-loss, sksoftmax, LogisticRegression"], rows)
 
 
 def choice_words(results: dict) -> str:
     """Return the seconds until the penalty is chosen, for README.md."""
-    titles = ["task", "ours, one thread, CPU s"]
+    titles = ["task", "sksoftmax, one thread, CPU s"]
     short = ["grid search", "CV class"]
-    titles += [f"{way}: times ours, {m}" for way in short for m in ("one", "all")]
+    titles += [f"{way}: times, {m}" for way in short for m in ("one", "all")]
     rows = []
     for modes in by_mode(results, "choose").values():
         first = next(iter(modes.values()))
@@ -282,8 +282,9 @@ def public_words(results: dict) -> str:
                 public_data.PUBLISHED.get(piece["name"], ""),
             ]
         )
-    titles = ["task", "ours, CPU s", "LogisticRegression, CPU s", "times, CPU"]
-    titles += ["log-loss, ours and its", "accuracy, ours and its", "published accuracy"]
+    titles = ["task", "sksoftmax, CPU s", "LogisticRegression, CPU s", "times, CPU"]
+    pair = "sksoftmax, LogisticRegression"
+    titles += [f"log-loss, {pair}", f"accuracy, {pair}", "published accuracy"]
     return table(titles, rows)
 
 
@@ -355,7 +356,7 @@ def agreement(results: dict) -> str:
                 place = f"{piece['name']}, {MODES[piece['mode']]}, {LABELS[key]}"
                 words = ["inside" if is_inside else "outside"]
                 rows.append([place, peer, *map(times, ratios), *words])
-    titles = ["task", "times ours", "here", "published", "the median is"]
+    titles = ["task", "times sksoftmax", "here", "published", "the median is"]
     return table(titles, rows)
 
 
