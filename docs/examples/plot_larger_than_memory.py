@@ -67,7 +67,8 @@ for path in (npy, parquet):
 # fit on the mapped file
 # ----------------------
 # The array is never copied. The system reads the pages that a batch needs, and drops
-# the pages when memory is short. Only the labels, a number a row, are in memory.
+# the pages when memory is short. Only a few numbers a row are in memory: labels,
+# weights and the order of the rows.
 mapped = np.load(npy, mmap_mode="r")
 of_file = SoftmaxRegressionClassifier(random_state=0).fit(mapped, labels)
 

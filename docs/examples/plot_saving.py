@@ -57,7 +57,7 @@ def path(name, file):
 # Both keep all attributes, and ``partial_fit`` can go on from the file. After
 # minibatches, most of the file is the preconditioner's sums over products of features,
 # of size (n_features + 1)^2. Loading a pickle can run any code. Load only files that
-# you trust, in the versions of the packages that wrote the file.
+# you trust. Another version of sksoftmax warns, and predicts as before.
 with open(path("pickle", "model.pickle"), "wb") as file:
     pickle.dump(pipeline, file)
 with open(paths["pickle"], "rb") as file:

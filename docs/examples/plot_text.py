@@ -19,10 +19,10 @@ import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
-from sklearn.model_selection import cross_val_score, train_test_split
+from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 
-from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax import SoftmaxRegressionClassifierCV
 
 topics = {
     "cooking": """onion garlic butter oven flour simmer recipe pepper soup dough sauce
@@ -66,18 +66,15 @@ for text, topic in zip(texts_train[:3], y_train[:3], strict=True):
 # ``fit`` takes the sparse matrix of the vectorizer without a copy. Rows of tf-idf have
 # a length of one, spread over some words, so weights have to be large to say anything.
 # The best penalty for texts is therefore often weaker than the best one for
-# standardised features. Cross-validation chooses among four penalties.
-losses = {}
-for alpha in [1e-2, 1e-3, 1e-4, 1e-5]:
-    model = make_pipeline(TfidfVectorizer(), SoftmaxRegressionClassifier(alpha=alpha))
-    losses[alpha] = -cross_val_score(
-        model, texts_train, y_train, scoring="neg_log_loss"
-    ).mean()
-    print(f"alpha={alpha:g}: log-loss in cross-validation {losses[alpha]:.3f}")
-
-alpha = min(losses, key=losses.get)
-model = make_pipeline(TfidfVectorizer(), SoftmaxRegressionClassifier(alpha=alpha))
+# standardised features. ``SoftmaxRegressionClassifierCV`` chooses among four penalties.
+model = make_pipeline(
+    TfidfVectorizer(), SoftmaxRegressionClassifierCV(alphas=[1e-2, 1e-3, 1e-4, 1e-5])
+)
 model.fit(texts_train, y_train)
+for alpha, score in zip(model[-1].alphas_, model[-1].mean_score_, strict=True):
+    print(f"alpha={alpha:g}: log-loss in cross-validation {-score:.3f}")
+
+alpha = model[-1].alpha_
 n_texts, n_words = model[:-1].transform(texts_train).shape
 print(f"\n{n_texts} messages, {n_words} different words, alpha={alpha:g}")
 print(f"test accuracy {model.score(texts_test, y_test):.3f}")

@@ -2,7 +2,7 @@
 Two classes: a threshold from costs
 ===================================
 
-This example chooses the probability from which on a classifier of two classes says yes.
+This example chooses the probability above which a classifier of two classes says yes.
 ``predict`` says yes above 0.5, which is right only if both kinds of errors cost the
 same. The threshold is a decision of its own, after training, and needs no change of the
 model.
