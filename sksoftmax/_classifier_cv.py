@@ -90,8 +90,8 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
     cv : int, splitter, iterable of pairs of row numbers, or None, default=None
         The splits into training and test rows, as in
         :func:`~sklearn.model_selection.check_cv`. None: 5 stratified folds, or as many
-        as the most frequent class has rows. A number leaves rows of weight zero out.
-        Test rows of several splits may overlap.
+        as the most frequent class has rows. The folds of None and of a number leave
+        rows of weight zero out. Test rows of several splits may overlap.
         With `X_val`, `cv` has to be None.
 
     scoring : str, callable or None, default=None

@@ -232,10 +232,11 @@ class SplitRows:
 
 
 def _without_huge_rows(X, sample_weight):
-    """Return X with zeros in rows without weight whose squares may overflow.
+    """Return X, (n_samples, n_features), with zeros in place of huge unweighted rows.
 
-    Shared passes read all rows, and an infinite loss spoils a sum at any weight. X is
-    copied only if there are such rows.
+    The squares of huge rows may overflow. Shared passes read all rows, and an infinite
+    loss spoils a sum at any weight, (n_samples,). X is copied only if there are such
+    rows.
     """
     xp, unweighted = namespace(X), np.flatnonzero(sample_weight == 0)
     dtype, is_huge = xp.training_dtype(X), np.zeros(len(sample_weight), bool)

@@ -29,7 +29,8 @@ def make_splits(estimator, cv, rows: TrainingRows, sample_weight, groups):
     """Return the splits of `cv`, an argument of check_cv, as a list.
 
     `estimator` has the parameters and `classes_`, `rows` are all rows, and
-    `sample_weight` is (n_samples,). Rows without weight are in no fold of a number.
+    `sample_weight` is (n_samples,). If `cv` is a number or None, rows without weight
+    are in no fold.
     """
     y, counted = most_probable(rows.y), np.arange(len(sample_weight))
     if cv is None or isinstance(cv, Integral):
