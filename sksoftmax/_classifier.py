@@ -107,12 +107,16 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
       `momentum`;
     - what is printed: `verbose`.
 
-    The penalty is the only parameter to tune. A minibatch step multiplies the gradient
-    by a preconditioner, which approximates the inverse Hessian on sampled rows. The
-    step size follows from the largest eigenvalue of the preconditioned Hessian. The
-    model is a running average of the iterates, and features need no scaling. Steps on
-    all rows train small data from the start, and larger dense data after an epoch or a
-    few. ``solver="svrg"`` goes to the optimum.
+    The penalty is the only parameter to tune, and
+    :class:`SoftmaxRegressionClassifierCV` chooses it. The units of the features do not
+    change how fast training is. They change the penalty, which weighs more on features
+    with small values.
+
+    A minibatch step multiplies the gradient by a preconditioner, which approximates the
+    inverse Hessian on sampled rows. The step size follows from the largest eigenvalue
+    of the preconditioned Hessian. The model is a running average of the iterates. Steps
+    on all rows train small data from the start, and larger dense data after an epoch or
+    a few. ``solver="svrg"`` goes to the optimum.
 
     Parameters
     ----------
@@ -134,10 +138,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         Whether to fit an intercept. The intercept is not penalised.
 
     solver : {"sgd", "svrg"}, default="sgd"
-        - "sgd": the shortest way to a useful model. Small data have Newton steps on all
-          rows, and larger dense data minibatches, and then steps on all rows. Sparse
-          data with L2 have minibatches alone. Training stops when more training would
-          matter little; see `tol`.
+        - "sgd": until further training would change the objective by little; see `tol`.
+          Small data have Newton steps on all rows, and larger dense data minibatches,
+          and then steps on all rows. Sparse data with L2 have minibatches alone.
         - "svrg": to the optimum. After some epochs of "sgd", minibatch steps subtract
           their own error at a snapshot, where the gradient of all rows is known. Their
           noise vanishes at the optimum. Newton steps on all rows end every fit that
@@ -349,6 +352,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
     See Also
     --------
+    SoftmaxRegressionClassifierCV : Chooses `alpha` by cross-validation.
     sklearn.linear_model.LogisticRegression : Full-batch solvers.
     sklearn.linear_model.SGDClassifier : One-versus-rest, a sample at a time.
 
@@ -718,9 +722,10 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         The model follows data that change. An iterate weighs by the rows of its update
         in the average, and by at least 1 / 1000 for 512 rows: in long streams, every
         350000 rows halve the weight of all earlier ones. After a sudden change, such as
-        two classes that swap, the model starts again from zeros, if its loss is more
-        than twice that of zeros. The scales of the features are measured over all rows
-        ever seen.
+        two classes that swap, the model may start again from zeros: if the mean loss of
+        a call was more than twice that of zeros, the next call has 32 rows or more, and
+        zeros have a lower loss on these. A textbook schedule never starts again. The
+        scales of the features are measured over all rows ever seen.
 
         A call that names more `classes` than the model knows adds them. A new class
         starts with weights of zero and the intercept mean(c) - log(n + 1), after n rows

@@ -58,9 +58,9 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
 
     The strengths are tried on a path from strong to weak penalties [2]_. A model for
     each split leaves the test rows of the split out, and one more model sees all rows.
-    They are trained side by side in the same passes over X, which cost far less than a
-    fit for each split and strength. The model of all rows at the chosen strength is
-    `coef_`, without another fit: what was validated is what is delivered.
+    Dense X without L1 trains them side by side in the same passes over X, which cost
+    far less than a fit for each split and strength. The model of all rows at the chosen
+    strength is `coef_`, without another fit.
 
     The parameters, by what they set:
 
