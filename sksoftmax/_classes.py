@@ -119,7 +119,8 @@ def check_class_order(classes):
             "classes_ must be sorted, without duplicates, and in an array of numbers "
             f"or text, got {classes.tolist()} of {classes.dtype}. Set classes_ to "
             "numpy.unique of a list of the labels, and sort the rows of coef_ and "
-            "intercept_ alike."
+            "intercept_ alike. Two classes have one row: multiply it by -1 if they "
+            "change places."
         )
 
 
@@ -188,7 +189,10 @@ def _raise_unknown(unknown, classes):
         "Leave these rows out, or name new classes in the argument `classes` of "
         "partial_fit (validation rows can have no new classes)."
     )
-    if not are_comparable(unknown, classes):
+    if classes.dtype.kind == "b" and unknown.dtype.kind in "UO":
+        # NumPy would make True of all text but "".
+        way_out = "Convert y, for example with y == 'True': text is never a bool."
+    elif not are_comparable(unknown, classes):
         dtype = "str" if classes.dtype.kind in "UO" else repr(str(classes.dtype))
         way_out = (
             f"Convert y, for example with y.astype({dtype}), as text, numbers, dates "
@@ -213,6 +217,9 @@ def class_weights(class_weight, classes, class_count):
         mean_count = class_count.sum() / max(1, np.count_nonzero(occurs))
         return mean_count / np.where(occurs, class_count, np.inf)
     labels = classes.tolist()
+    if classes.dtype.kind in "mM":  # a list would hold numbers of nanoseconds
+        labels = list(classes)
+        class_weight = {_to_date(k, classes.dtype): w for k, w in class_weight.items()}
     n_weighted = sum(map(class_weight.__contains__, labels))
     if n_weighted < min(len(class_weight), len(labels)):
         _report_absent_classes(class_weight, labels, n_weighted)
@@ -230,6 +237,14 @@ def class_weights(class_weight, classes, class_count):
             f"{class_weight}. Use 0 to leave a class out."
         )
     return np.array(class_factors, float)
+
+
+def _to_date(key, dtype):
+    """Return a date or duration in the dtype of the classes; other keys as they are."""
+    try:
+        return key if isinstance(key, str) else np.array(key, dtype)[()]
+    except (TypeError, ValueError):
+        return key
 
 
 def _are_real(values: list) -> bool:

@@ -289,7 +289,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
     verbose : int, default=0
         If `verbose` is 1 or more, `fit` prints a line an epoch and why training ended,
-        and `partial_fit` prints a line a call.
+        and `partial_fit` prints a line a call that has rows with weight.
 
     Attributes
     ----------
@@ -306,7 +306,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
     intercept_ : array of shape (1,) or (n_classes,)
         Intercepts, of the library and on the device of `coef_`; zeros if
-        `fit_intercept` is False. Those of three or more classes sum to zero.
+        `fit_intercept` is False. Training makes those of three or more classes sum to
+        zero.
 
     n_features_in_ : int
         Number of features seen during fit.
@@ -316,7 +317,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
 
     n_iter_ : int
         Epochs of minibatches and steps on all rows of `fit`; `partial_fit` adds one a
-        call.
+        call that has rows with weight.
 
     loss_curve_ : list of float
         Objective of the model after each epoch or step on all rows of `fit`. The steps
@@ -561,8 +562,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
     def penalty(self) -> str:
         """Name of the penalty: "l1", "l2" or "elasticnet", by `l1_ratio`.
 
-        `penalty` is no parameter. scikit-learn's SelectFromModel keeps all features
-        with nonzero weights if `penalty` is "l1".
+        `penalty` is no parameter. If `penalty` is "l1", scikit-learn's SelectFromModel
+        keeps the features whose absolute weights sum to 1e-5 or more.
         """
         # As near 1 as scikit-learn asks of the l1_ratio of its LogisticRegression.
         if np.isclose(self.l1_ratio, 1):
@@ -788,6 +789,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             )
             grown = {} if is_first else add_classes(trained, classes)
             vars(trained).update(grown)
+            if grown and "_state" not in grown:
+                _delete_attributes(trained, ["_state"])  # of another model
             trained.classes_ = classes
             earlier = None if is_first else known_state(trained)
             earlier_count = earlier["counts"]["class_count"] if earlier else 0.0
@@ -1058,7 +1061,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         ----------
         class_prior : array-like of shape (n_classes,), default=None
             Shares of the classes where the model is used, positive, in the order of
-            `classes_`. None: the shares in the training data, by sample weight.
+            `classes_`, or a pandas Series whose index has the classes. None: the shares
+            in the training data, by sample weight.
 
         Returns
         -------

@@ -10,6 +10,7 @@ from sklearn.metrics import get_scorer_names
 from sksoftmax._alphas import MOST_ALPHAS, check_alphas
 from sksoftmax._classes import (
     check_class_totals,
+    class_weights,
     encode,
     find_classes,
     validate_classes,
@@ -78,7 +79,8 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
         Strengths of the penalty. None: about two a decade, from one that is large for
         the scale of the features: 6 to 25 strengths. The path ends two strengths or
         more after the best one, once the held-out log-loss has risen by more than the
-        standard error or for four strengths. The path also ends when the log-loss is
+        standard error over the splits (a single split: at all) or for four strengths.
+        The path also ends when the log-loss is
         flat. It goes on if the penalty still holds back a column that lowers the loss
         by 1 %. An integer: this number of strengths, from 1e3 to 1e-9, evenly on a log
         scale. An array: exactly these, all of them. A warning says if the best one is
@@ -189,7 +191,9 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
         Number of splits.
 
     n_passes_ : int
-        Passes over X, of all models together. Epochs of all models, for sparse X or L1.
+        Passes over X that the models share. Newton's method for single models, which
+        `tol` below 1e-2 asks for, has passes of its own. Epochs of all models, for
+        sparse X or L1.
 
     classes_ : ndarray of shape (n_classes,)
         Labels, sorted; always NumPy's.
@@ -468,7 +472,12 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
                 has_table = is_soft_target(y_val)
             has_weights = sample_weight is not None or weight_val is not None
             classes = trained.classes_ = find_classes(y, known_classes)
-            rows = weigh_rows(classes, self.class_weight, X, y, sample_weight)
+            class_weight = self.class_weight
+            if isinstance(class_weight, dict) and known_classes is not None:
+                # It may name classes that later calls bring.
+                factors = class_weights(class_weight, known_classes, None)
+                class_weight = dict(zip(list(known_classes), factors, strict=True))
+            rows = weigh_rows(classes, class_weight, X, y, sample_weight)
             weight, cv = validate_sample_weight(sample_weight, X), self.cv
             if any(argument is not None for argument in validation_rows):
                 check_only_split(self.cv, groups)

@@ -155,9 +155,7 @@ class SplitRows:
             self._params, self._training, rows.y, rows.n_classes
         )
         # Weights of the test rows that count in the log-loss, and of all, (n_splits, 2)
-        totals = np.array([split.test_weight for split in splits])
-        self._units = np.where(totals[:, 0] > 0, totals[:, 0], totals[:, 1])
-        self.test_weight = totals / self._units[:, None]
+        self.test_weight = np.array([split.test_weight for split in splits])
         self.path = self._make_path(rng)
         self.test_size = splits[0].test_size
         self.total_weight = float(rows.weight.sum())
@@ -183,13 +181,13 @@ class SplitRows:
         y = make_targets(rows.y, 0.0, rows.n_classes, data.dtype, data.xp)
         counts_hits = self._estimator.scoring == "accuracy"
 
-        def make_test(split, unit):
-            """Return rows of the sum of weights one, as float32 has no tiny numbers."""
-            weight = self._sample_weight[split.scored] / unit
+        def make_test(split):
+            """Return rows with weights in units, as float32 has no tiny numbers."""
+            weight = self._sample_weight[split.scored] / split.unit
             weight = data.xp.asarray(weight, data.dtype)
             return TestRows(split.scored, y, weight, counts_hits)
 
-        tests = [*map(make_test, self._splits, self._units)]
+        tests = [*map(make_test, self._splits)]
         tests.append(None)
         if self._is_stacked:
             base, numbers = weigh(self._sample_weight), np.arange(data.n_samples)
@@ -211,9 +209,10 @@ class SplitRows:
     def score(self, model, k: int) -> float:
         """Return the scorer's result for a model on the test rows of split k.
 
-        The test rows are copied.
+        The test rows are copied. Rows of weight zero are left out.
         """
         rows, test, xp = self._rows, self._splits[k].test, namespace(self._rows.X)
+        test = test[self._sample_weight[test] > 0]
         index = xp.indices(test)
         X = rows.X[index] if sp.issparse(rows.X) else take(rows.X, index)
         y = take(rows.y, namespace(rows.y).indices(test))
@@ -331,7 +330,7 @@ class CrossValidation:
         losses, squares = (
             sums[has_loss] / n_scored[has_loss] for sums in (losses, squares)
         )
-        hits = hits / n_test
+        hits = np.minimum(hits / n_test, 1.0)  # weights may be rounded
         if not np.isfinite(losses).all():
             raise FloatingPointError(f"the held-out log-loss became {losses}")
         size, size_of_all = self._rows.test_size

@@ -140,7 +140,11 @@ class StackedPath:
         if not self._oracle.affords_newton:
             return not failed
         numbers = range(len(self._models)) if tol < EXACT_TOL else failed
-        return not numbers or self._close_gaps(numbers)
+        n_left = [
+            params.max_iter - model.n_steps + n
+            for model, n in zip(self._models, first, strict=True)
+        ]
+        return not numbers or self._close_gaps(numbers, n_left)
 
     def _build(self, problem, numbers) -> dict:
         """Return the preconditioners of each model, the first one for its steps."""
@@ -195,23 +199,26 @@ class StackedPath:
             evaluations = self._oracle.evaluate(trials) if trials else {}
         return failed
 
-    def _close_gaps(self, numbers) -> bool:
+    def _close_gaps(self, numbers, n_left: list) -> bool:
         """Train models until their gaps are within `tol`, by Newton's method.
 
-        Return whether all of them converged.
+        Return whether all of them converged. A model has `n_left` steps at most.
         """
         tol, weights, all_converged = self._params.tol, {}, True
         for k in numbers:
+            if not n_left[k]:
+                all_converged = False
+                continue
             problem = self._models[k].problem
             rows = np.arange(problem.data.n_samples)
-            newton = make_newton(
-                Oracle(problem, rows, self._class),
-                make_state(self._models[k].weights, average=False),
-            )
-            steps = islice(newton.iterate_to_gap(tol), self._params.max_iter)
+            state = make_state(self._models[k].weights, average=False)
+            newton = make_newton(Oracle(problem, rows, self._class), state)
+            steps = islice(newton.iterate_to_gap(tol), n_left[k])
             all_converged &= any(converged for _, _, converged in steps)
             weights[k] = newton.model
-        for k, evaluation in self._oracle.evaluate(weights).items():
+            self._models[k].n_steps += state.t
+        evaluations = self._oracle.evaluate(weights) if weights else {}
+        for k, evaluation in evaluations.items():
             self._models[k].move(weights[k], evaluation)
         return all_converged
 

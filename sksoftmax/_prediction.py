@@ -21,8 +21,10 @@ from sksoftmax._validation import (
     validate_rows,
 )
 
+_NO_LABELS = object()
 
-def predict_in_chunks(estimator, method: str, X, transform, y=None):
+
+def predict_in_chunks(estimator, method: str, X, transform, y=_NO_LABELS):
     """Return transform(loss, raw predictions, targets), computed chunk by chunk.
 
     Copies, such as casts of integers, have the size of a chunk. Errors name `method`,
@@ -31,7 +33,8 @@ def predict_in_chunks(estimator, method: str, X, transform, y=None):
     estimator = snapshot(estimator)
     if "coef_" not in vars(estimator):  # the check takes 3 us
         check_is_fitted(estimator)
-    if y is None:
+    has_labels = y is not _NO_LABELS
+    if not has_labels:
         X = validate_features(estimator, X)
     else:
         X, y = validate_rows(estimator, X, y)
@@ -39,7 +42,7 @@ def predict_in_chunks(estimator, method: str, X, transform, y=None):
     check_namespace(estimator, method, X)
     xp, n_classes = namespace(X), len(estimator.classes_)
     coef, intercept = model_arrays(estimator, xp)
-    if y is not None:
+    if has_labels:
         y = encode(y, estimator.classes_)
         y = make_targets(y, 0.0, n_classes, coef.dtype, xp)
     loss, product = cross_entropy(n_classes), xp.matmul
@@ -64,7 +67,7 @@ def predict_in_chunks(estimator, method: str, X, transform, y=None):
                 f"predictions in the range of {coef.dtype}, got values of X that "
                 "are too large. Scale X as in fit."
             )
-        return transform(loss, raw, None if y is None else y[chunk])
+        return transform(loss, raw, y[chunk] if has_labels else None)
 
     with np.errstate(all="ignore"):
         if len(rows) == 1:

@@ -21,7 +21,8 @@ class Split(NamedTuple):
     weight: np.ndarray  # (n_samples,), sample weight times class weight, in training
     test: np.ndarray  # numbers of test rows, as the splitter gave them
     scored: np.ndarray  # sorted, the test rows with weight whose class the model knows
-    test_weight: np.ndarray  # (2,), the sum over `scored` and over `test`
+    unit: float  # the largest weight of a test row: sums of equal weights are exact
+    test_weight: np.ndarray  # (2,), the sum over `scored` and over `test`, in units
     test_size: np.ndarray  # (2,), the effective numbers of their rows
 
 
@@ -84,9 +85,10 @@ def _make_split(estimator, count, test, rows, sample_weight) -> Split:
     scored = np.sort(test)
     scored = scored[weights_by_class(~known * 1.0, rows.y)[scored] == 0]
     scored = scored[sample_weight[scored] > 0]
-    parts = sample_weight[scored], sample_weight[test]
+    unit = float(sample_weight[test].max(initial=0.0)) or 1.0
+    parts = sample_weight[scored] / unit, sample_weight[test] / unit
     totals, sizes = ([f(part) for part in parts] for f in (np.sum, _effective_size))
-    return Split(weight, test, scored, np.array(totals), np.array(sizes))
+    return Split(weight, test, scored, unit, np.array(totals), np.array(sizes))
 
 
 def _effective_size(weight) -> float:

@@ -33,7 +33,7 @@ from sklearn.exceptions import InconsistentVersionWarning
 from sksoftmax._arrays import namespace
 from sksoftmax._compat import warn
 from sksoftmax._kronecker import PHM_ATTRIBUTES, KroneckerSums, is_sum
-from sksoftmax._labels import are_same, find_positions
+from sksoftmax._labels import are_same, find_positions, validate_labels
 from sksoftmax._solvers.sgd import AVERAGED_ROWS
 from sksoftmax._solvers.state import State
 from sksoftmax._strategy import is_automatic
@@ -394,16 +394,17 @@ def shift_prior(estimator, class_prior=None) -> dict:
     prior = class_count
     if class_prior is not None:
         try:
-            prior = np.asarray(class_prior, float)
+            prior = np.asarray(_sort_by_class(class_prior, classes), float)
         except (TypeError, ValueError):
             prior = np.empty(0)
+        is_positive = bool((prior > 0).all())
         if prior.size:  # a common factor changes nothing, and sums may overflow
             prior = prior / prior.max()
-        if prior.shape != classes.shape or not (prior > 0).all():
+        if prior.shape != classes.shape or not (is_positive and (prior > 0).all()):
             raise ValueError(
                 "class_prior must hold a positive number for each of the "
                 f"{len(classes)} classes, got {class_prior}. Pass their shares in the "
-                "order of classes_."
+                "order of classes_, or a Series that has the classes as index."
             )
     shares = class_count * class_weight  # that training saw
     is_seen = shares > 0
@@ -411,6 +412,19 @@ def shift_prior(estimator, class_prior=None) -> dict:
     ratio[is_seen] = prior[is_seen] / shares[is_seen]
     ratio[is_seen] *= shares[is_seen].sum() / prior[is_seen].sum()
     return _shift_intercept(estimator, memory, np.log(ratio))
+
+
+def _sort_by_class(shares, classes):
+    """Return shares in the order of the classes, if a pandas Series names these."""
+    if not hasattr(shares, "reindex"):
+        return shares
+    positions = find_positions(validate_labels(np.asarray(shares.index)), classes)
+    order = np.argsort(positions)
+    if np.array_equal(positions[order], np.arange(len(classes))):
+        return np.asarray(shares)[order]
+    if type(shares.index).__name__ != "RangeIndex":
+        raise ValueError("The index has other labels.")
+    return shares
 
 
 def unshift_prior(estimator) -> dict:

@@ -21,6 +21,7 @@ from sksoftmax._solvers.state import State
 from sksoftmax._solvers.steps import (
     PreconditionedStep,
     ScheduledStep,
+    are_light,
     constant_schedule,
     inverse_scaling_schedule,
 )
@@ -172,12 +173,14 @@ def run_pass(
     """Return the solver after one pass of minibatch SGD; see SGD for `min_share`.
 
     `last_loss` is the mean loss of the last call of a stream. After a large one, a
-    model that is worse than zeros on `rows` starts again from zeros.
+    model that is worse than zeros on `rows` starts again from zeros, unless these rows
+    weigh much less than others.
     """
     n_outputs = problem.loss.n_outputs
     is_doubtful = last_loss > DOUBTFUL_LOSS * problem.loss.loss_at_zero
     is_doubtful &= len(rows) >= FEW_ROWS and is_automatic(params)
     bounded_problem = problem.bound_outliers()
+    is_doubtful = is_doubtful and not are_light(bounded_problem, state, rows)
     if is_doubtful and _reset_if_worse_than_zeros(bounded_problem, state, rows):
         state.hessian, state.n_averages, state.refresh_origin = None, 0.0, state.t
     batch_size = choose_batch_size(params, problem.data, n_outputs, len(rows))

@@ -464,8 +464,9 @@ def validate_sample_weight(sample_weight, X):
         if isinstance(sample_weight, Sized):
             check_no_dates(np.atleast_1d(sample_weight), "sample_weight")
         sample_weight = check_sample_weight(sample_weight, X.shape[0])
-    except ValueError as error:
-        if not _CONVERSION_ERROR.search(str(error)):
+    except (OverflowError, ValueError) as error:
+        is_overflow = isinstance(error, OverflowError)
+        if not (is_overflow or _CONVERSION_ERROR.search(str(error))):
             raise
         raise ValueError(
             "sample_weight must hold one number for each row, got other values: "

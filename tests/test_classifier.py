@@ -487,6 +487,14 @@ ABSENT = {
     "text beside numbers": ({0: 1.0, 1: 3.0, "1": 5.0, None: 2.0}, [0, 1]),
     "large": ({2**63: 1.0, 2**63 + 1: 3.0, 1: 9.0}, [2**63, 2**63 + 1]),
     "bool": ({False: 1.0, True: 3.0, 2: 5.0}, [False, True]),
+    "dates": (
+        {np.datetime64("2020-01-01"): 1.0, np.datetime64("2020-01-02", "us"): 3.0},
+        list(np.array(["2020-01-01", "2020-01-02"], "M8[ns]")),
+    ),
+    "durations and text": (
+        {np.timedelta64(1, "s"): 1.0, np.timedelta64(2, "s"): 3.0, "rare": 5.0},
+        list(np.array([10**9, 2 * 10**9], "m8[ns]")),
+    ),
     "weights without axes": ({0: np.array(1.0), 1: np.array(3), 2: 5}, [0, 1]),
 }
 

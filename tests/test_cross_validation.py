@@ -1356,3 +1356,71 @@ def test_a_warning_of_class_weights_names_the_line_of_the_caller():
 def test_a_scorer_without_a_signature_takes_no_weights():
     assert not takes_sample_weight(max)
     assert complete_scorer(make_scorer(max), np.arange(2))._kwargs == {}
+
+
+def test_a_class_weight_may_name_a_class_that_later_calls_bring():
+    X, y = make_rows()
+    known = y < 2
+    clf = SoftmaxRegressionClassifierCV(alphas=ALPHAS, class_weight={2: 5.0, 1: 2.0})
+
+    clf.partial_fit(X[known], y[known], classes=[0, 1, 2])
+
+    expected = clone(clf).set_params(class_weight={1: 2.0})
+    expected.partial_fit(X[known], y[known], classes=[0, 1, 2])
+    assert_array_equal(clf.coef_, expected.coef_)
+    clf.set_params(class_weight={5: 1.0})
+    with pytest.raises(ValueError, match=r"classes among \[0, 1, 2\], got \[5\]"):
+        clone(clf).partial_fit(X[known], y[known], classes=[0, 1, 2])
+
+
+@pytest.mark.parametrize("by", ["cv", "X_val"])
+def test_a_scorer_is_not_shown_rows_without_weight(by):
+    X, y = make_rows()
+    weight = np.arange(120) % 2
+    y_wrong = np.where(weight, y, (y + 1) % 3)
+    clf = SoftmaxRegressionClassifierCV(
+        alphas=ALPHAS, scoring=make_scorer(matching), cv=[(TRAIN, TEST)]
+    )
+    seen = weight > 0
+    order = np.cumsum(seen) - 1
+    splits = [[order[part[seen[part]]] for part in (TRAIN, TEST)]]
+    expected = clone(clf).set_params(cv=splits).fit(X[seen], y[seen])
+
+    if by == "cv":
+        clf.fit(X, y_wrong, weight)
+    else:
+        val = X[TEST], y_wrong[TEST], weight[TEST]
+        names = "X_val", "y_val", "sample_weight_val"
+        clf.set_params(cv=None)
+        arguments = dict(zip(names, val, strict=True))
+        clf.fit(X[TRAIN], y_wrong[TRAIN], weight[TRAIN], **arguments)
+
+    assert_allclose(clf.scores_, expected.scores_, rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_accuracies_are_exact(dtype):
+    X, y = make_rows(n_rows=90)
+    X[:, :3] += 5 * np.eye(3)[y]
+    X, cv = X.astype(dtype), KFold(3)
+    clf = SoftmaxRegressionClassifierCV(alphas=ALPHAS, cv=cv, scoring="accuracy")
+
+    for weight in (None, np.full(90, 0.1)):
+        scores = clone(clf).fit(X, y, weight).scores_
+        assert_array_equal(30 * scores, np.round(30 * scores))
+    weight = np.random.RandomState(0).exponential(size=90)
+    assert clone(clf).fit(X, y, weight).scores_.max() == 1
+
+
+@pytest.mark.parametrize("max_iter", [1, 2, 3, 5, 8])
+def test_max_iter_limits_the_steps_of_a_model_and_warns(max_iter):
+    X, y = make_rows()
+    free = SoftmaxRegressionClassifierCV(alphas=[1e-3], tol=1e-8)
+    n_steps = clone(free).fit(X, y).n_iter_
+    clf = clone(free).set_params(max_iter=max_iter)
+    assert n_steps > max_iter
+
+    with pytest.warns(ConvergenceWarning, match="1 of 1 alphas"):
+        clf.fit(X, y)
+
+    assert clf.n_iter_ == clf.t_ <= max_iter

@@ -510,6 +510,7 @@ WEIGHTS = {
         "text": (["a"] * 12, "could not convert string to float: 'a'"),
         "balanced": ("balanced", "could not convert string to float: 'balanced'"),
         "None each": ([None] * 12, "sample_weight contains NaN"),
+        "10**400": ([10**400, *[1] * 11], "sample_weight must hold one number"),
         "complex": (np.ones(12, complex), COMPLEX),
         "dict": ({0: 1.0}, r"float\(\) argument must be a string or a real number"),
         "1e300": (np.full(12, 1e300), FINITE),

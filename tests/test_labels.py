@@ -251,6 +251,17 @@ def test_score_refuses_text_of_numbers(kind):
         clf.score(X, labels)
 
 
+def test_text_is_not_to_be_cast_to_bool():
+    classes, text = TEXT_OR_NUMBERS["bool, text"]
+    clf = SoftmaxRegressionClassifier().fit(X, classes)
+
+    with pytest.raises(ValueError, match="y == 'True'"):
+        clf.score(X, text)
+
+    assert clf.score(X, text == "True") == 1
+    assert text.astype(bool).all()  # what a cast makes of "False"
+
+
 @pytest.mark.parametrize("kind", OTHER)
 def test_score_counts_other_labels_as_wrong(kind):
     classes, labels = OTHER[kind]

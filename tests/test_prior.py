@@ -259,6 +259,7 @@ def test_models_without_counts_or_intercept_are_refused(clf):
         [0.5, 0.5],
         [0, 0.5, 0.5],
         [-1, 1, 1],
+        [-1, -2, -3],
         [np.nan, 1, 1],
         [np.inf, 1, 1],
         "balanced",
@@ -338,3 +339,26 @@ def test_a_new_class_starts_alike_with_and_without_correction():
         model.partial_fit(X[:32], np.full(32, 2), classes=[0, 1, 2])
 
     assert_allclose(corrected.intercept_, clf.intercept_, rtol=1e-6)
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 2], ["a", "b", "c"]])
+def test_a_series_names_the_classes_of_its_shares(labels):
+    pd = pytest.importorskip("pandas")
+    X, y = make_rows(3)
+    clf = SoftmaxRegressionClassifier().fit(X, np.array(labels)[y])
+    expected = copy.deepcopy(clf).correct_prior([0.5, 0.2, 0.3])
+    shuffled = pd.Series([0.3, 0.5, 0.2], index=[labels[k] for k in (2, 0, 1)])
+    by_position = pd.Series([0.5, 0.2, 0.3])
+
+    for prior in (shuffled, by_position):
+        model = copy.deepcopy(clf).correct_prior(prior)
+        assert_array_equal(model.intercept_, expected.intercept_)
+
+
+@pytest.mark.parametrize("index", [["a", "b", "c"], [0, 1, 1], [1, 2, 3]])
+def test_a_series_of_other_classes_is_refused(index):
+    pd = pytest.importorskip("pandas")
+    clf = SoftmaxRegressionClassifier().fit(*make_rows(3))
+
+    with pytest.raises(ValueError, match="class_prior must hold"):
+        clf.correct_prior(pd.Series([0.5, 0.2, 0.3], index=index))

@@ -240,6 +240,48 @@ def test_weights_of_a_call_are_absolute(permuted):
     assert_allclose(twice, 2 * once, rtol=1e-12)
 
 
+@pytest.mark.parametrize("weight", [1e-9, 1e-3])
+@pytest.mark.parametrize("alpha", [1e-4, 0])
+@pytest.mark.parametrize(
+    ("dtype", "params"),
+    [
+        (np.float64, {}),
+        (np.float32, {"batch_size": 64}),
+        (np.float64, {"preconditioner": "diagonal"}),
+        (np.float32, {"average": False}),
+    ],
+)
+def test_light_rows_change_little(permuted, dtype, params, alpha, weight):
+    X, y = permuted
+    X = X.astype(dtype)
+    clf = SoftmaxRegressionClassifier(random_state=0, alpha=alpha, **params)
+    for _ in range(20):  # until the average stays
+        clf.partial_fit(X, y, classes=CLASSES)
+    before = clf.predict_proba(X)
+    heavy = copy.deepcopy(clf)
+
+    for _ in range(5):
+        clf.partial_fit(X, (y + 1) % 10, sample_weight=np.full(len(y), weight))
+        heavy.partial_fit(X, (y + 1) % 10)
+
+    changes = [abs(m.predict_proba(X) - before).mean() for m in (clf, heavy)]
+    assert changes[0] < max(10 * weight, 0.005)
+    assert changes[1] > 0.1
+
+
+def test_a_row_of_twice_a_small_weight_has_twice_the_effect(permuted):
+    X, y = permuted
+    clf = SoftmaxRegressionClassifier(random_state=0, alpha=0, average=False)
+    clf.partial_fit(X, y, classes=CLASSES)
+    once, twice = (copy.deepcopy(clf) for _ in range(2))
+
+    once.partial_fit(X[:200], y[:200], sample_weight=np.full(200, 1e-3))
+    twice.partial_fit(X[:200], y[:200], sample_weight=np.full(200, 2e-3))
+
+    step, double = once.coef_ - clf.coef_, twice.coef_ - clf.coef_
+    assert_allclose(double, 2 * step, atol=0.01 * abs(step).max())
+
+
 def test_class_weights_multiply_the_weights_of_a_call(permuted):
     X, y = permuted
     by_class = SoftmaxRegressionClassifier(random_state=0, class_weight={3: 4.0})

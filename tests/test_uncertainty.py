@@ -53,6 +53,14 @@ def test_predictive_entropy_is_the_surprisal_that_the_model_expects(fitted):
     assert_allclose(expected, clf.predictive_entropy(X), rtol=1e-9)
 
 
+def test_surprisal_of_no_labels_is_refused(digits):
+    X, y = digits
+    clf = SoftmaxRegressionClassifier().fit(X, y)
+
+    with pytest.raises(ValueError, match="requires y to be passed"):
+        clf.surprisal(X, None)
+
+
 def test_predictive_entropy_of_a_coin_is_one_bit_and_of_four_sides_two():
     X = np.zeros((4, 1))
     coin = SoftmaxRegressionClassifier().fit(X, [0, 1, 0, 1])

@@ -1,6 +1,7 @@
 """The steps of minibatch SGD: preconditioned, or by a schedule."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from sksoftmax._arrays import evenly_spaced, namespace, take
 from sksoftmax._outliers import FEW_ROWS
@@ -9,9 +10,10 @@ from sksoftmax._problem import Problem
 from sksoftmax._solvers.state import State
 
 # A stream measures the curvature again if a number has changed by more than its factor
-# since the measurement: LEAST_CHANGED_SHARE of the scales, which have fallen, the mean
-# weight of the rows, or the number of rows to measure on. A new penalty or batch size
-# asks for a new step size. Typical numbers change less from call to call.
+# since the measurement: LEAST_CHANGED_SHARE of the scales, which have fallen, or the
+# mean weight of the rows or the number of rows to measure on, which have grown. A new
+# penalty or batch size asks for a new step size. Typical numbers change less from call
+# to call.
 SCALE_FACTOR, WEIGHT_FACTOR, ROWS_FACTOR, STEP_FACTOR = 1.5, 4.0, 2.0, 2.0
 LEAST_CHANGED_SHARE, CHANGES_SAMPLE = 0.2, 1000
 
@@ -32,6 +34,10 @@ class PreconditionedStep:
             preconditioner_class,
             rng,
         )
+        # The problem in which the curvature is measured. Rows that are much lighter
+        # than those measured before weigh as much as those here: with a curvature of
+        # their own, their steps would be as long.
+        self._measured_problem = problem
         self.damping = preconditioner_class.damping
         known_hessian = state.hessian
         if (
@@ -69,13 +75,16 @@ class PreconditionedStep:
         xp, scale = problem.data.xp, problem.scaling.scale
         n_rows = min(len(order), cls.sample_size(problem.data.n_weights))
         fallen, _ = _changed_shares(scale, state.measured_scale, SCALE_FACTOR)
-        has_new_weights = len(order) >= min(FEW_ROWS, state.hessian_rows) and not (
-            _is_near(self._mean_weight(order), state.measured_weight, WEIGHT_FACTOR)
+        mean_weight = find_mean_weight(problem, order)
+        has_heavy_rows = len(order) >= min(FEW_ROWS, state.hessian_rows) and (
+            mean_weight > WEIGHT_FACTOR * state.measured_weight
         )
+        if are_light(problem, state, order):
+            self._measured_problem = self._weigh_as_measured(state, mean_weight)
         # Scales that grow may be those of a bad chunk, whose rows are saturated.
         if fallen > LEAST_CHANGED_SHARE:
             self._prior_hessian_rows = 0
-        elif not (has_new_weights or n_rows > ROWS_FACTOR * state.hessian_rows):
+        elif not (has_heavy_rows or n_rows > ROWS_FACTOR * state.hessian_rows):
             trace = cls.trace(state.hessian)
 
             def ridge_in(scale):
@@ -103,13 +112,12 @@ class PreconditionedStep:
         The rows are evenly spaced in `order`, a NumPy array. Few rows of a stream are
         completed by the measurements of earlier calls.
         """
-        problem, weights = self._problem, state.weights
-        data = problem.data
+        problem, weights = self._measured_problem, state.weights
+        data, mean_weight = problem.data, find_mean_weight(problem, order)
         sample_size = self._preconditioner_class.sample_size(data.n_weights)
         rows = evenly_spaced(order, sample_size)
         hessian = self._preconditioner_class.measure(problem, data.index(rows), weights)
         n_prior = max(0, min(self._prior_hessian_rows, sample_size - len(rows)))
-        mean_weight = self._mean_weight(order)
         if n_prior:
             prior = self._prior_hessian * (mean_weight / self._prior_weight)
             hessian += (prior - hessian) * (n_prior / (n_prior + len(rows)))
@@ -124,7 +132,7 @@ class PreconditionedStep:
         self._measure_step_size(state, order, batch_size)
 
     def _measure_step_size(self, state: State, order, batch_size: int) -> None:
-        problem, weights = self._problem, state.weights
+        problem, weights = self._measured_problem, state.weights
         data = problem.data
         # Numbers are drawn for features and outputs, so no draw depends on rows.
         start = [
@@ -142,10 +150,12 @@ class PreconditionedStep:
         state.measured_batch_size = batch_size
         self._set_step_size(state.step_size)
 
-    def _mean_weight(self, order) -> float:
-        """Return the mean weight of the rows, and 1 if all weights have underflowed."""
-        weight = take(self._problem.sample_weight, self._problem.data.index(order))
-        return float(self._problem.data.xp.total(weight)) / len(order) or 1.0
+    def _weigh_as_measured(self, state: State, mean_weight: float) -> Problem:
+        """Return the problem with the mean weight of the last measurement."""
+        xp, weight = self._problem.data.xp, self._problem.sample_weight
+        reweighed = xp.to_numpy(weight).astype(float) / mean_weight
+        reweighed = xp.asarray(reweighed * state.measured_weight, weight.dtype)
+        return replace(self._problem, sample_weight=reweighed)
 
     def descend(self, weights, grad, loss, active) -> None:
         """Update the active weights in place by a step.
@@ -186,6 +196,18 @@ class PreconditionedStep:
             # this part would depend on the batch at which a weight catches up.
             step_size = step_size * self._preconditioner.inverse
             self.shrinkage = self._problem.penalty.proximal_step(step_size)
+
+
+def find_mean_weight(problem: Problem, rows) -> float:
+    """Return the mean weight of rows, and 1 if all weights have underflowed."""
+    weight = take(problem.sample_weight, problem.data.index(rows))
+    return float(problem.data.xp.total(weight)) / len(rows) or 1.0
+
+
+def are_light(problem: Problem, state: State, rows) -> bool:
+    """Return whether rows weigh much less than those of the last measurement."""
+    mean_weight = find_mean_weight(problem, rows)
+    return WEIGHT_FACTOR * mean_weight < state.measured_weight
 
 
 def _is_near(value: float, measured: float, factor: float) -> bool:

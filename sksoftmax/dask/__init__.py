@@ -46,19 +46,20 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
     products with the Hessian of all rows takes one pass. The sums of a pass have the
     size of `coef_`; they are computed where the rows are and added in a tree. The
     partitioning and the order of the rows do not matter. The first model is fitted to a
-    random sample of at most 131072 rows or 2^24 numbers, in the process that calls
-    `fit`.
+    random sample in the process that calls `fit`: at most 131072 rows, and at most 2^24
+    numbers or 1024 rows, whichever is more.
 
     Training is in the dtype of X, but in float64 if the mean of a float32 feature is
     more than 1000 standard deviations from zero.
 
-    The scheduler is that of the current ``distributed.Client``, or else threads. A lost
-    worker costs the time to compute its partitions again. A partition is one task, so
-    the cluster should have several partitions for each core. X is computed, or read,
-    again in each pass unless it is persisted (``X = X.persist()``). Each pass must load
-    the same rows in the same order: `fit` compares some rows of each partition with the
-    first pass, and raises an error if they have changed. During the fit, only class
-    indices and weights, two numbers a row, stay where the rows are.
+    The scheduler is that of the current ``distributed.Client``, or else that of Dask's
+    configuration, by default threads. A lost worker costs the time to compute its
+    partitions again. A partition is one task, so the cluster should have several
+    partitions for each core. X is computed, or read, again in each pass unless it is
+    persisted (``X = X.persist()``). Each pass must load the same rows in the same
+    order: `fit` compares some rows of each partition with the first pass, and raises an
+    error if they have changed. During the fit, only class indices and weights, two
+    numbers a row, stay where the rows are.
 
     There are no validation data (`X_val`), probabilities as targets, `warm_start`,
     `early_stopping` or `partial_fit`. The result of `to_local` has these, on one
