@@ -4,8 +4,8 @@ Choosing the penalty
 
 This example chooses ``alpha``, the strength of the penalty, which is the one parameter
 of softmax regression that needs a value. ``SoftmaxRegressionClassifierCV`` chooses
-alpha by cross-validation. The models of all folds share their passes over the rows, so
-the choice costs about as much as 2 to 20 single fits.
+alpha by cross-validation. On dense rows without L1, the models of all folds share their
+passes over the rows, so the choice costs about as much as 2 to 20 single fits.
 """
 
 # %%
