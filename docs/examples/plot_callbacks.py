@@ -104,7 +104,7 @@ axes.plot(
     recorder.accuracies,
     "--s",
     color="#d55e00",
-    label="validation rows (our callback)",
+    label="validation rows (Recorder)",
 )
 axes.set(
     xlabel="epoch",

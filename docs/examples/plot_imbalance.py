@@ -112,7 +112,7 @@ axes = draw_bars(found, "share found (recall)", "Weights find more of the rare p
 # The price
 # ---------
 # Without weights, the mean probability of a class is the share of its rows. A model
-# with weights describes a world in which cracks are as frequent as the weights say.
+# with weights describes rows in which cracks are as frequent as the weights say.
 axes = draw_bars(means, "mean probability", "Weights make probabilities wrong")
 axes.hlines(
     shares[order],
@@ -150,11 +150,10 @@ for name, factor in factors.items():
 # Both ways give nearly the same decisions, and the second way can change the costs
 # without a new training. The reason is that a linear model is the right one for these
 # rows. If a linear model is far from right, training with weights may do better, since
-# training then fits the rows that matter. Conversely, weights can be taken out of the
-# probabilities again.
-balanced = models['"balanced"'].predict_proba(X_test) * train_shares
-balanced /= balanced.sum(axis=1, keepdims=True)
-loss = log_loss(y_test, balanced)
-print(f"log-loss of the balanced model, times the shares: {loss:.3f}")
+# training then fits the rows that matter. Conversely, ``correct_prior`` takes weights
+# out of the probabilities again.
+corrected = models['"balanced"'].correct_prior()
+loss = log_loss(y_test, corrected.predict_proba(X_test))
+print(f"log-loss of the balanced model, corrected: {loss:.3f}")
 
 plt.show()

@@ -45,7 +45,7 @@ print(f"test log-loss of the model that made the labels: {best:.3f}")
 # Four classifiers, one penalty
 # -----------------------------
 # All classifiers have the L2 penalty of ``LogisticRegression(C=1)``, which is alpha = 1
-# / n_train for ours. Their objectives are not quite the same:
+# / n_train in sksoftmax. Their objectives are not quite the same:
 #
 # - ``SoftmaxRegressionClassifier`` and ``LogisticRegression``: the log-loss of the
 #   softmax, and the penalty.
@@ -96,7 +96,7 @@ def by_partial_fit(clf, X, y, X_test):
 def curves(X, X_test):
     """Return the seconds and the test log-loss of each classifier."""
 
-    def ours(max_iter):
+    def softmax_regression(max_iter):
         return SoftmaxRegressionClassifier(
             alpha=alpha, max_iter=max_iter, tol=None, random_state=0
         )
@@ -104,7 +104,8 @@ def curves(X, X_test):
     def logistic_regression(max_iter):
         return LogisticRegression(C=1.0, max_iter=max_iter)
 
-    for make in (ours, logistic_regression):  # the first fit of all loads libraries
+    # The first fit of all loads libraries.
+    for make in (softmax_regression, logistic_regression):
         seconds_to_fit(make(1), X[:500], y_train[:500])
     sgd = SGDClassifier(loss="log_loss", alpha=alpha, random_state=0)
     mlp = MLPClassifier(
@@ -113,7 +114,9 @@ def curves(X, X_test):
     few = [1, 2, 3, 4, 6, 8, 12, 16, 24]
     many = [2, 5, 10, 20, 40, 80, 160, 320]
     return {
-        "SoftmaxRegressionClassifier": by_max_iter(ours, few, X, y_train, X_test),
+        "SoftmaxRegressionClassifier": by_max_iter(
+            softmax_regression, few, X, y_train, X_test
+        ),
         "LogisticRegression": by_max_iter(
             logistic_regression, many, X, y_train, X_test
         ),
@@ -123,9 +126,9 @@ def curves(X, X_test):
 
 
 # %%
-# ``tol=None`` keeps our fits from stopping before ``max_iter``. All classifiers have
-# one thread: with matrices as small as these, more threads make times vary and save
-# little.
+# ``tol=None`` trains ``SoftmaxRegressionClassifier`` for ``max_iter`` epochs. All
+# classifiers have one thread: with matrices as small as these, more threads make times
+# vary and save little.
 X_scaled = StandardScaler().fit(X[:n_train]).transform(X)
 results = {}
 with threadpool_limits(1):
@@ -184,12 +187,12 @@ draw_curves("as they are", "Unscaled features slow the others down")
 # %%
 # Standardised features
 # ---------------------
-# Our classifier has the same curve in both pictures. On data as small as these all
-# steps are Newton's on all rows, and Newton's method does not depend on units. The
-# other classifiers should be given standardised features. ``LogisticRegression`` is a
-# good choice, too, for standardised features and as few rows as these. On far more
-# rows our classifier trains in minibatches first, and gains more; the benchmarks have
-# such data.
+# ``SoftmaxRegressionClassifier`` has the same curve in both pictures. On data as small
+# as these all steps are Newton's on all rows, and Newton's method does not depend on
+# units. The other classifiers should be given standardised features.
+# ``LogisticRegression`` is a good choice, too, for standardised features and as few
+# rows as these. On far more rows ``SoftmaxRegressionClassifier`` trains in minibatches
+# first, and the difference is larger; the benchmarks have such data.
 #
 # The curve of ``SGDClassifier`` is that of a weak penalty. The first steps have a size
 # that grows as alpha shrinks, and repairing these steps takes epochs. A learning rate

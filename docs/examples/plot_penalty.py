@@ -4,8 +4,8 @@ Choosing the penalty
 
 This example chooses ``alpha``, the strength of the penalty, which is the one parameter
 of softmax regression that needs a value. ``SoftmaxRegressionClassifierCV`` chooses
-alpha by cross-validation. The models of all folds share their passes over the rows, so
-the choice costs about as much as 2 to 20 single fits.
+alpha by cross-validation. On dense rows without L1, the models of all folds share their
+passes over the rows, so the choice costs about as much as 2 to 20 single fits.
 """
 
 # %%
@@ -137,7 +137,7 @@ print(f"chosen: {best['pca'].n_components} components, alpha={best[-1].alpha_:.2
 # Time
 # ----
 # A search without a path makes a fit for each fold and strength. ``GridSearchCV`` gets
-# the strengths of our path, and ``LogisticRegressionCV`` has its default of ten values
+# the strengths of this path, and ``LogisticRegressionCV`` has its default of ten values
 # and five folds. All of them choose by log-loss, on one thread.
 X, y = make_classification(
     8000, 100, n_informative=50, n_classes=10, class_sep=2, random_state=0
@@ -160,14 +160,14 @@ def seconds_to_fit(model):
 
 
 seconds_to_fit(SoftmaxRegressionClassifier())  # the first fit loads libraries
-ours = SoftmaxRegressionClassifierCV()
-seconds = {"SoftmaxRegressionClassifierCV": seconds_to_fit(ours)}
+path = SoftmaxRegressionClassifierCV()
+seconds = {"SoftmaxRegressionClassifierCV": seconds_to_fit(path)}
 search = GridSearchCV(
-    SoftmaxRegressionClassifier(), {"alpha": ours.alphas_}, scoring="neg_log_loss"
+    SoftmaxRegressionClassifier(), {"alpha": path.alphas_}, scoring="neg_log_loss"
 )
-seconds["GridSearchCV of ours"] = seconds_to_fit(search)
-theirs = LogisticRegressionCV(scoring="neg_log_loss", max_iter=1000)
-seconds["LogisticRegressionCV"] = seconds_to_fit(theirs)
+seconds["GridSearchCV"] = seconds_to_fit(search)
+logistic = LogisticRegressionCV(scoring="neg_log_loss", max_iter=1000)
+seconds["LogisticRegressionCV"] = seconds_to_fit(logistic)
 
 figure, axes = plt.subplots(figsize=(5.2, 2.6), layout="constrained")
 bars = axes.barh(list(seconds), list(seconds.values()), color="0.4")

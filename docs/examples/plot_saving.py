@@ -80,16 +80,16 @@ skops.io.dump(
     compression=zipfile.ZIP_DEFLATED,
 )
 print("not known to skops:", skops.io.get_untrusted_types(file=paths["skops"]))
-ours = ["sksoftmax._classifier.SoftmaxRegressionClassifier"]
+trusted = ["sksoftmax._classifier.SoftmaxRegressionClassifier"]
 for name in ["skops", "skops, compressed"]:
-    model = skops.io.load(paths[name], trusted=ours)
+    model = skops.io.load(paths[name], trusted=trusted)
     loaded[name] = model.predict_proba(X_test)
 
 # %%
 # As a LogisticRegression
 # -----------------------
 # ``to_logistic_regression`` returns a fitted ``LogisticRegression`` with the same
-# predictions. Loading this model needs scikit-learn and not our package.
+# predictions. Loading this model needs scikit-learn alone.
 model = make_pipeline(*pipeline[:-1], pipeline[-1].to_logistic_regression())
 with open(path("LogisticRegression", "logistic_regression.pickle"), "wb") as file:
     pickle.dump(model, file)

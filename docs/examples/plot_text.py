@@ -120,12 +120,12 @@ shared = [
 ]
 columns = [np.flatnonzero(words == word)[0] for word in shared]
 table = classifier.coef_[:, columns].T
-for name, some in {"one list": words, "two lists": shared}.items():
+for name, group in {"one list": words, "two lists": shared}.items():
     own = [
         weights[topic][np.flatnonzero(words == word)[0]]
         for topic, of_topic in topics.items()
         for word in of_topic
-        if word in some and (word in shared) == (some is shared)
+        if word in group and (word in shared) == (group is shared)
     ]
     print(f"words of {name}: mean weight for their topics {np.mean(own):.2f}")
 
