@@ -327,7 +327,7 @@ def summary(results: dict) -> str:
                 ratio = times(analysis.ratio(piece, peer, "cpu"))
                 rows.append([f"{title}: {words}", *cells, ratio])
     titles = ["one thread: CPU seconds, test log-loss", "sksoftmax"]
-    return table([*titles, "scikit-learn", "times"], rows)
+    return table([*titles, "scikit-learn", "speed-up"], rows)
 
 
 BLOCKS = {
