@@ -1,6 +1,7 @@
 """The classes of y, the classes that a caller names, and class weights."""
 
 import sys
+from datetime import date, timedelta
 from numbers import Real
 
 import numpy as np
@@ -190,7 +191,7 @@ def _raise_unknown(unknown, classes):
         "partial_fit (validation rows can have no new classes)."
     )
     if classes.dtype.kind == "b" and unknown.dtype.kind in "UO":
-        # NumPy would make True of all text but "".
+        # A cast of text is an error or True, by the version of NumPy.
         way_out = "Convert y, for example with y == 'True': text is never a bool."
     elif not are_comparable(unknown, classes):
         dtype = "str" if classes.dtype.kind in "UO" else repr(str(classes.dtype))
@@ -240,11 +241,16 @@ def class_weights(class_weight, classes, class_count):
 
 
 def _to_date(key, dtype):
-    """Return a date or duration in the dtype of the classes; other keys as they are."""
-    try:
-        return key if isinstance(key, str) else np.array(key, dtype)[()]
-    except (TypeError, ValueError):
+    """Return a date or duration in the dtype of the classes; other keys as they are.
+
+    A key of a finer unit that the dtype would round is no class.
+    """
+    kinds = {"M": (np.datetime64, date), "m": (np.timedelta64, timedelta)}
+    if not isinstance(key, kinds[dtype.kind]):
         return key
+    own = np.array(key, f"{dtype.kind}8")  # in a unit of its own
+    converted = own.astype(dtype)
+    return converted[()] if converted == own else key
 
 
 def _are_real(values: list) -> bool:

@@ -47,6 +47,7 @@ from sksoftmax._state import (
     make_dense,
     make_memory,
     make_state,
+    mean_weights,
     model_weights,
     shift_prior,
     snapshot,
@@ -724,9 +725,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         in the average, and by at least 1 / 1000 for 512 rows: in long streams, every
         350000 rows halve the weight of all earlier ones. After a sudden change, such as
         two classes that swap, the model may start again from zeros: if the mean loss of
-        a call was more than twice that of zeros, the next call has 32 rows or more, and
-        zeros have a lower loss on these. A textbook schedule never starts again. The
-        scales of the features are measured over all rows ever seen.
+        a call was more than twice that of zeros, the next call has 32 rows or more of
+        usual weight, and zeros have a lower loss on these. A textbook schedule never
+        starts again. The scales of the features are measured over all rows ever seen.
 
         A call that names more `classes` than the model knows adds them. A new class
         starts with weights of zero and the intercept mean(c) - log(n + 1), after n rows
@@ -826,6 +827,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                     rows.indices,
                     rng,
                     last_loss=losses[-1] if losses else 0.0,
+                    call_weights=mean_weights(rows, earlier),
                 )
             if weight > 0:  # weights may underflow in float32
                 losses.append(solver.progressive_loss / weight)

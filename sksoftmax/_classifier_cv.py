@@ -80,11 +80,11 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
         the scale of the features: 6 to 25 strengths. The path ends two strengths or
         more after the best one, once the held-out log-loss has risen by more than the
         standard error over the splits (a single split: at all) or for four strengths.
-        The path also ends when the log-loss is
-        flat. It goes on if the penalty still holds back a column that lowers the loss
-        by 1 %. An integer: this number of strengths, from 1e3 to 1e-9, evenly on a log
-        scale. An array: exactly these, all of them. A warning says if the best one is
-        the largest or the smallest of those given.
+        The path also ends when the log-loss is flat. It goes on if the penalty still
+        holds back a column that lowers the loss by 1 %. An integer: this number of
+        strengths, from 1e3 to 1e-9, evenly on a log scale. An array: exactly these, all
+        of them. A warning says if the best one is the largest or the smallest of those
+        given.
 
     l1_ratio : float, default=0.0
         Share of L1 in the penalty, between 0 (L2 alone) and 1 (L1 alone).
@@ -103,7 +103,7 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
         strength and split with a fitted :class:`SoftmaxRegressionClassifier`, and with
         `sample_weight` if `fit` got weights and the scorer's metric takes them, unless
         ``set_score_request(sample_weight=False)`` declines. The test rows of a split
-        are then copied. A metric of probabilities knows all classes, and a metric of
+        that have weight are then copied. A metric of probabilities knows all classes, and a metric of
         one of two classes is that of the second one, as in LogisticRegressionCV. If y
         holds class probabilities, a name scores the most probable classes, and a
         callable gets the probabilities.
@@ -192,8 +192,8 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
 
     n_passes_ : int
         Passes over X that the models share. Newton's method for single models, which
-        `tol` below 1e-2 asks for, has passes of its own. Epochs of all models, for
-        sparse X or L1.
+        `tol` below 1e-2 or a large gap asks for, has passes of its own. Epochs of all
+        models, for sparse X or L1.
 
     classes_ : ndarray of shape (n_classes,)
         Labels, sorted; always NumPy's.
@@ -446,6 +446,8 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
                 (k, v) for k, v in vars(trained).items() if k not in parameters
             )
             model.partial_fit(X, y, classes, sample_weight)
+            for name in vars(trained).keys() - vars(model).keys() - parameters:
+                del vars(trained)[name]
             vars(trained).update(
                 (k, v) for k, v in vars(model).items() if k not in parameters
             )

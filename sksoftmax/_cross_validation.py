@@ -154,8 +154,7 @@ class SplitRows:
         self.problem = make_problem(
             self._params, self._training, rows.y, rows.n_classes
         )
-        # Weights of the test rows that count in the log-loss, and of all, (n_splits, 2)
-        self.test_weight = np.array([split.test_weight for split in splits])
+        self.test_weight = np.array([*map(self._sum_test_rows, splits)])
         self.path = self._make_path(rng)
         self.test_size = splits[0].test_size
         self.total_weight = float(rows.weight.sum())
@@ -182,9 +181,7 @@ class SplitRows:
         counts_hits = self._estimator.scoring == "accuracy"
 
         def make_test(split):
-            """Return rows with weights in units, as float32 has no tiny numbers."""
-            weight = self._sample_weight[split.scored] / split.unit
-            weight = data.xp.asarray(weight, data.dtype)
+            weight = data.xp.asarray(self._weigh(split, split.scored), data.dtype)
             return TestRows(split.scored, y, weight, counts_hits)
 
         tests = [*map(make_test, self._splits)]
@@ -205,6 +202,20 @@ class SplitRows:
             return StackedPath(self._params, oracle, bases, starts, bases[0].problem)
         rngs = [np.random.RandomState(rng.randint(2**31 - 1)) for _ in problems]
         return SeparatePaths(self._params, problems, tests, starts, rngs)
+
+    def _weigh(self, split, rows):
+        """Return the weights of test rows, as float32 rounds them.
+
+        They are in units of a large one, as float32 has no tiny numbers.
+        """
+        data = self.problem.data
+        dtype = data.xp.numpy_dtype(data.dtype)
+        return (self._sample_weight[rows] / split.unit).astype(dtype)
+
+    def _sum_test_rows(self, split):
+        """Return the weight of test rows that count in the log-loss, and of all."""
+        parts = split.scored, split.test
+        return [self._weigh(split, rows).sum(dtype=float) for rows in parts]
 
     def score(self, model, k: int) -> float:
         """Return the scorer's result for a model on the test rows of split k.
@@ -330,7 +341,7 @@ class CrossValidation:
         losses, squares = (
             sums[has_loss] / n_scored[has_loss] for sums in (losses, squares)
         )
-        hits = np.minimum(hits / n_test, 1.0)  # weights may be rounded
+        hits = np.minimum(hits / n_test, 1.0)  # the order of the rows differs
         if not np.isfinite(losses).all():
             raise FloatingPointError(f"the held-out log-loss became {losses}")
         size, size_of_all = self._rows.test_size

@@ -21,7 +21,7 @@ class Split(NamedTuple):
     weight: np.ndarray  # (n_samples,), sample weight times class weight, in training
     test: np.ndarray  # numbers of test rows, as the splitter gave them
     scored: np.ndarray  # sorted, the test rows with weight whose class the model knows
-    unit: float  # the largest weight of a test row: sums of equal weights are exact
+    unit: float  # the largest weight of a row of `scored`, or of `test` if none is
     test_weight: np.ndarray  # (2,), the sum over `scored` and over `test`, in units
     test_size: np.ndarray  # (2,), the effective numbers of their rows
 
@@ -85,7 +85,8 @@ def _make_split(estimator, count, test, rows, sample_weight) -> Split:
     scored = np.sort(test)
     scored = scored[weights_by_class(~known * 1.0, rows.y)[scored] == 0]
     scored = scored[sample_weight[scored] > 0]
-    unit = float(sample_weight[test].max(initial=0.0)) or 1.0
+    largest = (sample_weight[part].max(initial=0.0) for part in (scored, test))
+    unit = float(next(filter(None, largest), 1.0))
     parts = sample_weight[scored] / unit, sample_weight[test] / unit
     totals, sizes = ([f(part) for part in parts] for f in (np.sum, _effective_size))
     return Split(weight, test, scored, unit, np.array(totals), np.array(sizes))

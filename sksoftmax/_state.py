@@ -36,6 +36,7 @@ from sksoftmax._kronecker import PHM_ATTRIBUTES, KroneckerSums, is_sum
 from sksoftmax._labels import are_same, find_positions, validate_labels
 from sksoftmax._solvers.sgd import AVERAGED_ROWS
 from sksoftmax._solvers.state import State
+from sksoftmax._solvers.steps import CallWeights
 from sksoftmax._strategy import is_automatic
 from sksoftmax._targets import class_totals
 from sksoftmax._validation import check_finite_model
@@ -114,10 +115,23 @@ def make_memory(rows, moments, rng, earlier=None) -> dict:
     """
     counts = {
         "n_rows": len(rows.indices) + (earlier["counts"]["n_rows"] if earlier else 0),
+        "mean_weight": mean_weights(rows, earlier).mean_of_stream,
         "class_count": rows.class_count,
         "class_weight": _class_weight_seen(rows, earlier),
     }
     return {"counts": counts, "moments": moments._asdict(), "rng": rng}
+
+
+def mean_weights(rows, earlier=None) -> CallWeights:
+    """Return the mean weights of these rows, and of these and all earlier rows.
+
+    `earlier` is the `_state` of earlier calls.
+    """
+    counts, n_rows = earlier["counts"] if earlier else {}, len(rows.indices)
+    n_earlier = counts.get("n_rows", 0)
+    mean = rows.total_weight / n_rows if n_rows else 1.0
+    change = counts.get("mean_weight", 1.0) - mean
+    return CallWeights(mean, mean + change * (n_earlier / max(1, n_rows + n_earlier)))
 
 
 def _class_weight_seen(rows, earlier):
@@ -416,7 +430,7 @@ def shift_prior(estimator, class_prior=None) -> dict:
 
 def _sort_by_class(shares, classes):
     """Return shares in the order of the classes, if a pandas Series names these."""
-    if not hasattr(shares, "reindex"):
+    if not (hasattr(shares, "reindex") and hasattr(shares, "index")):
         return shares
     positions = find_positions(validate_labels(np.asarray(shares.index)), classes)
     order = np.argsort(positions)

@@ -19,9 +19,10 @@ from sksoftmax._solvers.sampler import BatchSampler, batch_edges
 from sksoftmax._solvers.sgd import SGD
 from sksoftmax._solvers.state import State
 from sksoftmax._solvers.steps import (
+    EQUAL_WEIGHTS,
+    CallWeights,
     PreconditionedStep,
     ScheduledStep,
-    are_light,
     constant_schedule,
     inverse_scaling_schedule,
 )
@@ -169,25 +170,26 @@ def run_pass(
     rng,
     min_share=STREAM_SHARE,
     last_loss: float = 0.0,
+    call_weights: CallWeights = EQUAL_WEIGHTS,
 ) -> SGD:
     """Return the solver after one pass of minibatch SGD; see SGD for `min_share`.
 
     `last_loss` is the mean loss of the last call of a stream. After a large one, a
     model that is worse than zeros on `rows` starts again from zeros, unless these rows
-    weigh much less than others.
+    are much lighter than those of the stream.
     """
     n_outputs = problem.loss.n_outputs
     is_doubtful = last_loss > DOUBTFUL_LOSS * problem.loss.loss_at_zero
     is_doubtful &= len(rows) >= FEW_ROWS and is_automatic(params)
+    is_doubtful &= not call_weights.are_light
     bounded_problem = problem.bound_outliers()
-    is_doubtful = is_doubtful and not are_light(bounded_problem, state, rows)
     if is_doubtful and _reset_if_worse_than_zeros(bounded_problem, state, rows):
         state.hessian, state.n_averages, state.refresh_origin = None, 0.0, state.t
     batch_size = choose_batch_size(params, problem.data, n_outputs, len(rows))
     solver = _make_sgd(params, problem, state, rng, min_share)
     sampler = _make_sampler(params, rows, len(rows), batch_size, rng)
     order = sampler.draw()
-    solver.prepare(order, sampler.edges)
+    solver.prepare(order, sampler.edges, call_weights)
     solver.epoch(order, sampler.edges)
     return solver
 

@@ -520,6 +520,17 @@ def test_class_weights_of_absent_classes_are_ignored(kind, method):
     assert_allclose(clf.coef_, expected.coef_, rtol=1e-4)
 
 
+@pytest.mark.parametrize(
+    "key", [np.datetime64("2020-01-01T05"), 18262, 10**30, "2020-01-01"], ids=repr
+)
+def test_keys_that_are_no_dates_of_the_classes_have_no_weight(key):
+    X, y = np.arange(4.0)[:, None], np.array(["2020-01-01", "2020-01-02"] * 2, "M8[D]")
+    clf = SoftmaxRegressionClassifier(class_weight={key: 9.0})
+
+    with pytest.raises(ValueError, match="class_weight must name classes"):
+        clf.fit(X, y)
+
+
 def test_folds_without_a_class_of_class_weight():
     X, y = np.random.RandomState(0).standard_normal((150, 3)), np.arange(150) % 3
     y[:100] = np.minimum(y[:100], 1)

@@ -350,7 +350,8 @@ def test_a_series_names_the_classes_of_its_shares(labels):
     shuffled = pd.Series([0.3, 0.5, 0.2], index=[labels[k] for k in (2, 0, 1)])
     by_position = pd.Series([0.5, 0.2, 0.3])
 
-    for prior in (shuffled, by_position):
+    index = pd.Index([0.5, 0.2, 0.3])
+    for prior in (shuffled, by_position, index):
         model = copy.deepcopy(clf).correct_prior(prior)
         assert_array_equal(model.intercept_, expected.intercept_)
 

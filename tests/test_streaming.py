@@ -24,11 +24,12 @@ SETTINGS = {
 settings = pytest.mark.parametrize("params", SETTINGS.values(), ids=SETTINGS)
 
 
-def stream(clf, X, y, size, start=0, stop=None):
+def stream(clf, X, y, size, start=0, stop=None, weight=1.0):
     """Feed the rows from start to stop in calls of that size."""
     for first in range(start, len(y) if stop is None else stop, size):
         rows = slice(first, first + size)
-        clf.partial_fit(X[rows], y[rows], classes=CLASSES)
+        sample_weight = np.full(len(y[rows]), weight)
+        clf.partial_fit(X[rows], y[rows], CLASSES, sample_weight)
     return clf
 
 
@@ -269,6 +270,53 @@ def test_light_rows_change_little(permuted, dtype, params, alpha, weight):
     assert changes[1] > 0.1
 
 
+@pytest.mark.parametrize("weight", [1e-3, 1.0, 1e3])
+def test_a_heavy_call_slows_no_later_calls(permuted, weight):
+    X, y = permuted
+    heavy = SoftmaxRegressionClassifier(random_state=0)
+    plain = SoftmaxRegressionClassifier(random_state=0)
+    for clf, factor in ((heavy, 20), (plain, 1)):
+        unit = weight * np.ones(100)
+        clf.partial_fit(X[:100], y[:100], CLASSES, unit)
+        clf.partial_fit(X[100:200], y[100:200], None, factor * unit)
+        for _ in range(3):
+            stream(clf, X[200:], y[200:], 100, weight=weight)
+
+        swapped = np.where(y == 3, 5, np.where(y == 5, 3, y))
+        for _ in range(2):
+            stream(clf, X, swapped, 100, weight=weight)
+
+    assert heavy.score(X, swapped) > 0.9
+    assert plain.score(X, swapped) > 0.9
+
+
+def test_the_unit_of_weights_in_fit_is_that_of_later_calls():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((20_000, 30))
+    y = (X @ rng.standard_normal((30, 8)) + rng.gumbel(size=(20_000, 8))).argmax(axis=1)
+    models = []
+    for unit in (1.0, 1e-4):
+        clf = SoftmaxRegressionClassifier(alpha=0, random_state=0)
+        clf.set_params(batch_size=512).fit(X, y, np.full(20_000, unit))
+        for _ in range(5):
+            clf.partial_fit(X, (y + 1) % 8, sample_weight=np.full(20_000, unit))
+        models.append(clf)
+
+    assert_allclose(*(m.coef_ for m in models), atol=0.1)
+    assert models[1].score(X, (y + 1) % 8) > 0.5
+
+
+def test_a_wild_row_alone_lengthens_no_step(permuted):
+    X, y = permuted
+    clf = stream(SoftmaxRegressionClassifier(random_state=0), X[:1000], y[:1000], 500)
+    accuracy = clf.score(X, y)
+
+    clf.partial_fit(1e4 * X[:1], y[:1])
+    stream(clf, X[1000:1100], y[1000:1100], 1)
+
+    assert clf.score(X, y) > accuracy - 0.05
+
+
 def test_a_row_of_twice_a_small_weight_has_twice_the_effect(permuted):
     X, y = permuted
     clf = SoftmaxRegressionClassifier(random_state=0, alpha=0, average=False)
@@ -457,7 +505,7 @@ def normal():
 
 
 @pytest.mark.parametrize("is_low_rank", [False, True])
-@pytest.mark.parametrize(("n_first", "weight"), [(1, 1.0), (100, 1e-6)])
+@pytest.mark.parametrize(("n_first", "weight"), [(1, 1.0), (1, 100.0), (100, 1e-6)])
 def test_a_first_call_that_tells_little_changes_little(
     normal, is_low_rank, n_first, weight
 ):

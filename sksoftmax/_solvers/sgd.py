@@ -68,9 +68,10 @@ class SGD:
         """The weights to keep, (n_weights, n_outputs)."""
         return self.state.average
 
-    def prepare(self, order, edges) -> None:
+    def prepare(self, order, edges, call_weights) -> None:
         """Update in place before a call of a stream: renew what no longer fits."""
-        self._step.prepare(self.state, order, int(np.diff(edges).max()))
+        batch_size = int(np.diff(edges).max())
+        self._step.prepare(self.state, order, batch_size, call_weights)
 
     def epoch(self, order, edges) -> None:
         """Update in place by one pass over the rows in `order`, cut at `edges`.

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import NamedTuple
 
 from sksoftmax._arrays import evenly_spaced, namespace, take
 from sksoftmax._outliers import FEW_ROWS
@@ -10,12 +11,27 @@ from sksoftmax._problem import Problem
 from sksoftmax._solvers.state import State
 
 # A stream measures the curvature again if a number has changed by more than its factor
-# since the measurement: LEAST_CHANGED_SHARE of the scales, which have fallen, or the
-# mean weight of the rows or the number of rows to measure on, which have grown. A new
+# since the measurement: LEAST_CHANGED_SHARE of the scales, which have fallen, the
+# weight that the rows are measured with, or the number of rows to measure on. A new
 # penalty or batch size asks for a new step size. Typical numbers change less from call
 # to call.
 SCALE_FACTOR, WEIGHT_FACTOR, ROWS_FACTOR, STEP_FACTOR = 1.5, 4.0, 2.0, 2.0
 LEAST_CHANGED_SHARE, CHANGES_SAMPLE = 0.2, 1000
+
+
+class CallWeights(NamedTuple):
+    """The mean weights of the rows of a call, and of all rows of the stream so far."""
+
+    mean: float
+    mean_of_stream: float
+
+    @property
+    def are_light(self) -> bool:
+        """Whether the rows of the call are much lighter than those of the stream."""
+        return WEIGHT_FACTOR * self.mean < self.mean_of_stream
+
+
+EQUAL_WEIGHTS = CallWeights(1.0, 1.0)
 
 
 class PreconditionedStep:
@@ -34,10 +50,8 @@ class PreconditionedStep:
             preconditioner_class,
             rng,
         )
-        # The problem in which the curvature is measured. Rows that are much lighter
-        # than those measured before weigh as much as those here: with a curvature of
-        # their own, their steps would be as long.
-        self._measured_problem = problem
+        # The problem in which the curvature is measured, and the mean weight there.
+        self._measured_problem, self._measured_weight = problem, None
         self.damping = preconditioner_class.damping
         known_hessian = state.hessian
         if (
@@ -64,27 +78,32 @@ class PreconditionedStep:
         t = state.t - state.refresh_origin
         return state.hessian is None or t in self._preconditioner_class.refresh_times
 
-    def prepare(self, state: State, order, batch_size: int) -> None:
+    def prepare(self, state: State, order, batch_size: int, call_weights) -> None:
         """Update in place before a call of a stream: renew what no longer fits.
 
         Rows, weights, scales or the penalty may differ from those of earlier calls.
+        Rows that are much lighter than those of the stream are measured with the mean
+        weight of the stream: with a curvature of their own, their steps would be as
+        long as those of other rows.
         """
+        self._measured_weight = call_weights.mean
+        if call_weights.are_light:
+            self._measured_weight = call_weights.mean_of_stream
+            self._measured_problem = self._reweigh(*call_weights)
         if state.hessian is None or state.measured_scale is None:
             return
         problem, cls = self._problem, self._preconditioner_class
         xp, scale = problem.data.xp, problem.scaling.scale
         n_rows = min(len(order), cls.sample_size(problem.data.n_weights))
         fallen, _ = _changed_shares(scale, state.measured_scale, SCALE_FACTOR)
-        mean_weight = find_mean_weight(problem, order)
-        has_heavy_rows = len(order) >= min(FEW_ROWS, state.hessian_rows) and (
-            mean_weight > WEIGHT_FACTOR * state.measured_weight
+        weight = max(call_weights)  # heavy rows have steps of their own length
+        has_new_weights = len(order) >= min(FEW_ROWS, state.hessian_rows) and not (
+            _is_near(weight, state.measured_weight, WEIGHT_FACTOR)
         )
-        if are_light(problem, state, order):
-            self._measured_problem = self._weigh_as_measured(state, mean_weight)
         # Scales that grow may be those of a bad chunk, whose rows are saturated.
         if fallen > LEAST_CHANGED_SHARE:
             self._prior_hessian_rows = 0
-        elif not (has_heavy_rows or n_rows > ROWS_FACTOR * state.hessian_rows):
+        elif not (has_new_weights or n_rows > ROWS_FACTOR * state.hessian_rows):
             trace = cls.trace(state.hessian)
 
             def ridge_in(scale):
@@ -113,11 +132,12 @@ class PreconditionedStep:
         completed by the measurements of earlier calls.
         """
         problem, weights = self._measured_problem, state.weights
-        data, mean_weight = problem.data, find_mean_weight(problem, order)
+        data = problem.data
         sample_size = self._preconditioner_class.sample_size(data.n_weights)
         rows = evenly_spaced(order, sample_size)
         hessian = self._preconditioner_class.measure(problem, data.index(rows), weights)
         n_prior = max(0, min(self._prior_hessian_rows, sample_size - len(rows)))
+        mean_weight = self._measured_weight or self._find_mean_weight(order)
         if n_prior:
             prior = self._prior_hessian * (mean_weight / self._prior_weight)
             hessian += (prior - hessian) * (n_prior / (n_prior + len(rows)))
@@ -150,12 +170,17 @@ class PreconditionedStep:
         state.measured_batch_size = batch_size
         self._set_step_size(state.step_size)
 
-    def _weigh_as_measured(self, state: State, mean_weight: float) -> Problem:
-        """Return the problem with the mean weight of the last measurement."""
+    def _reweigh(self, mean: float, new_mean: float) -> Problem:
+        """Return the problem with weights of another mean."""
         xp, weight = self._problem.data.xp, self._problem.sample_weight
-        reweighed = xp.to_numpy(weight).astype(float) / mean_weight
-        reweighed = xp.asarray(reweighed * state.measured_weight, weight.dtype)
+        reweighed = xp.to_numpy(weight).astype(float) / mean * new_mean
+        reweighed = xp.asarray(reweighed, weight.dtype)
         return replace(self._problem, sample_weight=reweighed)
+
+    def _find_mean_weight(self, order) -> float:
+        """Return the mean weight of the rows, and 1 if all weights have underflowed."""
+        weight = take(self._problem.sample_weight, self._problem.data.index(order))
+        return float(self._problem.data.xp.total(weight)) / len(order) or 1.0
 
     def descend(self, weights, grad, loss, active) -> None:
         """Update the active weights in place by a step.
@@ -198,18 +223,6 @@ class PreconditionedStep:
             self.shrinkage = self._problem.penalty.proximal_step(step_size)
 
 
-def find_mean_weight(problem: Problem, rows) -> float:
-    """Return the mean weight of rows, and 1 if all weights have underflowed."""
-    weight = take(problem.sample_weight, problem.data.index(rows))
-    return float(problem.data.xp.total(weight)) / len(rows) or 1.0
-
-
-def are_light(problem: Problem, state: State, rows) -> bool:
-    """Return whether rows weigh much less than those of the last measurement."""
-    mean_weight = find_mean_weight(problem, rows)
-    return WEIGHT_FACTOR * mean_weight < state.measured_weight
-
-
 def _is_near(value: float, measured: float, factor: float) -> bool:
     return measured / factor <= value <= measured * factor
 
@@ -246,7 +259,7 @@ class ScheduledStep:
         ):
             state.velocity = problem.zeros()
 
-    def prepare(self, state: State, order, batch_size: int) -> None:
+    def prepare(self, state: State, order, batch_size: int, call_weights) -> None:
         """Change nothing: these steps measure no curvature."""
 
     def needs_measuring(self, state: State) -> bool:
