@@ -429,16 +429,18 @@ def shift_prior(estimator, class_prior=None) -> dict:
 
 
 def _sort_by_class(shares, classes):
-    """Return shares in the order of the classes, if a pandas Series names these."""
+    """Return shares in the order of the classes, if a pandas Series names these.
+
+    The result is None if the Series names other classes.
+    """
     if not (hasattr(shares, "reindex") and hasattr(shares, "index")):
         return shares
     positions = find_positions(validate_labels(np.asarray(shares.index)), classes)
     order = np.argsort(positions)
     if np.array_equal(positions[order], np.arange(len(classes))):
         return np.asarray(shares)[order]
-    if type(shares.index).__name__ != "RangeIndex":
-        raise ValueError("The index has other labels.")
-    return shares
+    is_unnamed = type(shares.index).__name__ == "RangeIndex"
+    return shares if is_unnamed else None
 
 
 def unshift_prior(estimator) -> dict:
