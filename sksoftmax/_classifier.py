@@ -156,18 +156,10 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         most 4e7 (on a GPU 3e9), where two classes count as one. The limit for sparse X
         is stored values * n_classes of 4e6. Sparse X with `l1_ratio` above 0 uses all
         rows from the start, too. Otherwise "auto" starts with minibatches of 512 rows
-        (on a GPU 2048), or up to 1024 rows if there are more than 512 classes. A
-        `learning_rate` other than "auto" has minibatches of 256 rows. `phm_order` has
-        about 20 minibatches an epoch, of 32 to 512 rows.
-
-        - Dense X keeps minibatches while an epoch lowers the objective by 30 % or more
-          (5 % with `l1_ratio`, the diagonal preconditioner or a warm start), and then
-          uses all rows. Such an epoch has at most 65536 rows.
-        - Dense X with ``solver="svrg"`` has SVRG epochs in between, while an epoch
-          divides the estimated gap by four or more.
-        - Sparse X with ``solver="svrg"`` uses all rows after an epoch that gains less
-          than 20 %. Sparse X with "sgd" keeps minibatches, unless a check of the
-          plateau finds the optimum far away; see `tol`.
+        (on a GPU 2048), or up to 1024 rows if there are more than 512 classes. Dense X
+        goes on with steps on all rows. A `learning_rate` other than "auto" has
+        minibatches of 256 rows. `phm_order` has about 20 minibatches an epoch, of 32 to
+        512 rows.
 
     max_iter : int, default=1000
         Largest number of epochs in `fit`. A step on all rows counts as one epoch,
@@ -177,20 +169,18 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
     tol : float or None, default=1e-2
         Stopping tolerance.
 
-        - With minibatches, training stops after `n_iter_no_change` epochs in a row that
-          each improve the objective by less than ``tol`` times itself. A plateau is
-          checked on all rows in five cases: with a given `batch_size`; without
-          `shuffle`; from the sixth epoch on; within three epochs at an objective above
-          half of the best constant model's loss; and if rare classes or heavy rows have
-          much of the loss. Nearly collinear columns of sparse X are checked, too. Steps
-          on all rows after minibatches stop when one more pass over the rows is
-          expected to gain less than that. With the diagonal preconditioner or
-          `l1_ratio`, the full matrix must also estimate a small gap.
-        - Fits with ``solver="svrg"``, of one batch from the start, or of sparse X with
-          `l1_ratio` above 0 and ``batch_size="auto"`` bound the gap to the optimum.
-          Training stops when the gap is at most ``tol`` times the objective, or times a
-          thousandth of log(n_classes) if that is more. The bound comes from Fenchel
-          duality; see Notes.
+        - Epochs of minibatches: training stops after `n_iter_no_change` epochs in a row
+          that each improve the objective by less than ``tol`` times itself.
+        - Steps on all rows after minibatches: training stops when one more pass over
+          the rows is expected to gain less than that.
+        - Data in one batch, sparse X with `l1_ratio` above 0 and
+          ``batch_size="auto"``, and ``solver="svrg"``: training stops when a bound of
+          the gap to the optimum is at most ``tol`` times the objective, or times a
+          thousandth of log(n_classes) if that is more. See Notes.
+
+        Where the first two rules may hold far from the optimum, such as on collinear
+        columns or rare classes, the gap is estimated, too, and training goes on if the
+        estimate is large.
 
         Lowering `tol` gives a smaller gap and takes longer. None continues training
         for `max_iter` epochs, or until no step lowers the objective.
@@ -419,10 +409,6 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
     Hessian H, times 1e6, then stands in for the bound. The decrement counts only after
     steps that gained next to nothing. The objective itself is a bound, too, which ends
     fits of separable data.
-
-    The true gap was measured at 1040 stops on eleven data sets, with C from .01 to 100
-    and `tol` from 1e-2 to 1e-6. No gap was above `tol`. The largest gap was .50 `tol`,
-    and 855 gaps were below a hundredth of `tol`. No fit warned.
 
     References
     ----------
