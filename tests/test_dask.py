@@ -719,6 +719,20 @@ def test_rows_in_memory_are_checked(digits, quick_model):
         DaskSoftmaxRegressionClassifier().predict(digits[0])
 
 
+def test_the_local_model_keeps_the_unit_of_weights(digits):
+    X, y = digits
+    models = []
+    for unit in (1.0, 1e-4):
+        weight = np.full(len(y), unit)
+        local = fitted(X, y, weight, alpha=0.0).to_local()
+        for _ in range(5):
+            local.partial_fit(X, (y + 1) % 10, sample_weight=weight)
+        models.append(local)
+
+    assert_allclose(*(model.predict_proba(X) for model in models), atol=0.05)
+    assert models[1].score(X, (y + 1) % 10) > 0.5
+
+
 def test_the_local_model_goes_on_and_leaves_this_one(digits):
     X, y = digits
     clf = fitted(X, y)

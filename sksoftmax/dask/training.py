@@ -138,13 +138,15 @@ def summarize(params, partitions: Partitions) -> Rows:
     dtype = np.result_type(*(summary.dtype for summary in nonempty))
     n_stored = sum(summary.n_stored for summary in nonempty)
     n_samples = sum(summary.n_samples for summary in nonempty)
+    n_rows = int(row_counts @ (class_weight > 0))
     return Rows(
         partitions,
         summaries,
         classes,
         row_counts,
         {
-            "n_rows": int(row_counts @ (class_weight > 0)),
+            "n_rows": n_rows,
+            "mean_weight": float(class_count @ class_weight) / n_rows,
             "class_count": class_count,
             "class_weight": class_weight,
         },
