@@ -104,9 +104,9 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
         `sample_weight` if `fit` got weights and the scorer's metric takes them, unless
         ``set_score_request(sample_weight=False)`` declines. The test rows of a split
         that have weight are then copied. A metric of probabilities knows all classes,
-        and a metric of one of two classes is that of the second one, as in
-        LogisticRegressionCV. If y holds class probabilities, a name scores the most
-        probable classes, and a callable gets the probabilities.
+        and a metric of one of two classes is that of the second one. If y holds class
+        probabilities, a name scores the most probable classes, and a callable gets the
+        probabilities.
 
     selection : {"min", "1se"} or callable, default="min"
         - "min": the strength with the best mean score.

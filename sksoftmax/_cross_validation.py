@@ -154,6 +154,7 @@ class SplitRows:
         self.problem = make_problem(
             self._params, self._training, rows.y, rows.n_classes
         )
+        # (n_splits, 2), of the rows that count in the log-loss, and of all
         self.test_weight = np.array([*map(self._sum_test_rows, splits)])
         self.path = self._make_path(rng)
         self.test_size = splits[0].test_size
@@ -204,16 +205,16 @@ class SplitRows:
         return SeparatePaths(self._params, problems, tests, starts, rngs)
 
     def _weigh(self, split, rows):
-        """Return the weights of test rows, as float32 rounds them.
+        """Return the weights of test rows, (n_rows,), in the dtype of the data.
 
-        They are in units of a large one, as float32 has no tiny numbers.
+        Weights are in units of the split, as float32 has no tiny numbers.
         """
         data = self.problem.data
         dtype = data.xp.numpy_dtype(data.dtype)
         return (self._sample_weight[rows] / split.unit).astype(dtype)
 
     def _sum_test_rows(self, split):
-        """Return the weight of test rows that count in the log-loss, and of all."""
+        """Return the sums of the weights of `scored` and of all test rows, rounded."""
         parts = split.scored, split.test
         return [self._weigh(split, rows).sum(dtype=float) for rows in parts]
 

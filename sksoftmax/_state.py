@@ -411,7 +411,7 @@ def shift_prior(estimator, class_prior=None) -> dict:
             prior = np.asarray(_sort_by_class(class_prior, classes), float)
         except (TypeError, ValueError):
             prior = np.empty(0)
-        is_positive = bool((prior > 0).all())
+        is_positive = bool((prior > 0).all())  # a quotient has lost the sign
         if prior.size:  # a common factor changes nothing, and sums may overflow
             prior = prior / prior.max()
         if prior.shape != classes.shape or not (is_positive and (prior > 0).all()):

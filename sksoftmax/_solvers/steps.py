@@ -82,9 +82,9 @@ class PreconditionedStep:
         """Update in place before a call of a stream: renew what no longer fits.
 
         Rows, weights, scales or the penalty may differ from those of earlier calls.
-        Rows that are much lighter than those of the stream are measured with the mean
-        weight of the stream: with a curvature of their own, their steps would be as
-        long as those of other rows.
+        `call_weights` are the CallWeights. Rows that are much lighter than those of the
+        stream are measured with the mean weight of the stream: with a curvature of
+        their own, their steps would be as long as those of other rows.
         """
         self._measured_weight = call_weights.mean
         if call_weights.are_light:
@@ -96,7 +96,7 @@ class PreconditionedStep:
         xp, scale = problem.data.xp, problem.scaling.scale
         n_rows = min(len(order), cls.sample_size(problem.data.n_weights))
         fallen, _ = _changed_shares(scale, state.measured_scale, SCALE_FACTOR)
-        weight = max(call_weights)  # heavy rows have steps of their own length
+        weight = max(call_weights)  # about that of the next measurement
         has_new_weights = len(order) >= min(FEW_ROWS, state.hessian_rows) and not (
             _is_near(weight, state.measured_weight, WEIGHT_FACTOR)
         )
@@ -171,7 +171,7 @@ class PreconditionedStep:
         self._set_step_size(state.step_size)
 
     def _reweigh(self, mean: float, new_mean: float) -> Problem:
-        """Return the problem with weights of another mean."""
+        """Return the problem with weights of `new_mean`, where the rows' is `mean`."""
         xp, weight = self._problem.data.xp, self._problem.sample_weight
         reweighed = xp.to_numpy(weight).astype(float) / mean * new_mean
         reweighed = xp.asarray(reweighed, weight.dtype)
