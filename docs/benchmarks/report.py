@@ -1,13 +1,14 @@
 """Tables in Markdown, figures, and the parts of README.md that hold figures.
 
 python docs/benchmarks/report.py [FOLDER] writes them again from results.json, without
-FOLDER those of the documentation. With --again, the fits in FOLDER count for the ratios
-of the documentation, beside those that are there.
+FOLDER those of the documentation. With --again, those in FOLDER count for the ratios of
+the documentation, beside those that are there.
 """
 
 import json
 import re
 import sys
+from collections.abc import Callable
 from itertools import pairwise, product
 from pathlib import Path
 
@@ -98,11 +99,23 @@ def wins_rows(results: dict) -> list[list[str]]:
     return rows
 
 
+def single_ratios(piece: dict, ratio: Callable[[dict], float | None]) -> list[str]:
+    """Return that ratio of each row, with its range if further runs count for it."""
+    words = []
+    for runs in zip(piece["rows"], *piece.get("again", []), strict=True):
+        ratios = [ratio(row) for row in runs]
+        words.append(fixed(ratios[0], 2))
+        if len(runs) > 1 and None not in ratios:
+            words[-1] += f" ({fixed(min(ratios), 2)} to {fixed(max(ratios), 2)})"
+    return words
+
+
 def cost_tables(piece: dict) -> str:
     """Return what single operations cost, and growth."""
     rows = []
-    for row in piece["rows"]:
-        other = [fixed(row.get("other")), fixed(row.get("ratio"), 2)]
+    ratios = single_ratios(piece, lambda row: row.get("ratio"))
+    for row, ratio in zip(piece["rows"], ratios, strict=True):
+        other = [fixed(row.get("other")), ratio]
         rows.append([row["name"], fixed(row["seconds"]), *other, row.get("note", "")])
     titles = ["ours / compared with", "seconds", "of the other", "ratio", ""]
     growth = []
@@ -135,14 +148,20 @@ def gap_table(results: dict) -> str:
         *("task", "gap", 'solver="svrg"', "quickest of LogisticRegression", "times"),
         *("all of them", "ours with tol=gap", "its true gap"),
     ]
-    rows = []
-    for row in (row for piece in of_kind(results, "gaps") for row in piece["rows"]):
+    rows, pieces = [], of_kind(results, "gaps")
+    ratios = [
+        ratio
+        for piece in pieces
+        for ratio in single_ratios(piece, lambda row: row["other"] / row["seconds"])
+    ]
+    gaps = [row for piece in pieces for row in piece["rows"]]
+    for row, ratio in zip(gaps, ratios, strict=True):
         peers = ", ".join(f"{name} {fixed(s)}" for name, s in row["peers"].items())
         rows.append(
             [
                 *(row["task"], f"{row['gap']:g}", fixed(row["seconds"])),
                 f"{fixed(row['other'])} ({row['peer']})",
-                fixed(row["other"] / row["seconds"], 2),
+                ratio,
                 *(peers, fixed(row["by_tol"]), fixed(row["found"], 2)),
             ]
         )
@@ -361,7 +380,7 @@ def agreement(results: dict) -> str:
 
 
 def add_again(results: dict) -> None:
-    """Let the default fits of another run count for the published ratios."""
+    """Let another run count for the published ratios."""
     published = load(PUBLISHED)
     for key, piece in results["pieces"].items():
         known = published["pieces"].get(key)
@@ -369,6 +388,8 @@ def add_again(results: dict) -> None:
             keys = "system", "seconds", "cpu"
             log = [{key: entry[key] for key in keys} for entry in piece["log"]]
             known.setdefault("again", []).append(log)
+        elif known and key.startswith(("gaps", "costs")):
+            known.setdefault("again", []).append(piece["rows"])
     publish(published)
 
 
