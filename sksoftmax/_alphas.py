@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sksoftmax._arrays import evenly_spaced, take
+from sksoftmax._hidden_columns import measure_gains, score
 from sksoftmax._oracle import Oracle
 from sksoftmax._preconditioner import Gram
 from sksoftmax._problem import Problem
@@ -22,9 +23,9 @@ MOST_COARSE = 12  # strengths above the middle one, see `automatic_alphas`
 PATIENCE = 2
 FLAT = 2.5e-3  # a smaller relative change of the log-loss is none
 POWER_ITERATIONS, POWER_ROWS = 10, 1024
-# The middle strength: rows that are read, how much larger than noise the square of a
-# gradient is, and the share of what columns tell of the classes that may be held back.
-SCORED_ROWS, LEAST_SCORE, SIGNAL_SHARE = 2**14, 4.0, 0.1
+# The middle strength: rows that are read, and the share of what columns tell of the
+# classes that may be held back.
+SCORED_ROWS, SIGNAL_SHARE = 2**14, 0.1
 MOST_AXES = 256  # features of dense X
 # A path also goes on if the weight of one column would lower the loss by more than this
 # share, and begins again at this multiple of the strength that halves the weight.
@@ -113,9 +114,7 @@ def _first_and_middle(
     return first, middle if 0 < middle < first else first
 
 
-def find_hidden_strength(
-    l1_ratio: float, problem: Problem, weights, moments, loss: float
-) -> float:
+def find_hidden_strength(l1_ratio: float, problem: Problem, weights, loss: float):
     """Return the middle strength of the column that the penalty holds back the most.
 
     It is infinite if no column tells much more of the classes than the model, whose
@@ -123,11 +122,7 @@ def find_hidden_strength(
     most the share HIDDEN_SHARE of `loss`. A column may tell of the classes beside
     others, and not at the constant model.
     """
-    columns = _measure_columns(problem, weights, moments)
-    if columns is None:
-        return math.inf
-    _, _, grad, curvatures, noise = columns
-    gains = _score(grad, noise * curvatures) * noise / 2
+    gains, curvatures, grad = measure_gains(problem, weights, SCORED_ROWS)
     best = int(np.argmax(gains))
     if not HIDDEN_SHARE * loss < gains[best] < math.inf:
         return math.inf
@@ -171,26 +166,14 @@ def _measure_columns(problem: Problem, weights, moments) -> ColumnScores | None:
     return ColumnScores(oracle, numbers, grad, curvatures, noise)
 
 
-def _score(grad, noise):
-    """Return how many times the noise squared gradients are, and 0 for mere noise.
-
-    `grad` is (n_columns, n_outputs). `noise`, (n_columns,), is the mean of its squared
-    rows if labels do not depend on the columns. Much larger squares tell of the classes
-    (the score test, Rao 1948).
-    """
-    scores = (grad**2).sum(axis=1) / noise
-    scores[scores < LEAST_SCORE + 2 * math.log(len(scores))] = 0
-    return scores
-
-
 def _signal_strength(strengths, grad, noise) -> float:
     """Return a strength that leaves weights to columns that tell of the classes.
 
     Columns may have weights below `strengths`, (n_columns,). `grad` is the gradient at
-    the constant model, and `noise` as in `_score`. The result holds back the share
+    the constant model, and `noise` as in `score`. The result holds back the share
     SIGNAL_SHARE of the scores, and is infinite if no column tells of the classes.
     """
-    scores = _score(grad, noise)
+    scores = score(grad, noise)
     order = np.argsort(strengths)
     total = np.cumsum(scores[order])
     if not 0 < total[-1] < math.inf:

@@ -142,11 +142,13 @@ class SplitRows:
         self._shows_labels = isinstance(estimator.scoring, str) or not has_table
         self.scorer = _find_scorer(estimator, self._shows_labels)
         # No class weight counts in the scales of the columns, as all models share them.
-        indices = np.flatnonzero(sample_weight)
-        equal = replace(rows, weight=sample_weight, indices=indices).normalized()
+        # But classes of weight zero are left out: no model learns from their values.
+        self._shared_weight = np.where(rows.weight > 0, sample_weight, 0.0)
+        equal = replace(rows, weight=self._shared_weight).normalized()
         self._is_stacked = not (sp.issparse(rows.X) or estimator.l1_ratio)
         if self._is_stacked:
-            equal = replace(equal, X=_without_huge_rows(rows.X, sample_weight))
+            X = _without_huge_rows(rows.X, self._shared_weight)
+            equal = replace(equal, X=X)
         # At the default tolerance, L-BFGS needs no more digits than X has.
         keeps_dtype = self._is_stacked and estimator.tol >= EXACT_TOL
         self._training = measure(self._params, equal, is_stream=keeps_dtype)
@@ -164,9 +166,9 @@ class SplitRows:
         """Return the path of the models of all splits and of all rows."""
         rows, data = self._rows, self.problem.data
 
-        def weigh(weight):
+        def weigh(weight, reads_all=self._is_stacked):
             """Return the problem with weights of mean one over the rows to read."""
-            n_rows = len(weight) if self._is_stacked else np.count_nonzero(weight)
+            n_rows = len(weight) if reads_all else np.count_nonzero(weight)
             weight = weight * unit_mean_factor(n_rows, weight.sum())
             weight = data.xp.asarray(weight, data.dtype)
             return replace(self.problem, sample_weight=weight, bounded_weight=weight)
@@ -188,7 +190,8 @@ class SplitRows:
         tests = [*map(make_test, self._splits)]
         tests.append(None)
         if self._is_stacked:
-            base, numbers = weigh(self._sample_weight), np.arange(data.n_samples)
+            base = weigh(self._shared_weight, reads_all=False)
+            numbers = np.flatnonzero(self._shared_weight)
             preconditioner = choose_preconditioner(
                 self._params, base, n_rows=len(numbers)
             )
@@ -200,7 +203,7 @@ class SplitRows:
                 base = replace(base, sample_weight=bounded)
                 bases.append(Oracle(base, numbers, preconditioner))
             oracle = StackedOracle(problems, tests)
-            return StackedPath(self._params, oracle, bases, starts, bases[0].problem)
+            return StackedPath(self._params, oracle, bases, starts, problems[-1])
         rngs = [np.random.RandomState(rng.randint(2**31 - 1)) for _ in problems]
         return SeparatePaths(self._params, problems, tests, starts, rngs)
 
@@ -246,8 +249,8 @@ def _without_huge_rows(X, sample_weight):
     """Return X, (n_samples, n_features), with zeros in place of huge unweighted rows.
 
     The squares of huge rows may overflow. Shared passes read all rows, and an infinite
-    loss spoils a sum at any weight, (n_samples,). X is copied only if there are such
-    rows.
+    loss spoils a sum at any weight, (n_samples,). No log-loss counts such rows, and no
+    model predicts a class without weight. X is copied only if there are such rows.
     """
     xp, unweighted = namespace(X), np.flatnonzero(sample_weight == 0)
     dtype, is_huge = xp.training_dtype(X), np.zeros(len(sample_weight), bool)
@@ -324,8 +327,7 @@ class CrossValidation:
             return False
         if len(self._models) >= MOST_ALPHAS:
             return True
-        problem, moments = self._rows.null_model[0], self._rows.moments
-        model = problem, self._path.weights[-1], moments
+        model = self._rows.null_model[0], self._path.weights[-1]
         loss = float(np.mean(self._losses, axis=1).min())
         with one_blas_thread():
             middle = find_hidden_strength(self._params.l1_ratio, *model, loss)

@@ -14,7 +14,7 @@ import numpy as np
 from sksoftmax._arrays import (
     add_tuples,
     chunks,
-    evenly_spaced_indices,
+    evenly_spaced,
     namespace,
     take,
 )
@@ -140,15 +140,16 @@ class StackedOracle:
     def hessian_sums(self, models: list, stacked) -> tuple:
         """Return the Hessian of the loss of each model, in the scaled columns.
 
-        Evenly spaced rows are measured.
+        Evenly spaced rows are measured, among those from which the last model learns.
         """
         data, loss, n_outputs = self._data, self._loss, self._loss.n_outputs
-        scale, n_samples = self.problems[0].scaling.scale, data.n_samples
-        size = stacked.shape[0] * n_outputs
+        scale, size = self.problems[0].scaling.scale, stacked.shape[0] * n_outputs
+        weighted = np.flatnonzero(data.xp.to_numpy(self.problems[-1].sample_weight))
+        n_weighted = max(1, len(weighted))
         n_measured = max(FEW_HESSIAN_ROWS, HESSIAN_WORK / size**2)
-        share_measured = min(1.0, n_measured / self._n_rows)
-        rows = evenly_spaced_indices(n_samples, math.ceil(share_measured * n_samples))
-        total = self._n_rows * len(rows) / n_samples
+        n_measured *= data.n_samples / (self._n_rows * n_weighted)
+        rows = evenly_spaced(weighted, math.ceil(min(1.0, n_measured) * n_weighted))
+        total = self._n_rows * len(rows) / n_weighted
 
         def share(rows):
             batch = data.batch(rows, compact=False)

@@ -208,12 +208,22 @@ def columns_of_both_kinds():
     return X, raw @ rng.standard_normal((20, 8)) + rng.gumbel(size=(600, 8))
 
 
+def rows_of_two_scales(scale=1e5):
+    rng, y = np.random.default_rng(0), np.repeat([0, 1, 2], [600, 600, 300])
+    X = rng.standard_normal((1500, 2))
+    X[:, 0] += np.array([-1.5, 1.5, 0])[y]
+    X[y == 2] = scale * rng.uniform(0.9, 1.1, (300, 2))
+    order = rng.permutation(1500)
+    return X[order], np.eye(3)[y[order]]
+
+
 @pytest.mark.parametrize(
     ("make", "fit_intercept", "score"),  # with tol=1e-6
     [
         (lognormal_columns, True, -0.815),
         (indicators_far_from_zero, False, -0.429),
         (columns_of_both_kinds, False, -1.497),
+        (rows_of_two_scales, True, -0.358),
     ],
 )
 def test_rows_sure_of_their_class_hide_no_plateau_of_a_path(

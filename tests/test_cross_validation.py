@@ -398,6 +398,69 @@ def test_rows_without_weight_may_hold_any_number(dtype, n_classes):
     assert_allclose(clf.coef_, expected.coef_, atol=1e-2)
 
 
+@pytest.mark.parametrize("layout", [np.asarray, sp.csr_array])
+@pytest.mark.parametrize("factor", [1e4, 1e30, 1e180])
+def test_values_of_a_class_of_weight_zero_change_no_model(layout, factor):
+    rng = np.random.default_rng(0)
+    X = np.hstack(
+        [rng.standard_normal((1500, 40)), rng.random((1500, 10)) < [0.4] * 10]
+    )
+    y = (2 * X[:, 40:] @ rng.standard_normal((10, 10))).argmax(axis=1)
+    y[rng.random(1500) < 0.1] = 10
+    X[y == 10] *= factor
+    kept, weight = y < 10, {label: float(label < 10) for label in range(11)}
+    clf = SoftmaxRegressionClassifierCV(
+        alphas=[1e-2, 1e-3], cv=PredefinedSplit(np.arange(1500) % 5)
+    )
+    expected = clone(clf).set_params(cv=PredefinedSplit(np.arange(1500)[kept] % 5))
+    expected.fit(X[kept], y[kept])
+
+    clf.set_params(class_weight=weight).fit(layout(X), y)
+
+    assert_allclose(clf.scores_, expected.scores_, rtol=0.02)
+    assert clf.score(X[kept], y[kept]) > expected.score(X[kept], y[kept]) - 0.02
+
+
+def test_rows_without_weight_leave_the_number_of_passes_alone():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((40_000, 30))
+    raw = X @ rng.standard_normal((30, 10))
+    y = (raw + rng.gumbel(size=raw.shape)).argmax(axis=1)
+    kept = rng.random(40_000) < 0.03
+    clf = SoftmaxRegressionClassifierCV(alphas=ALPHAS)
+    expected = clone(clf).fit(X[kept], y[kept]).n_passes_
+
+    clf.fit(X, y, sample_weight=1.0 * kept)
+
+    assert clf.n_passes_ <= expected + 2
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("scale", [1e3, 1e5])
+@pytest.mark.parametrize("n_features", [2, 20])
+def test_rows_of_another_scale_leave_no_model_silently_far_from_its_optimum(
+    dtype, scale, n_features, objective
+):
+    rng, y = np.random.default_rng(0), np.repeat([0, 1, 2], [600, 600, 300])
+    X = rng.standard_normal((1500, n_features))
+    X[:, 0] += np.array([-1.5, 1.5, 0])[y]
+    X[y == 2] = scale * rng.uniform(0.9, 1.1, (300, n_features))
+    X, cv = X.astype(dtype), StratifiedKFold(5, shuffle=True, random_state=0)
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ConvergenceWarning)
+        clf = SoftmaxRegressionClassifierCV(alphas=[1e-2, 1e-4], cv=cv).fit(X, y)
+
+    optimum = SoftmaxRegressionClassifier(alpha=clf.alpha_, solver="svrg", tol=1e-5)
+    optimum.fit(X.astype(float), y)
+    model = {"X": X, "y": y, "sample_weight": np.ones(1500), "alpha": clf.alpha_}
+    least, value = (
+        objective(**model, coef=m.coef_, intercept=m.intercept_) for m in (optimum, clf)
+    )
+    has_warned = any(w.category is ConvergenceWarning for w in caught)
+    assert value < 1.06 * least or (has_warned and dtype is np.float32)
+
+
 def test_whether_rows_are_one_batch_follows_from_all_rows(monkeypatch):
     seen, decide = [], _strategy.takes_all_rows
 

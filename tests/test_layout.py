@@ -13,7 +13,7 @@ FLOORS = [
     | {"_cross_validation"},
     {"_validation", "_parameters", "_classes", "_training", "_strategy", "_state"}
     | {"_monitoring", "_prediction", "_splits", "_alphas", "_penalty_path"}
-    | {"_plateau_check"},
+    | {"_plateau_check", "_hidden_columns"},
     {"_solvers"},
     {"_oracle", "_stacked_oracle", "_problem"},
     {"_loss", "_penalty", "_kronecker", "_preconditioner", "_moments", "_outliers"}

@@ -66,18 +66,16 @@ class SplitPartitions:
         data.copy_center(problem.data)
         class_weight = splits.factors[-1][y]
         y = make_targets(y, 0.0, len(rows.classes), data.dtype, data.xp)
-        unweighted, weighted = (
-            replace(problem, data=data, y=y, sample_weight=weights.astype(data.dtype))
-            for weights in (weight, weight * class_weight)
-        )
-        self.null_model = weighted, starts[-1]
+        weight = (weight * class_weight).astype(data.dtype)
+        sample = replace(problem, data=data, y=y, sample_weight=weight)
+        self.null_model = sample, starts[-1]
         preconditioner_class = choose_preconditioner(
             params, problem, n_rows=partitions.n_rows
         )
         # One machine's rows in the preconditioner make one machine's steps.
         base = partitions.make_oracle(problem, preconditioner_class, n_units=1)
         oracle = PartitionedStackedOracle(problem, partitions, splits)
-        self.path = StackedPath(params, oracle, [base], starts, unweighted)
+        self.path = StackedPath(params, oracle, [base], starts, sample)
 
     def make_memory(self, rng) -> dict:
         """Return the counts, moments and rng of `_state`."""
