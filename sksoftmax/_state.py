@@ -23,7 +23,6 @@ and change none, except `all_or_nothing`.
 import inspect
 import math
 from contextlib import contextmanager
-from numbers import Real
 from operator import is_
 
 import numpy as np
@@ -31,7 +30,7 @@ import scipy.sparse as sp
 from sklearn.exceptions import InconsistentVersionWarning
 
 from sksoftmax._arrays import namespace
-from sksoftmax._compat import warn
+from sksoftmax._compat import is_array_api_obj, warn
 from sksoftmax._kronecker import PHM_ATTRIBUTES, KroneckerSums, is_sum
 from sksoftmax._labels import are_same, find_positions, validate_labels
 from sksoftmax._solvers.sgd import AVERAGED_ROWS
@@ -43,6 +42,8 @@ from sksoftmax._validation import check_finite_model
 
 # Attributes of a model that are right only together.
 _LEARNED = ("classes_", "coef_", "intercept_", "t_", "_state", *PHM_ATTRIBUTES)
+# Attributes that are NumPy's, whatever the library of the model.
+_ALWAYS_NUMPY = ("classes_", "feature_names_in_", *PHM_ATTRIBUTES)
 
 
 @contextmanager
@@ -575,20 +576,20 @@ def _default_parameters(estimator_class) -> dict:
 
 
 def convert_arrays(attributes: dict, converter) -> dict:
-    """Return the attributes that hold arrays of the model, with converted arrays."""
+    """Return the fitted attributes that hold arrays of the model, converted."""
 
     def convert(value):
         if isinstance(value, dict):
             return {key: convert(v) for key, v in value.items()}
         if isinstance(value, tuple):
             return tuple(map(convert, value))
-        is_array = value is not None and not isinstance(value, str | Real)
-        return converter(value) if is_array else value
+        is_array = is_array_api_obj(value) or sp.issparse(value)
+        return converter(value) if is_array and not np.isscalar(value) else value
 
     converted = {
-        name: convert(attributes[name])
-        for name in ("coef_", "intercept_")
-        if name in attributes
+        name: convert(value)
+        for name, value in attributes.items()
+        if name.endswith("_") and name not in _ALWAYS_NUMPY
     }
     if "_state" in attributes:
         memory = attributes["_state"]

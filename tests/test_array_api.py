@@ -723,6 +723,28 @@ def test_scikit_learn_moves_the_model(to):
     back.partial_fit(X, names)
 
 
+@on_each_library
+def test_scikit_learn_moves_all_arrays_of_a_path(to):
+    from sklearn.utils import _array_api as of_sklearn
+
+    X, y, _ = blobs(4, n=200)
+    clf = SoftmaxRegressionClassifierCV(alphas=[1e-1, 1e-2, 1e-3]).fit(to(X), y)
+    xp, _, device = of_sklearn.get_namespace_and_device(to(X))
+
+    back = of_sklearn.move_estimator_to(clf, np, "cpu")
+    there = of_sklearn.move_estimator_to(back, xp, device)
+
+    for name, value in vars(clf).items():
+        if isinstance(value, type(clf.coef_)):
+            assert type(getattr(back, name)) is np.ndarray, name
+            assert getattr(there, name).device == to(X).device, name
+            assert_array_equal(getattr(back, name), to_numpy(value))
+    assert xp.__name__.split(".")[-1].encode() not in pickle.dumps(back)
+    assert type(there.classes_) is np.ndarray
+    assert clf.coef_.device == to(X).device
+    assert_array_equal(back.predict(X), to_numpy(clf.predict(to(X))))
+
+
 def test_a_sparse_model_is_numpys():
     X, y, _ = blobs(4)
     clf = SoftmaxRegressionClassifier().fit(STRICT(X), y)
