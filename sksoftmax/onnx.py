@@ -26,8 +26,8 @@ def register() -> None:
     changes nothing. skl2onnx and onnxruntime come with
     ``python -m pip install "sksoftmax[onnx]"``.
 
-    The converted model takes dense X. It computes in the dtype of X for float32 and
-    float64, and in the dtype of `coef_`, but at least in float32, for int64 and bool.
+    The converted model takes dense X. It computes in float64 if X or `coef_` has more
+    digits than float32, else in float32. The digits of int64 X do not count.
     Probabilities are float64 if X is, else float32. Labels are strings, or int64 for
     whole numbers and booleans.
 
@@ -166,9 +166,8 @@ def _convert(scope, operator, container):
         # round off digits of the smaller one, so Softmax computes both.
         coef, intercept = np.pad(coef, [(1, 0), (0, 0)]), np.pad(intercept, (1, 0))
     dtype = np.dtype(guess_numpy_type(X.type))
-    if dtype.kind != "f":
-        is_short = np.promote_types(coef.dtype, np.float32) == np.float32
-        dtype = np.dtype(np.float32 if is_short else np.float64)
+    dtype = np.promote_types(coef.dtype, dtype if dtype.kind == "f" else np.float32)
+    dtype = np.dtype(np.float32 if dtype.itemsize <= 4 else np.float64)
     X = node("Cast", X.full_name, to=onnx_type(dtype))
     intercept = constant(intercept.astype(dtype))
     if is_sum(vars(clf)):  # the factors are fewer numbers

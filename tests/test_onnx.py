@@ -152,6 +152,21 @@ def test_integers_keep_their_digits(run):
     assert_allclose(proba, clf.predict_proba(X), rtol=1e-6)
 
 
+def test_float64_weights_of_float32_rows_keep_their_digits(run):
+    rng = np.random.RandomState(0)
+    t = rng.randint(-40, 41, 4000)
+    X = (2.0**24 - 100 + t)[:, None].astype(np.float32)
+    y = (t + rng.logistic(size=len(t)) > 0).astype(int)
+    clf = SoftmaxRegressionClassifier().fit(X, y)
+    assert clf.coef_.dtype == np.float64
+
+    label, proba = run(clf, X)
+
+    assert_array_equal(label, clf.predict(X))
+    assert_allclose(proba, clf.predict_proba(X), rtol=0, atol=1e-6)
+    assert proba.dtype == np.float32
+
+
 LABELS = {
     "str": np.array(["setosa", "één", "virginica"]),
     "objects": np.array(["setosa", "één", "virginica"], dtype=object),

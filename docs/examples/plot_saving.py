@@ -100,8 +100,9 @@ with open(paths["LogisticRegression"], "rb") as file:
 # ONNX
 # ----
 # After ``register`` skl2onnx can convert the classifier, in a Pipeline too. A server of
-# the file needs onnxruntime alone. The rows given to skl2onnx set the dtype: float32 is
-# usual, makes the file smaller and costs some digits.
+# the file needs onnxruntime alone. The rows given to skl2onnx set the dtypes of X and
+# of the probabilities: float32 is usual and costs some digits. The weights keep the
+# dtype of ``coef_``, so a fit on float32 makes the file smaller.
 sksoftmax.onnx.register()
 for dtype in (np.float32, np.float64):
     name = f"ONNX, {np.dtype(dtype)}"
