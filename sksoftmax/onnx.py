@@ -111,7 +111,8 @@ def _labels(scope, clf):
     from skl2onnx.common.utils_classifier import get_label_classes
 
     classes = get_label_classes(scope, clf)
-    labels = classes.tolist()
+    # tolist() makes integers of nanoseconds.
+    labels = list(classes) if classes.dtype.kind in "mM" else classes.tolist()
     converted = list(map(_convert_label, labels))
     kinds = set(map(type, converted))
     if kinds == {int}:
@@ -133,7 +134,7 @@ def _convert_label(label) -> int | bytes | None:
         encoded = label.encode(errors="replace")
         is_valid = encoded.decode() == label and not label.endswith("\0")
         return encoded if is_valid else None
-    is_number = isinstance(label, Real)
+    is_number = isinstance(label, Real) and not isinstance(label, np.timedelta64)
     if not (is_number and math.isfinite(label)):
         return None
     integer = int(label)

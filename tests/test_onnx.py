@@ -208,7 +208,14 @@ REFUSED_LABELS = {
     "NUL": (np.array(["a", "a\0", "b"], object), r"object: \['a\\x00'\]"),
     "NULs": (np.array(["\0", "\0\0", "b"], object), r"object: \['\\x00', "),
     "surrogate": (np.array(["\ud800", "a", "b"], object), r"object: \['\\ud800'\]"),
-    "dates": (np.array(["2020", "2021", "2022"], "M8[Y]"), r"datetime64\[Y\]: "),
+    **{
+        f"{kind}[{unit}]": (
+            np.arange(3).astype(f"{kind}[{unit}]"),
+            rf"{name}\[{unit}\]: ",
+        )
+        for kind, name in (("M8", "datetime64"), ("m8", "timedelta64"))
+        for unit in ("Y", "D", "us", "ns", "as")
+    },
 }
 
 
@@ -232,8 +239,9 @@ def test_labels_that_onnx_cannot_hold_are_refused(run, iris, kind, options):
         np.array([1, "a", 2], object),
         np.array([b"a", b"b", b"c"]),
         np.array([None, "a", "b"], object),
+        np.array([*np.arange(3).astype("m8[ns]")], object),
     ],
-    ids=["halves", "NaN", "large", "mixed", "bytes", "None"],
+    ids=["halves", "NaN", "large", "mixed", "bytes", "None", "durations"],
 )
 def test_classes_set_by_hand_that_onnx_cannot_hold_are_refused(run, iris, labels):
     clf = SoftmaxRegressionClassifier().fit(*iris)
