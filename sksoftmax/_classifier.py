@@ -1202,7 +1202,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         for name in ("classes_", "coef_", "intercept_", "feature_names_in_"):
             if hasattr(fitted, name):
                 attribute = getattr(fitted, name)
-                setattr(model, name, namespace(attribute).copy(attribute))
+                xp = namespace(attribute)
+                setattr(model, name, xp.copy(xp.detach(attribute)))
         model.n_features_in_ = fitted.coef_.shape[1]
         return model
 

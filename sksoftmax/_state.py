@@ -231,7 +231,7 @@ def _are_same_odds(intercept, shifted) -> bool:
 def _to_floats(array):
     """Return an array in the dtype to compute in, as integers lose shares."""
     xp = namespace(array)
-    return xp.astype(array, xp.training_dtype(array))
+    return xp.astype(xp.detach(array), xp.training_dtype(array))
 
 
 def from_attributes(estimator, problem) -> State:
@@ -584,7 +584,9 @@ def convert_arrays(attributes: dict, converter) -> dict:
         if isinstance(value, tuple):
             return tuple(map(convert, value))
         is_array = is_array_api_obj(value) or sp.issparse(value)
-        return converter(value) if is_array and not np.isscalar(value) else value
+        if not is_array or np.isscalar(value):
+            return value
+        return converter(namespace(value).detach(value))
 
     converted = {
         name: convert(value)

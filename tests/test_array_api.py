@@ -1050,6 +1050,58 @@ def test_weights_that_another_program_has_trained():
     assert not clf.partial_fit(X, y).coef_.requires_grad
 
 
+def with_parameters(n_classes):
+    """Return a model of tensors, its copy with torch's parameters, and the rows."""
+    import torch
+
+    X, y, _ = blobs(n_classes)
+    X = torch.asarray(X)
+    expected = SoftmaxRegressionClassifier(warm_start=True, random_state=0).fit(X, y)
+    clf = copy.deepcopy(expected)
+    clf.coef_ = torch.nn.Parameter(clf.coef_)
+    clf.intercept_ = torch.nn.Parameter(clf.intercept_)
+    return expected, clf, X, y
+
+
+USES = {
+    "new class": lambda clf, X, y: clf.partial_fit(X, y, classes=range(5)),
+    "new class, without rows": lambda clf, X, y: clf.partial_fit(
+        X, y, classes=range(5), sample_weight=np.zeros(len(y))
+    ),
+    "warm fit of a new class": lambda clf, X, y: clf.fit(
+        X, np.where(np.arange(len(y)) < 50, 4, y)
+    ),
+    "prior": lambda clf, X, y: clf.correct_prior(),
+    "to_logistic_regression": lambda clf, X, y: clf.to_logistic_regression(),
+}
+
+
+@NO_TORCH
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+def test_trained_parameters_are_used_as_plain_weights(use, n_classes):
+    expected, clf, X, y = with_parameters(n_classes)
+
+    used, plain = use(clf, X, y), use(expected, X, y)
+
+    assert not used.intercept_.requires_grad
+    assert_array_equal(to_numpy(used.coef_), to_numpy(plain.coef_))
+    assert_array_equal(to_numpy(used.intercept_), to_numpy(plain.intercept_))
+    copy.deepcopy(used)
+
+
+@NO_TORCH
+def test_scikit_learn_moves_trained_parameters():
+    from sklearn.utils._array_api import move_estimator_to
+
+    expected, clf, X, _ = with_parameters(3)
+
+    moved = move_estimator_to(clf, np, "cpu")
+
+    assert type(moved.coef_) is np.ndarray
+    assert_array_equal(moved.predict(X.numpy()), expected.predict(X))
+
+
 def test_devices_that_cannot_be_hashed(monkeypatch):
     device = type("Device", (), {"__hash__": None})()
     array = type("Array", (), {"device": device})()
