@@ -1066,6 +1066,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             If `class_prior` is not a positive number for each class, if the model has
             no intercept, or if the classes were never counted, as their weights were
             set by hand.
+        TypeError
+            If `class_prior` is an array on a device, and scikit-learn's
+            `array_api_dispatch` is off.
 
         Notes
         -----

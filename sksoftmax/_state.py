@@ -29,7 +29,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.exceptions import InconsistentVersionWarning
 
-from sksoftmax._arrays import namespace
+from sksoftmax._arrays import input_to_numpy, namespace
 from sksoftmax._compat import is_array_api_obj, warn
 from sksoftmax._kronecker import PHM_ATTRIBUTES, KroneckerSums, is_sum
 from sksoftmax._labels import are_same, find_positions, validate_labels
@@ -408,6 +408,7 @@ def shift_prior(estimator, class_prior=None) -> dict:
     class_count, class_weight = counts["class_count"], counts["class_weight"]
     prior = class_count
     if class_prior is not None:
+        class_prior = input_to_numpy(class_prior, "class_prior")
         try:
             prior = np.asarray(_sort_by_class(class_prior, classes), float)
         except (TypeError, ValueError):

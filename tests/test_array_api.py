@@ -303,6 +303,49 @@ def test_a_stream_goes_on_from_a_fit(to, first):
     assert_same_model(clf, expected, to(X), X, y, rtol=1e-5)
 
 
+PRIORS = {
+    "of float64": lambda to: to([0.2, 0.3, 0.5]),
+    "of integers": lambda to: to([2, 3, 5]),
+    "of bfloat16": lambda to: to([2.0, 3.0, 5.0], dtype=torch.bfloat16),
+    "with a graph": lambda to: to([0.2, 0.3, 0.5]).requires_grad_(),
+}
+
+
+@on_each_library
+@pytest.mark.parametrize("kind", PRIORS)
+def test_a_prior_of_the_library_of_x_is_taken(to, kind):
+    if to.name != "torch" and kind in ("of bfloat16", "with a graph"):
+        pytest.skip("PyTorch alone has such arrays")
+    X, y, _ = blobs(3)
+    clf = SoftmaxRegressionClassifier().fit(to(X), y)
+    expected = to_numpy(copy.deepcopy(clf).correct_prior([2, 3, 5]).intercept_)
+
+    clf.correct_prior(PRIORS[kind](to))
+
+    assert_allclose(to_numpy(clf.intercept_), expected)
+
+
+def test_a_prior_on_a_device_without_dispatch_is_refused():
+    X, y, _ = blobs(3)
+    clf = SoftmaxRegressionClassifier().fit(X, y)
+    prior = Library("array_api_strict", "device1")([0.2, 0.3, 0.5])
+
+    with (
+        config_context(array_api_dispatch=False),
+        pytest.raises(TypeError, match=r"class_prior must be convertible .*device1"),
+    ):
+        clf.correct_prior(prior)
+
+
+@on_each_library
+def test_a_prior_of_the_library_of_x_that_is_none_is_refused(to):
+    X, y, _ = blobs(3)
+    clf = SoftmaxRegressionClassifier().fit(to(X), y)
+
+    with pytest.raises(ValueError, match="class_prior must hold a positive number"):
+        clf.correct_prior(to([0.5, 0.5]))
+
+
 @on_each_library
 def test_warm_start_goes_on_from_the_model(to):
     X, y, _ = blobs(4)
