@@ -27,7 +27,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler
 from sklearn.svm import SVC, LinearSVC
 
-from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax import SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
 from sksoftmax.inspection import (
     CoefficientDisplay,
     CoefficientImageDisplay,
@@ -226,6 +226,25 @@ def test_calls_without_weight_alone_have_no_loss_curve():
         match="estimator must have loss_curve_, got a "
         r"SoftmaxRegressionClassifier without loss_curve_\. Call fit",
     ):
+        LossCurveDisplay.from_estimator(clf)
+
+
+@pytest.mark.filterwarnings("ignore:The best score is at")
+@pytest.mark.parametrize("in_pipeline", [False, True])
+def test_a_penalty_path_instead_of_a_loss_curve_is_named(in_pipeline):
+    clf = SoftmaxRegressionClassifierCV(alphas=[1e-1, 1e-2, 1e-3], cv=2)
+    clf = make_pipeline(MinMaxScaler(), clf) if in_pipeline else clf
+    clf.fit(X, Y)
+
+    match = r"without loss_curve_\. This class has a penalty .* PenaltyPathDisplay"
+    with pytest.raises(ValueError, match=match):
+        LossCurveDisplay.from_estimator(clf)
+
+
+def test_a_classifier_without_a_loss_curve_is_told_which_class_has_one():
+    clf = LinearDiscriminantAnalysis().fit(X[:, 20:24], Y)
+
+    with pytest.raises(ValueError, match="Call fit of a SoftmaxRegressionClassifier"):
         LossCurveDisplay.from_estimator(clf)
 
 

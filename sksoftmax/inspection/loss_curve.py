@@ -180,7 +180,15 @@ class LossCurveDisplay:
         progressive = getattr(estimator, "progressive_loss_curve_", None)
         if not progressive:
             progressive = None
-            way_out = "Call fit. For a search, pass its best_estimator_."
+            way_out = (
+                "Call fit of a SoftmaxRegressionClassifier. For a search, pass its "
+                "best_estimator_."
+            )
+            if hasattr(estimator, "mean_score_"):
+                way_out = (
+                    "This class has a penalty path and no loss curve. Draw the path "
+                    "with PenaltyPathDisplay."
+                )
             find_fitted(estimator, ["loss_curve_"], way_out)
         display = cls(
             loss_curve=getattr(estimator, "loss_curve_", None),
