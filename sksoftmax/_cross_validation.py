@@ -89,7 +89,14 @@ def join_validation_rows(estimator, rows, weight, X_val, y_val, sample_weight_va
     y = _join_targets(rows.y, y_val, len(classes))
     split = np.arange(rows.X.shape[0]), rows.X.shape[0] + np.arange(X_val.shape[0])
     if sp.issparse(rows.X) or sp.issparse(X_val):
-        X = sp.vstack([rows.X, X_val], format="csr")
+        # SciPy would add up duplicates in a small dtype if one part were dense.
+        parts = [
+            part
+            if sp.issparse(part)
+            else sp.csr_matrix(xp.astype(part, xp.training_dtype(part)))
+            for part in (rows.X, X_val)
+        ]
+        X = sp.vstack(parts, format="csr")
     else:
         X = rows.X
         if X.dtype != X_val.dtype:  # the standard does not promote integers to floats

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 
-from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax import SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
 from sksoftmax._data import make_data
 
 pytestmark = pytest.mark.filterwarnings(
@@ -157,6 +158,41 @@ def test_duplicates_are_predicted_as_their_sum(layout, kind, dtype):
         assert_allclose(getattr(clf, name)(X), getattr(clf, name)(dense), rtol=1e-6)
     assert clf.score(X, Y) == clf.score(dense, Y) == 1
     assert_allclose(clf.surprisal(X, Y), clf.surprisal(dense, Y), rtol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:The best score is at:UserWarning")
+@pytest.mark.parametrize("is_val_sparse", [False, True])
+@pytest.mark.parametrize("dtype", LARGE)
+@pytest.mark.parametrize("kind", KINDS)
+def test_duplicates_beside_dense_rows_of_a_path_stand_for_their_sum(
+    kind, dtype, is_val_sparse
+):
+    X, dense = repeated(dtype, "csr", kind)
+    others = np.where(dense > 0, LARGE[dtype], 0).astype(dtype)
+    parts, sums = (X, others), [sp.csr_array(dense), sp.csr_array(others.astype(float))]
+    if is_val_sparse:
+        parts, sums = parts[::-1], sums[::-1]
+    clf = SoftmaxRegressionClassifierCV(alphas=[1e-3], random_state=0)
+    expected = clone(clf).fit(sums[0], Y, X_val=sums[1], y_val=Y)
+
+    clf.fit(parts[0], Y, X_val=parts[1], y_val=Y)
+
+    scale = np.abs(expected.coef_).max()
+    assert_allclose(clf.coef_, expected.coef_, rtol=1e-3, atol=1e-4 * scale)
+    assert_allclose(clf.scores_, expected.scores_, rtol=1e-3)
+
+
+@pytest.mark.filterwarnings("ignore:The best score is at:UserWarning")
+@pytest.mark.parametrize("dtype", ["float16", ">f8", ">i4"])
+def test_dense_rows_that_scipy_has_no_dtype_for_validate_sparse_ones(dtype):
+    X, dense = repeated("int16")
+    others = (dense > 0).astype(dtype)
+    clf = SoftmaxRegressionClassifierCV(alphas=[1e-3], random_state=0)
+    expected = clone(clf).fit(X, Y, X_val=others.astype(float), y_val=Y)
+
+    clf.fit(X, Y, X_val=others, y_val=Y)
+
+    assert_allclose(clf.scores_, expected.scores_, rtol=1e-3)
 
 
 @pytest.mark.slow
