@@ -801,7 +801,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                 state = make_state(problem.zeros(), self.average)
             else:
                 state = from_attributes(trained, problem)
-            n_iter = getattr(trained, "n_iter_", 0) + 1
+            n_iter = getattr(trained, "n_iter_", 0) + bool(len(rows.indices))
             losses = getattr(trained, "progressive_loss_curve_", None)
             losses = [] if losses is None else list(losses)
             weight = float(training.data.xp.total(training.bounded_weight))

@@ -519,8 +519,10 @@ def expand_state(state: dict, t: int, positions, n_classes: int) -> dict:
 def to_pickle(attributes: dict) -> dict:
     """Return the attributes for a pickle, with the version.
 
-    Attributes that follow from others are left out. The generator is replaced by a copy
-    of its state.
+    `coef_` of a model with `phm_order` is left out, as it follows from the factors, and
+    so is the inverse of the Hessian. To keep the pickle small, such a model also loses
+    its Hessian, velocity and last iterate. The generator is replaced by a copy of its
+    state.
     """
     from sksoftmax import __version__  # set only after this module is imported
 

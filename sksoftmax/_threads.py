@@ -62,7 +62,9 @@ def ordered_map(function, items) -> Iterator:
 
     The threads live until the last result. There are as many threads as this process
     has cores and BLAS has threads, and fewer if other calls have some of them. Only one
-    thread is used within `single_thread` and within another call.
+    thread is used within `single_thread`, and within threads that another call started.
+    The thread of that call's caller computes blocks too, and a call within such a block
+    gets the threads that are left.
     """
     items = list(items)
     if len(items) < 2:

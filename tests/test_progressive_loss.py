@@ -97,6 +97,7 @@ def test_the_curve_is_changed_by_no_other_call():
     clf = SoftmaxRegressionClassifier(random_state=0)
     clf.partial_fit(X, y, classes=CLASSES, sample_weight=np.zeros(60))
     assert clf.progressive_loss_curve_ == []
+    assert clf.n_iter_ == 0
     clf.partial_fit(X, y)
     curve = list(clf.progressive_loss_curve_)
 
@@ -106,6 +107,7 @@ def test_the_curve_is_changed_by_no_other_call():
     copy.copy(clf).partial_fit(X, y)
 
     assert clf.progressive_loss_curve_ == curve
+    assert clf.n_iter_ == len(curve) == 1
     clf.fit(X, y)
     assert not hasattr(clf, "progressive_loss_curve_")
     assert len(clf.partial_fit(X, y).progressive_loss_curve_) == 1
