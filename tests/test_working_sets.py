@@ -1,9 +1,12 @@
 """L1 on many features: a few at a time, to the optimum of the problem with all."""
 
+import warnings
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
 from scipy.special import logsumexp, softmax
+from sklearn.exceptions import ConvergenceWarning
 
 from sksoftmax import SoftmaxRegressionClassifier
 
@@ -64,3 +67,38 @@ def test_gap_of_all_features_is_within_tol(table, layout, l1_ratio, alpha):
     # The residual of the model itself is a worse dual point than the solver's.
     assert 0 <= gap <= 1e-4 * objective
     assert 0 < np.count_nonzero(clf.coef_) < 0.2 * clf.coef_.size or l1_ratio < 1
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("tol", [None, 0.0, 1e-16])
+def test_training_ends_where_no_step_lowers_the_objective(table, tol, dtype):
+    X, y = table
+    clf = SoftmaxRegressionClassifier(alpha=3e-3, l1_ratio=1.0, tol=tol, max_iter=150)
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        clf.fit(X.astype(dtype), y)
+
+    assert clf.n_iter_ < 60
+    assert clf.loss_curve_[-1] == min(clf.loss_curve_)
+    categories = [warning.category for warning in caught]
+    assert categories == ([] if tol is None else [ConvergenceWarning])
+
+
+@pytest.mark.parametrize("tol", [None, 1e-12])
+def test_training_in_float32_ends_where_no_step_lowers_the_objective(tol):
+    rng = np.random.RandomState(0)
+    X = sp.random(4200, 600, 0.1, format="csr", random_state=0, dtype=np.float32)
+    coef = np.zeros((600, 20))
+    coef[:10] = 4 * rng.standard_normal((10, 20))
+    y = (X @ coef + rng.gumbel(size=(4200, 20))).argmax(axis=1)
+    clf = SoftmaxRegressionClassifier(alpha=3e-3, l1_ratio=1.0, tol=tol, max_iter=100)
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        clf.fit(X, y)
+
+    assert clf.coef_.dtype == np.float32
+    assert clf.n_iter_ < 30
+    categories = [warning.category for warning in caught]
+    assert categories == ([] if tol is None else [ConvergenceWarning])
