@@ -65,9 +65,12 @@ class OracleProtocol(Protocol):
 class _Chunk:
     """Some rows of an oracle, and what is kept of the last weights."""
 
-    def __init__(self, rows) -> None:
-        """Initialise with row numbers, or a slice with both ends."""
-        self.rows = rows
+    def __init__(self, rows, batch) -> None:
+        """Initialise with row numbers, or a slice with both ends.
+
+        `batch` is the batch of these rows, or None if each pass reads them again.
+        """
+        self.rows, self.batch = rows, batch
         self.raw = None  # weights, and their raw predictions
         # Weights of the last Hessian, and their raw predictions, probabilities and mean
         # curvature.
@@ -77,9 +80,9 @@ class _Chunk:
 class Oracle:
     """The rows of a problem, read a chunk at a time.
 
-    Arrays of the size (n_rows, n_outputs) are kept if all rows are one chunk, or if
-    each array has no more numbers than a chunk of X. Measured on 2^13 rows of 150
-    features in 5 classes: Newton's method takes .7 times as long.
+    Arrays of the size (n_rows, n_outputs) are kept if each array has no more numbers
+    than a chunk of X. Measured on 2^13 rows of 150 features in 5 classes: Newton's
+    method takes .7 times as long.
     """
 
     def __init__(
@@ -112,27 +115,36 @@ class Oracle:
         self._chunk_rows = min(
             len(rows), data.matmul_chunk_rows(problem.loss.n_outputs)
         )
-        self._batch = None
+        batch = None
         if features is not None:
-            self._chunk_rows = len(rows)
-            self._batch = data.make_feature_batch(data.index(rows), features)
-            self.product_work *= self._batch.n_stored / max(1, data.n_stored)
+            batch = data.make_feature_batch(data.index(rows), features)
+            self.product_work *= batch.n_stored / max(1, data.n_stored)
+            n_chunk_rows = data.xp.matmul_chunk_size // problem.loss.n_outputs
+            self._chunk_rows = max(1, min(len(rows), n_chunk_rows))
         elif len(rows) <= self._chunk_rows:
             compact = preconditioner_class.lazy and not n_rows
-            self._batch = data.full_batch(data.index(rows), compact)
-        self.active = slice(None) if self._batch is None else self._batch.active
+            batch = data.full_batch(data.index(rows), compact)
+        self.active = slice(None) if batch is None else batch.active
+        # Whether the rows are few enough for one chunk.
+        self.is_one_chunk = len(rows) <= self._chunk_rows
         n_numbers = len(rows) * problem.loss.n_outputs
-        self._keeps = self.is_one_chunk or n_numbers <= data.xp.matmul_chunk_size
+        self._keeps = n_numbers <= data.xp.matmul_chunk_size
         is_all = len(rows) == data.n_samples
         self._rows = slice(0, len(rows)) if is_all else data.index(rows)
         if self.n_measured == len(rows):
             self._sample = self._rows
-        self._chunks = [_Chunk(part) for part in chunks(self._rows, self._chunk_rows)]
+        self._chunks = self._cut(batch)
 
-    @property
-    def is_one_chunk(self) -> bool:
-        """Whether the rows are few enough for one chunk."""
-        return self._batch is not None
+    def _cut(self, batch) -> list[_Chunk]:
+        """Return the rows in chunks, with parts of the batch of all rows, if any."""
+        parts = chunks(self._rows, self._chunk_rows)
+        if batch is None or self.is_one_chunk:
+            return [_Chunk(part, batch) for part in parts]
+        positions = chunks(slice(0, len(self._row_numbers)), self._chunk_rows)
+        return [
+            _Chunk(part, batch.take_rows(position))
+            for part, position in zip(parts, positions, strict=True)
+        ]
 
     def select_features(self, features):
         """Return the oracle of the same rows, with only `features`."""
@@ -275,7 +287,7 @@ class Oracle:
         return reduce(add_tuples, ordered_map(share, self._chunks))
 
     def _make_batch(self, chunk):
-        return self._batch or self.problem.data.batch(chunk.rows, compact=False)
+        return chunk.batch or self.problem.data.batch(chunk.rows, compact=False)
 
     def _raw_prediction(self, chunk, batch, weights):
         """Return the raw predictions, (n_rows, n_outputs), a new array.

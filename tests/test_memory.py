@@ -118,6 +118,20 @@ def test_svrg_keeps_no_table_of_sparse_rows_by_classes():
     assert peak < 40_000 * 200 * X.dtype.itemsize
 
 
+@pytest.mark.parametrize("solver", ["sgd", "svrg"])
+def test_l1_keeps_no_table_of_sparse_rows_by_classes(solver):
+    rng = np.random.RandomState(0)
+    X = sp.random(30_000, 200, 0.02, "csr", np.float32, rng)
+    y = rng.randint(200, size=30_000)
+    clf = SoftmaxRegressionClassifier(
+        l1_ratio=1.0, alpha=1e-6, solver=solver, max_iter=1, tol=None
+    )
+
+    peak = peak_of(lambda: clf.fit(X, y))
+
+    assert peak < 30_000 * 200 * X.dtype.itemsize
+
+
 @pytest.mark.parametrize(
     "params",
     [{}, pytest.param({"l1_ratio": 0.5, "max_iter": 2}, marks=pytest.mark.slow)],

@@ -5,10 +5,12 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from numpy.testing import assert_allclose
 from scipy.special import logsumexp, softmax
 from sklearn.exceptions import ConvergenceWarning
 
 from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax._arrays import NUMPY
 
 N, D, Q = 200, 1500, 4
 
@@ -102,3 +104,18 @@ def test_training_in_float32_ends_where_no_step_lowers_the_objective(tol):
     assert clf.n_iter_ < 30
     categories = [warning.category for warning in caught]
     assert categories == ([] if tol is None else [ConvergenceWarning])
+
+
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.5])
+def test_chunks_of_rows_end_at_the_same_optimum(monkeypatch, table, l1_ratio):
+    X, y = table
+    sample_weight = np.ones(N)
+    sample_weight[::7] = 0
+    clf = SoftmaxRegressionClassifier(alpha=3e-3, l1_ratio=l1_ratio, tol=1e-9)
+    clf.fit(sp.csr_array(X), y, sample_weight=sample_weight)
+    expected = clf.predict_proba(X)
+
+    monkeypatch.setattr(type(NUMPY), "matmul_chunk_size", 30 * Q)
+    clf.fit(sp.csr_array(X), y, sample_weight=sample_weight)
+
+    assert_allclose(clf.predict_proba(X), expected, atol=1e-5)
