@@ -68,6 +68,23 @@ def test_fit_does_not_copy_soft_targets_in_columns():
     assert peaks[1] < peaks[0] + 0.3 * y.nbytes
 
 
+@pytest.mark.parametrize("least", [0.0, 1.0], ids=["some rows", "all rows"])
+def test_fit_does_not_copy_soft_targets_of_heavy_rows(least):
+    rng = np.random.RandomState(0)
+    X, y = rng.standard_normal((20_000, 10)), np.full((20_000, 200), 1 / 200)
+    sample_weight = np.ones(20_000)
+    sample_weight[::1000], sample_weight[1] = 1e4, least
+    clf = SoftmaxRegressionClassifier(batch_size=512, max_iter=1, tol=None)
+    clf.fit(X[:2000], y[:2000])
+
+    peaks = [
+        peak_of(lambda weight=weight: clf.fit(X, y, sample_weight=weight))
+        for weight in (None, sample_weight)
+    ]
+
+    assert peaks[1] < peaks[0] + 0.1 * y.nbytes
+
+
 def test_predict_copies_no_x_and_no_table_of_rows_by_classes(pixels):
     X, y = pixels
     clf = SoftmaxRegressionClassifier().fit(X[:5000], y[:5000])

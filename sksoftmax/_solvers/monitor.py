@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sksoftmax._arrays import GOLDEN_RATIO, evenly_spaced, take
+from sksoftmax._arrays import GOLDEN_RATIO, chunks, evenly_spaced, take
 from sksoftmax._problem import Problem
 from sksoftmax._targets import class_totals, unsmoothed, weights_by_class
 
@@ -52,15 +52,28 @@ class _ConstantModel:
 
     def __init__(self, problem: Problem, rows) -> None:
         xp, index = problem.data.xp, problem.data.index(rows)
-        y = take(unsmoothed(problem.y), index)
-        y = xp.to_numpy(y) if y.ndim == 1 else y
+        y, n_classes = unsmoothed(problem.y), max(2, problem.loss.n_outputs)
+        # The table of probabilities may be a memory map, so no copy is made.
+        size = len(rows) if y.ndim == 1 else max(1, xp.chunk_size // n_classes)
+        parts = list(chunks(slice(0, len(rows)), size))
+
+        def take_targets(part):
+            targets = take(y, index[part])
+            return xp.to_numpy(targets) if y.ndim == 1 else targets
+
         self.weight = xp.to_numpy(problem.sample_weight[index]).astype(np.float64)
-        totals = class_totals(y, self.weight, max(2, problem.loss.n_outputs))
+        totals = sum(
+            class_totals(take_targets(part), self.weight[part], n_classes)
+            for part in parts
+        )
         totals += 0.5 * self.weight.mean()  # other rows may be of other classes
         self._proba = totals / totals.sum()
         self._class_losses = -np.log(self._proba)
         self.mean_loss = float(self._proba @ self._class_losses)
-        self.losses = weights_by_class(self._class_losses, y)
+        losses = [
+            weights_by_class(self._class_losses, take_targets(part)) for part in parts
+        ]
+        self.losses = np.concatenate(losses)
 
     @property
     def is_typical(self) -> bool:
