@@ -124,6 +124,8 @@ class Oracle:
         elif len(rows) <= self._chunk_rows:
             compact = preconditioner_class.lazy and not n_rows
             batch = data.full_batch(data.index(rows), compact)
+            if not batch.n_stored:  # a solver needs at least one weight
+                batch = data.full_batch(data.index(rows), compact=False)
         self.active = slice(None) if batch is None else batch.active
         # Whether the rows are few enough for one chunk.
         self.is_one_chunk = len(rows) <= self._chunk_rows

@@ -636,3 +636,32 @@ def test_sparse_rows_that_lost_all_entries_are_zeros():
     clf = SoftmaxRegressionClassifier().fit(X, [0, 1, 1])
 
     assert_array_equal(clf.coef_, np.zeros((1, 3)))
+
+
+@pytest.mark.filterwarnings("ignore:The best score is at")
+@pytest.mark.parametrize("has_entry", [False, True], ids=["none", "without weight"])
+@pytest.mark.parametrize("n_features", [3, 100])
+@pytest.mark.parametrize(
+    "clf",
+    [
+        SoftmaxRegressionClassifier(l1_ratio=1.0),
+        SoftmaxRegressionClassifier(l1_ratio=0.5),
+        SoftmaxRegressionClassifier(preconditioner="diagonal"),
+        SoftmaxRegressionClassifier(solver="svrg"),
+        SoftmaxRegressionClassifier(solver="svrg", l1_ratio=1.0, batch_size=4),
+        SoftmaxRegressionClassifierCV(l1_ratio=1.0),
+        SoftmaxRegressionClassifierCV(alphas=[1.0, 0.1], preconditioner="diagonal"),
+    ],
+    ids=repr,
+)
+def test_sparse_data_without_entries_train_as_zeros(clf, n_features, has_entry):
+    entry = [1.0] * has_entry, ([0] * has_entry, [0] * has_entry)
+    X = sp.csr_array(sp.coo_array(entry, shape=(24, n_features)))
+    y, sample_weight = [0, 1, 2] * 8, np.ones(24)
+    sample_weight[0] = not has_entry
+    clf = clone(clf).set_params(fit_intercept=False)
+
+    clf.fit(X, y, sample_weight=sample_weight)
+
+    assert_array_equal(clf.coef_, np.zeros((3, n_features)))
+    assert_allclose(clf.predict_proba(X[1:]), 1 / 3)
