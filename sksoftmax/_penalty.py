@@ -3,6 +3,7 @@
 `_training.make_problem` builds it from the estimator's parameters.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +15,9 @@ class ElasticNet:
     """alpha * ((1 - l1_ratio) / 2 * ||coef||_2^2 + l1_ratio * ||coef||_1).
 
     Weights have the shape (n_weights, n_outputs). The strengths `l2` and `l1` have the
-    shape (n_weights, 1), with zero for the intercept.
+    shape (n_weights, 1), with zero for the intercept. Strengths below the smallest
+    normal number of the dtype become zero: a squared gradient that has become zero,
+    divided by such a strength, would prove that no gap is left.
     """
 
     def __init__(
@@ -28,10 +31,11 @@ class ElasticNet:
     ) -> None:
         self.alpha, self.l1_ratio = alpha, l1_ratio
         l2, l1 = np.zeros((2, n_features + fit_intercept, 1), xp.numpy_dtype(dtype))
-        l2[:n_features] = alpha * (1 - l1_ratio)
-        l1[:n_features] = alpha * l1_ratio
+        for strength, value in ((l2, alpha * (1 - l1_ratio)), (l1, alpha * l1_ratio)):
+            if value >= np.finfo(strength.dtype).smallest_normal:
+                strength[:n_features] = value
         self.l2, self.l1, self.penalised = map(xp.asarray, (l2, l1, l2 + l1 > 0))
-        self.makes_zeros = bool(l1.any())
+        self.has_l2, self.makes_zeros = bool(l2.any()), bool(l1.any())
 
     def value(self, weights, active=slice(None)):
         """Return the penalty of the active weights, a number on their device."""
@@ -64,8 +68,11 @@ class ElasticNet:
         `grad` is the gradient of the smooth part, loss and l2, at the dual point, and
         `objective` the value at the weights. Pure L1 bounds the gradient of the loss,
         so the dual point and the loss are multiplied by the factor. Weights without a
-        penalty are left out. The gap follows from the inequality of Fenchel and Young.
+        penalty are left out. The gap follows from the inequality of Fenchel and Young,
+        and is infinite without a penalty.
         """
+        if not (self.has_l2 or self.makes_zeros):
+            return math.inf, 1.0
         xp = namespace(weights)
         l1, l2 = take(self.l1, active), take(self.l2, active)
         if not self.makes_zeros:
@@ -73,7 +80,7 @@ class ElasticNet:
             terms = xp.where(l2[:, 0] > 0, xp.row_dots(grad, grad) / divisor, 0.0)
             return float(xp.total(terms)) / 2, 1.0
         pull = xp.where(l1 > 0, l2 * weights - grad, 0.0)
-        if self.l1_ratio < 1:
+        if self.has_l2:
             divisor, sign = xp.where(l2 > 0, l2, 1.0), xp.sign(pull)
             excess = xp.abs(pull) - l1
             outside = l1 * (xp.abs(weights) - sign * weights) + (
@@ -83,7 +90,7 @@ class ElasticNet:
             terms = xp.where(excess > 0, outside, inside)
             return float(xp.total(xp.where(l1 > 0, terms, 0.0))), 1.0
         largest = float(xp.max(xp.max(xp.abs(pull), axis=0), axis=0))
-        factor = min(1.0, self.alpha / largest) if largest > 0 else 1.0
+        factor = min(1.0, self.alpha * self.l1_ratio / largest) if largest > 0 else 1.0
         terms = l1 * xp.abs(weights) - factor * pull * weights
         loss = max(objective - float(self.value(weights, active)), 0.0)
         return float(xp.total(terms)) + (1 - factor) * loss, factor

@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import make_classification
 from sklearn.metrics import log_loss
@@ -181,6 +181,27 @@ def test_separable_rows_with_a_tiny_penalty_end_at_a_finite_model(dtype, l1_rati
 
     assert clf.loss_curve_[-1] < 1e-6
     assert np.isfinite(clf.coef_).all()
+
+
+@pytest.mark.parametrize(
+    ("alpha", "l1_ratio"), [(1e-46, 0.0), (1e-46, 0.5), (1e-40, 1 - 1e-7)]
+)
+def test_a_penalty_below_the_range_of_float32_trains_as_none(alpha, l1_ratio):
+    rng = np.random.RandomState(0)
+    Z, common = rng.standard_normal((20_000, 20)), rng.standard_normal((20_000, 1))
+    X = (3 * common + np.logspace(0, -3, 20) * Z).astype(np.float32)
+    y = (Z[:, 10:].sum(axis=1) + rng.standard_normal(20_000) > 0).astype(int)
+    y += Z[:, 0] > 1
+    params = {"solver": "svrg", "batch_size": 256, "preconditioner": "diagonal"}
+    params.update(fit_intercept=False, tol=1e-4, max_iter=20, random_state=0)
+    clf = SoftmaxRegressionClassifier(l1_ratio=l1_ratio, **params)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        coefs = [clone(clf).set_params(alpha=a).fit(X, y).coef_ for a in (0, alpha)]
+
+    assert coefs[0].dtype == np.float32
+    assert_array_equal(coefs[1], coefs[0])
 
 
 @pytest.mark.parametrize(

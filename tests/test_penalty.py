@@ -1,5 +1,7 @@
 """The penalty against its formula, and many small steps at once against a loop."""
 
+import math
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -65,6 +67,32 @@ def test_the_pseudo_gradient_is_the_shortest_subgradient(weights):
 
 def test_without_l1_the_pseudo_gradient_is_the_gradient(weights):
     assert elastic_net().pseudo_gradient(weights, weights) is weights
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize(
+    ("alpha", "dtype"),
+    [(0.0, "f8"), (1e-310, "f8"), (1e-46, "f4"), (1e-44, "f4"), (1e-39, "f4")],
+)
+def test_a_strength_below_the_range_of_the_dtype_proves_no_gap(alpha, dtype, l1_ratio):
+    penalty = ElasticNet(alpha, l1_ratio, 3, False, np.dtype(dtype))
+    zeros, grad = np.zeros((2, 3, 1), dtype)
+    grad += np.finfo(dtype).smallest_subnormal
+
+    assert penalty.duality_gap(zeros, grad, 1.0) == (math.inf, 1.0)
+    assert not penalty.penalised.any()
+
+
+def test_the_gap_of_l1_with_an_l2_below_the_range_is_that_of_l1_alone(weights):
+    weights, grad = weights.astype(np.float32), np.full((4, 3), 0.1, np.float32)
+    pure, mixed = (
+        ElasticNet(1e-36, l1_ratio, 4, False, np.float32) for l1_ratio in (1, 1 - 1e-7)
+    )
+
+    gap, factor = mixed.duality_gap(weights, grad, 1.0)
+
+    assert mixed.penalised.all()
+    assert (gap, factor) == pytest.approx(pure.duality_gap(weights, grad, 1.0))
 
 
 def test_a_gradient_step_multiplies_all_but_the_intercept(weights):

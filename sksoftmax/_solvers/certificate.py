@@ -63,10 +63,7 @@ class Certificate:
 
         `grad` is the gradient of the model's smooth part, (n_weights, n_outputs).
         """
-        penalty = self._problem.penalty
-        if not penalty.alpha:
-            return math.inf, 1.0
-        objective = self.objectives[-1]
+        penalty, objective = self._problem.penalty, self.objectives[-1]
         gap, factor = penalty.duality_gap(weights, grad, objective, self._active)
         return self._intercept_bound(grad) + gap, factor
 
@@ -118,7 +115,8 @@ class Certificate:
         """
         rounding = 1e3 * eps * self.objectives[-1]
         bound = self._decayed_fall_bound(rounding)
-        is_penalised = bool(self._problem.penalty.alpha)
+        penalty = self._problem.penalty
+        is_penalised = penalty.has_l2 or penalty.makes_zeros
         if not is_penalised and gain > rounding:
             return bound  # the error of the quadratic model exceeds rounding
         if decrement <= rounding:
