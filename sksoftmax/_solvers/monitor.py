@@ -15,7 +15,8 @@ MONITORED_ROWS = 2048
 # 2 %. With a share of .1 %, two of 2048 rows had half of the loss, and minibatches
 # seemed to have come to a plateau at 2 to 13 times the optimum.
 LARGEST_ERROR = 0.1
-LEAST_MEAN_WEIGHT = 0.5  # of the monitored rows; all rows have the mean one
+# Of the monitored rows. All rows have the mean one in `fit`, and any mean in a stream.
+LEAST_MEAN_WEIGHT = 0.5
 
 
 class Monitor:

@@ -22,8 +22,11 @@ FORCING = 0.2
 # Multiple of the allowed gap. More products with the Hessian do not lower a larger
 # bound by the penalty to the allowed gap.
 HOPELESS_BOUND = 1e4
-MAX_PRODUCTS = 250  # with the Hessian, in a step
-# The solver gives up after this many steps that together gain next to nothing.
+# With the Hessian, in one run of conjugate gradients. A step with L1 has many runs.
+MAX_PRODUCTS = 250
+# The solver gives up after this many steps that together gain next to nothing of the
+# allowed gap. No gap is allowed if `tol` is 0 or None, and then the solver gives up
+# only where no step lowers the objective.
 IDLE_STEPS = 30
 # On a plateau, the last step gained what its model promised, up to this multiple of the
 # allowed gap.

@@ -33,9 +33,9 @@ MAX_PASSES = 8  # in a step; see `make_newton`
 # plateaus with as many passes after which the fit ends with a warning. Measured on 2500
 # rows of 6000 features of low rank: steps of 64 passes gain no more than .2 to 1.5 %.
 LARGEST_PASS_LIMIT, MOST_REFUSED = 32, 5
-# The limit of products with the Gram matrix in a step, and the share of FORCING for
-# these products. Measured on lags of a random walk: with FORCING, the model promised
-# .9 % at 7 times the optimum.
+# The limit of products with the Gram matrix in all runs of conjugate gradients of a
+# step, and the share that replaces FORCING for these products. Measured on lags of a
+# random walk: with FORCING, the model promised .9 % at 7 times the optimum.
 GRAM_PRODUCTS, GRAM_FORCING = 400, 1e-3
 # The model with the Gram matrix may promise this share of the allowed gap on a plateau.
 GRAM_SHARE = 0.2

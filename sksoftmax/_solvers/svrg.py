@@ -13,8 +13,9 @@ from sksoftmax._solvers.sgd import SGD
 from sksoftmax._solvers.state import State
 from sksoftmax._solvers.steps import PreconditionedStep
 
-# Steps on all rows take over after IDLE_EPOCHS epochs in a row that each gain less than
-# the share IDLE_GAIN of the estimated gap.
+# An idle epoch gains at most the share IDLE_GAIN of the estimated gap, or of the
+# objective if that is less. Steps on all rows take over after IDLE_EPOCHS idle epochs
+# in a row, or with `may_switch` after one.
 IDLE_EPOCHS, IDLE_GAIN = 3, 1e-3
 
 
