@@ -174,6 +174,24 @@ def test_a_lost_worker_does_not_change_the_choice(client, monkeypatch):
     assert_allclose(clf.coef_, expected[2], rtol=1e-7, atol=1e-9)
 
 
+def test_a_partition_that_ends_its_workers_ends_the_fit(client):
+    class Bomb:
+        @property
+        def shape(self):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    X = [*map(dask.delayed, [np.eye(3)] * 3), dask.delayed(Bomb)()]
+    X, y = dask.persist(X, [dask.delayed(np.arange)(3)] * 4)
+    distributed.wait(distributed.futures_of(X), timeout=60)
+
+    # Dask itself counts the losses while no worker keeps the block.
+    with pytest.raises(
+        (RuntimeError, distributed.scheduler.KilledWorker),
+        match=r"got 4 lost workers in one pass|on 4 different workers",
+    ):
+        DaskSoftmaxRegressionClassifier().fit(X, y)
+
+
 def test_a_pass_and_its_result_may_take_their_time(client, monkeypatch):
     X, y = kept_by_workers()
     clf = DaskSoftmaxRegressionClassifier(tol=1e-2, random_state=0)

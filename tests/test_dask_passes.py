@@ -11,6 +11,8 @@ da = pytest.importorskip("dask.array", reason="the extra dask is not installed")
 pd = pytest.importorskip("pandas")
 
 from sksoftmax.dask import DaskSoftmaxRegressionClassifier  # noqa: E402
+from sksoftmax.dask.blocks import Blocks  # noqa: E402
+from sksoftmax.dask.placement import WorkerLost  # noqa: E402
 from sksoftmax.dask.sketch import Sketch  # noqa: E402
 
 N_ROWS, N_FEATURES, N_PARTITIONS, CHANGED = 400, 6, 4, 2
@@ -290,6 +292,38 @@ def test_rounding_errors_and_memory_layout_are_no_change(data, dtype):
 
     assert len(distinct) > 1
     assert clf.n_passes_ == source.n_loads
+
+
+@pytest.mark.parametrize("n_allowed", [1, 3])
+def test_a_block_that_loses_its_worker_too_often_ends_the_pass(n_allowed):
+    n_repetitions = 0
+
+    def work(placement):
+        nonlocal n_repetitions
+        n_repetitions += 1
+        raise WorkerLost([2, 7, 7 + n_repetitions])
+
+    blocks = Blocks(in_memory(np.eye(8)), "X")
+    message = rf"got {n_allowed + 1} lost .* with the partitions \[2 7\]\. Cut X into"
+
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": n_allowed}),
+        pytest.raises(RuntimeError, match=message),
+    ):
+        blocks.run_pinned(work)
+
+    assert n_repetitions == n_allowed + 1
+
+
+def test_losses_of_other_blocks_do_not_end_the_pass():
+    losses = iter(range(8))
+
+    def work(placement):
+        for p in losses:
+            raise WorkerLost([p])
+        return "done"
+
+    assert Blocks(in_memory(np.eye(8)), "X").run_pinned(work) == "done"
 
 
 def is_unchanged(before, after):

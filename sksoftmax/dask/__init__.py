@@ -54,7 +54,8 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
 
     The scheduler is that of the current ``distributed.Client``, or else that of Dask's
     configuration, by default threads. A lost worker costs the time to compute its
-    partitions again. A partition is one task, so the cluster should have several
+    partitions again. A partition that loses its worker four times in one pass ends the
+    fit, see Raises. A partition is one task, so the cluster should have several
     partitions for each core. X is computed, or read, again in each pass unless it is
     persisted (``X = X.persist()``). Each pass must load the same rows in the same
     order: `fit` compares some rows of each partition with the first pass, and raises an
@@ -216,6 +217,10 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
             from 0. The estimator is unchanged.
         TypeError
             If X, y or `sample_weight` is not of a type above.
+        RuntimeError
+            If a persisted partition loses its worker in one pass more often than
+            ``distributed.scheduler.allowed-failures``, by default 3 times. It may need
+            more memory than a worker has.
         ImportError
             If Dask cannot be imported.
 
@@ -318,6 +323,8 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         ------
         ValueError
             If there are no rows, or none with a positive weight.
+        RuntimeError
+            If a persisted partition loses its worker too often, as in `fit`.
         """
         model = self.to_local()
         if _is_cut(X):
@@ -569,6 +576,10 @@ class DaskSoftmaxRegressionClassifierCV(DaskSoftmaxRegressionClassifier):
             unchanged.
         TypeError
             If X, y or `sample_weight` is not of a type above.
+        RuntimeError
+            If a persisted partition loses its worker in one pass more often than
+            ``distributed.scheduler.allowed-failures``, by default 3 times. It may need
+            more memory than a worker has.
         ImportError
             If Dask cannot be imported.
 

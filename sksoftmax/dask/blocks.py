@@ -1,7 +1,9 @@
 """The delayed blocks of the rows of Dask collections."""
 
 import math
+from collections import Counter
 
+import dask
 import dask.array as da
 import numpy as np
 from dask.delayed import delayed
@@ -54,9 +56,26 @@ class Blocks:
         return len(self.delayed)
 
     def run_pinned(self, work):
-        """Return work(placement); repeat it each time a worker is lost."""
+        """Return work(placement); repeat it each time a worker is lost.
+
+        Raise RuntimeError if a block has lost its worker more often than Dask allows.
+        """
+        # Dask counts the workers that a task has killed, but the tasks of a repetition
+        # are new to Dask. A block that fills the memory of each worker would otherwise
+        # be repeated without end.
+        n_allowed = dask.config.get("distributed.scheduler.allowed-failures")
+        n_losses: Counter = Counter()
         while True:
             try:
                 return work(Placement(self._futures, self._needed_keys))
-            except WorkerLost:
-                continue
+            except WorkerLost as lost:
+                n_losses.update(*lost.args)
+                n = max(n_losses.values())
+                if n > n_allowed:
+                    p = np.sort([p for p, n_lost in n_losses.items() if n_lost == n])
+                    raise RuntimeError(
+                        "X must have partitions for which workers have memory, got "
+                        f"{n} lost workers in one pass, each with the partitions "
+                        f"{np.array2string(p, threshold=10)}. Cut X into smaller "
+                        "partitions, or give workers more memory."
+                    ) from None

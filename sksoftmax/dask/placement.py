@@ -20,7 +20,10 @@ _WORKERLESS_TIME = 30.0  # seconds without any worker before a warning
 
 
 class WorkerLost(Exception):
-    """A worker that kept blocks has left the cluster."""
+    """A worker that kept blocks has left the cluster.
+
+    The argument is the list of the blocks whose worker is lost or unknown.
+    """
 
 
 class Placement:
@@ -67,7 +70,9 @@ class Placement:
                 workers = self._client.nthreads()
                 # A task that is pinned to a lost worker would never end.
                 if not set(self.workers) <= {None, *workers}:
-                    raise WorkerLost
+                    raise WorkerLost(
+                        [p for p, w in enumerate(self.workers) if w not in workers]
+                    )
                 if workers:
                     deadline = time.monotonic() + _WORKERLESS_TIME
                 elif time.monotonic() >= deadline:
