@@ -134,6 +134,30 @@ def test_rows_without_weight_change_no_step(digits):
     assert_allclose(clf.coef_, expected.coef_, rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.parametrize("by_class", [False, True], ids=["weights", "class weights"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("layout", [np.asarray, sp.csr_array, pd.DataFrame])
+def test_rows_without_weight_may_hold_any_number(digits, layout, dtype, by_class):
+    X, y = digits[0].astype(dtype), digits[1].copy()
+    weight, params = np.ones(len(y)), {"alpha": ALPHA, "tol": 1e-4, "random_state": 0}
+    X[:1000:9], weight[:1000:9] = np.finfo(dtype).max, 0
+    X[:100:18] *= -1
+    X.flags.writeable = False
+    expected = DaskSoftmaxRegressionClassifier(**params)
+    expected.fit(*cut(X[weight > 0], y[weight > 0]))
+    if by_class:
+        y[weight == 0] = 10
+        params["class_weight"] = {10: 0}
+    clf = DaskSoftmaxRegressionClassifier(**params)
+    X_parts, y_parts = delayed_blocks(X, y)
+    X_parts = [dask.delayed(layout)(block) for block in X_parts]
+
+    clf.fit(X_parts, y_parts, None if by_class else delayed_blocks(X, weight)[1])
+
+    assert_allclose(clf.loss_curve_[-1], expected.loss_curve_[-1], rtol=2e-4)
+    assert_allclose(clf.coef_[:10], expected.coef_, atol=0.05)
+
+
 def test_weights_that_vanish_in_float32_are_weights(digits):
     X, y = digits
     weight = np.where(np.arange(len(y)) < 300, 1e-60, 1.0)

@@ -88,6 +88,18 @@ def test_the_choice_is_that_of_one_machine(data, weight, params, weighted):
     compare(clf, expected)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rows_without_weight_may_hold_any_number(data, weight, dtype):
+    X, y = data[0].astype(dtype), data[1]
+    X[weight == 0] = np.finfo(dtype).max
+    expected = SoftmaxRegressionClassifierCV().fit(X, y, weight)
+
+    clf = DaskSoftmaxRegressionClassifierCV()
+    clf.fit(cut(X), cut(y), sample_weight=cut(weight))
+
+    compare(clf, expected, 1e-4)
+
+
 @pytest.mark.parametrize("chunk", [7, 100, N_ROWS])
 def test_cuts_and_the_order_of_classes_change_nothing(data, chunk):
     X, y = data

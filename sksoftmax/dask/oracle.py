@@ -112,7 +112,12 @@ class Partitions:
         targets = [
             summary
             and task(
-                p, y, weight, fold, _share(summary.fingerprint), _share(rule), *shared
+                p,
+                y,
+                weight,
+                fold,
+                *map(_share, (summary.fingerprint, summary.huge_rows, rule)),
+                *shared,
             )
             for p, (y, weight, fold, summary, rule) in enumerate(
                 zip(*columns, strict=True)

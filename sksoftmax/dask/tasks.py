@@ -16,7 +16,7 @@ from sksoftmax._classes import check_labels
 from sksoftmax._classes import encode as encode_labels
 from sksoftmax._data import make_data
 from sksoftmax._labels import validate_labels
-from sksoftmax._moments import Moments, measure_bounded_moments
+from sksoftmax._moments import Moments, largest_scale, measure_bounded_moments
 from sksoftmax._oracle import Oracle
 from sksoftmax._problem import Problem
 from sksoftmax._stacked_oracle import StackedOracle, TestRows
@@ -43,6 +43,7 @@ class PartitionSummary(NamedTuple):
     totals: np.ndarray  # (n_labels,), sums of the weights of each label's rows
     n_rows: np.ndarray  # (n_labels,), the number of these rows with weight
     label_starts: np.ndarray  # (n_labels,), the first of these rows with weight
+    huge_rows: np.ndarray  # the numbers of rows whose squares may overflow
     fingerprint: tuple  # sketch of X, checksum of y, sketch of the weights
     folds: tuple | None  # the distinct numbers of given folds, and a checksum
 
@@ -53,6 +54,7 @@ class Targets(NamedTuple):
     y: Any  # the targets that the loss takes; an index selects rows
     weight: np.ndarray  # (n_rows,)
     sketch: Sketch  # of X in the first pass
+    zero_rows: np.ndarray  # the numbers of rows that are read as zeros
     fold: Any = None  # (n_rows,), the number of the split that tests a row, or -1
 
 
@@ -104,6 +106,7 @@ def summarize(X, y, sample_weight, fold) -> list:
         np.bincount(codes, weight),
         np.bincount(codes, weight > 0).astype(np.int64),
         starts,
+        _find_huge_rows(X),
         (Sketch.measure(X), checksum, Sketch.measure(weight[:, None])),
         None if fold is None else measure_folds(validate_folds(fold, len(codes))),
     )
@@ -135,6 +138,7 @@ def encode(
     sample_weight,
     fold,
     fingerprint,
+    huge_rows,
     folds,
     classes,
     class_factors,
@@ -143,8 +147,8 @@ def encode(
 ) -> Targets:
     """Return smoothed targets, and weights times `class_factors`, (n_classes,).
 
-    `fingerprint` is that of the first pass. `folds` are those of the partition, or
-    None; `fold` holds given numbers.
+    `fingerprint` and `huge_rows` are those of the first pass. `folds` are those of the
+    partition, or None; `fold` holds given numbers.
     """
     sketch, first_checksum, weight_sketch = fingerprint
     labels, codes, checksum = _encode_labels(column_or_1d(validate_labels(y)))
@@ -164,7 +168,9 @@ def encode(
         if sample_weight is not None:
             is_counted &= factors[1] > 0
         fold = folds.assign(codes, fold, is_counted)
-    return Targets(y, weight.astype(dtype), sketch, fold)
+    # The loss of a huge row may overflow, and infinity times zero is no number.
+    zero_rows = huge_rows[positive[huge_rows] == 0]
+    return Targets(y, weight.astype(dtype), sketch, zero_rows, fold)
 
 
 @partition_task
@@ -381,6 +387,31 @@ def _check_block(X, targets: Targets):
         ensure_min_features=0,
     )
     targets.sketch.check(X, "X")
+    return _clear_rows(X, targets.zero_rows) if len(targets.zero_rows) else X
+
+
+def _find_huge_rows(X):
+    """Return the numbers of the rows whose squares may overflow, mostly none."""
+    values = X.data[: X.nnz] if sp.issparse(X) else X
+    largest = largest_scale(NUMPY.training_dtype(X))
+    if not values.size or (values.min() >= -largest and values.max() <= largest):
+        return np.empty(0, np.intp)
+    is_huge = (values > largest) | (values < -largest)
+    if sp.issparse(X):
+        entries = np.flatnonzero(is_huge)
+        return np.unique(np.searchsorted(X.indptr, entries, side="right") - 1)
+    return np.flatnonzero(is_huge.any(axis=1))
+
+
+def _clear_rows(X, rows):
+    """Return a copy of an array or CSR matrix with zeros in `rows`."""
+    if not sp.issparse(X):
+        X = np.array(X)
+        X[rows] = 0
+        return X
+    X = X.copy()
+    for start, stop in zip(X.indptr[rows], X.indptr[rows + 1], strict=True):
+        X.data[start:stop] = 0
     return X
 
 
