@@ -1094,6 +1094,29 @@ def test_one_class(digits):
         fitted(digits[0], np.zeros(1797))
 
 
+@pytest.mark.parametrize("name", ["X", "y"])
+def test_a_grid_with_cuts_between_columns_is_refused(digits, quick_model, name):
+    X, y = (rows.to_delayed() for rows in cut(*digits))
+    grid = da.from_array(digits[0], chunks=(225, 32)).to_delayed()
+    X, y = (grid, y) if name == "X" else (X, grid)
+    message = rf"{name} must be cut into rows alone, got .* grid \(8, 2\)"
+
+    with pytest.raises(ValueError, match=message):
+        quick_model.fit(X, y)
+    with pytest.raises(ValueError, match=message):
+        quick_model.score(X, y)
+    with pytest.raises(ValueError, match=r"X must be cut .* X\.rechunk\(\{1: -1\}\)"):
+        quick_model.predict(grid)
+
+
+def test_arrays_with_cuts_between_columns_are_joined(digits, quick_model):
+    X, y = cut(*digits)
+    grid = X.rechunk((225, 32))
+
+    assert quick_model.score(grid, y) == quick_model.score(X, y)
+    assert_array_equal(clone(quick_model).fit(grid, y).coef_, quick_model.coef_)
+
+
 def test_fit_refuses_rows_in_memory_with_the_way_out(digits, quick_model):
     clf = quick_model
 

@@ -19,6 +19,12 @@ class Blocks:
         """Build from a dask array or data frame, or a list of delayed blocks."""
         kind = type(rows).__name__
         if isinstance(rows, np.ndarray) and rows.dtype == object:
+            if rows.size > len(rows):
+                raise ValueError(
+                    f"{name} must be cut into rows alone, got blocks in the grid "
+                    f"{rows.shape}, which has cuts between columns. Join the columns "
+                    f"before to_delayed: {name}.rechunk({{1: -1}})."
+                )
             rows = rows.ravel().tolist()  # such as to_delayed() of a dask array
         if isinstance(rows, da.Array):
             if not rows.ndim:
