@@ -1117,6 +1117,23 @@ def test_arrays_with_cuts_between_columns_are_joined(digits, quick_model):
     assert_array_equal(clone(quick_model).fit(grid, y).coef_, quick_model.coef_)
 
 
+def test_parquet_files_that_dask_joins_are_refused_with_the_way_out(digits, tmp_path):
+    pytest.importorskip("pyarrow", reason="Parquet needs pyarrow")
+    for p, (X, y) in enumerate(zip(*map(np.array_split, digits, [8, 8]), strict=True)):
+        names = [f"pixel{k}" for k in range(64)]
+        frame = pd.DataFrame(X, columns=names).assign(digit=y)
+        frame.to_parquet(tmp_path / f"{p}.parquet")
+    frame, clf = dd.read_parquet(tmp_path), DaskSoftmaxRegressionClassifier(tol=0.1)
+    X, y = frame[names], frame["digit"]
+
+    with pytest.raises(ValueError, match=r"8, got \d\..* dask\.persist\(X, y\)\. Dask"):
+        clf.fit(X.persist(), y.persist())
+
+    few = frame[names[20:24]].to_delayed(optimize_graph=False)
+    for rows in [(X, y), (few, y.to_delayed(optimize_graph=False))]:
+        assert clf.fit(*dask.persist(*rows)).score(*rows) > 0.3
+
+
 def test_fit_refuses_rows_in_memory_with_the_way_out(digits, quick_model):
     clf = quick_model
 

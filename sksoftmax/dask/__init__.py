@@ -57,10 +57,10 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
     partitions again. A partition that loses its worker four times in one pass ends the
     fit, see Raises. A partition is one task, so the cluster should have several
     partitions for each core. X is computed, or read, again in each pass unless it is
-    persisted (``X = X.persist()``). Each pass must load the same rows in the same
-    order: `fit` compares some rows of each partition with the first pass, and raises an
-    error if they have changed. During the fit, only class indices and weights, two
-    numbers a row, stay where the rows are.
+    persisted (``X, y = dask.persist(X, y)``). Each pass must load the same rows in the
+    same order: `fit` compares some rows of each partition with the first pass, and
+    raises an error if they have changed. During the fit, only class indices and
+    weights, two numbers a row, stay where the rows are.
 
     There are no validation data (`X_val`), probabilities as targets, `warm_start`,
     `early_stopping` or `partial_fit`. The result of `to_local` has these, on one

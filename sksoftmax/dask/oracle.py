@@ -64,7 +64,9 @@ class Partitions:
         if len(blocks) != len(self.X):
             raise ValueError(
                 f"{name} must have as many partitions as X, {len(self.X)}, got "
-                f"{len(blocks)}. Cut {name} where X is cut, as lengths are unknown."
+                f"{len(blocks)}. Cut {name} where X is cut, and persist both in one "
+                f"call, X, {name} = dask.persist(X, {name}). Dask joins small Parquet "
+                "files: pass .to_delayed(optimize_graph=False) of both frames."
             )
         return blocks.delayed
 
