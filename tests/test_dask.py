@@ -1134,6 +1134,15 @@ def test_parquet_files_that_dask_joins_are_refused_with_the_way_out(digits, tmp_
         assert clf.fit(*dask.persist(*rows)).score(*rows) > 0.3
 
 
+def test_graphs_of_predictions_hold_no_memory_of_training(digits, quick_model):
+    graph = quick_model.predict(cut(*digits)[0]).dask
+
+    pickled = cloudpickle.dumps(dict(graph))
+
+    assert b"intercept_" in pickled
+    assert b"solver_state" not in pickled
+
+
 def test_fit_refuses_rows_in_memory_with_the_way_out(digits, quick_model):
     clf = quick_model
 

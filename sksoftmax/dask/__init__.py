@@ -326,7 +326,7 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
         RuntimeError
             If a persisted partition loses its worker too often, as in `fit`.
         """
-        model = self.to_local()
+        model = self._make_predictor()
         if _is_cut(X):
             rows = _import_dask("oracle").Partitions(X, y, sample_weight)
             return rows.accuracy(model)
@@ -367,8 +367,15 @@ class DaskSoftmaxRegressionClassifier(ClassifierMixin, BaseEstimator):
     def _make_local(self):
         return SoftmaxRegressionClassifier(solver="svrg", **self.get_params())
 
-    def _map_blocks(self, method, X):
+    def _make_predictor(self):
+        """Return the model of `to_local` without what no prediction reads."""
         model = self.to_local()
+        for name in ("_state", "coef_path_"):
+            vars(model).pop(name, None)
+        return model
+
+    def _map_blocks(self, method, X):
+        model = self._make_predictor()
         if not _is_cut(X):
             return getattr(model, method)(X)
         # Of the copy, as another thread may fit this estimator meanwhile.
