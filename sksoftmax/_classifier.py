@@ -611,8 +611,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             unchanged.
         TypeError
             If X holds dates or other objects that are no numbers. If X is a sparse
-            tensor, a lazy or read-only array of another library, or an array on a
-            device without scikit-learn's `array_api_dispatch`.
+            tensor, or an array on a device without scikit-learn's `array_api_dispatch`.
+            If this setting is on and X is a lazy or read-only array of another library.
 
         Warns
         -----
