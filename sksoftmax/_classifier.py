@@ -244,10 +244,11 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
     phm_order : int, default=None
         Number of Kronecker products whose sum `coef_` is [9]_; None for a `coef_`
         without this constraint. An order n of 2 or more stores about a n-th of the
-        weights: n^3 + n_classes * n_features / n numbers, see `n_parameters_`. Raising
-        n saves more, until n^3 outgrows the rest. The problem is no longer convex:
-        `fit` ends near a local optimum, which may not be the best one. X has to be
-        dense and NumPy's. `l1_ratio` and ``solver="svrg"`` are not supported.
+        weights: n^3 + n_classes * n_features / n numbers, where both sizes are rounded
+        up to multiples of n, see `n_parameters_`. Raising n saves more, until n^3
+        outgrows the rest. The problem is no longer convex: `fit` ends near a local
+        optimum, which may not be the best one. X has to be dense and NumPy's.
+        `l1_ratio` and ``solver="svrg"`` are not supported.
 
     warm_start : bool, default=False
         Whether `fit` starts from `coef_` and `intercept_`. The classes must be the
