@@ -416,7 +416,7 @@ class DaskSoftmaxRegressionClassifierCV(DaskSoftmaxRegressionClassifier):
 
     There are no validation data (`X_val`), L1 or scores that need predictions of rows
     together. The weights of all models travel in a pass, (n_splits + 1) times the size
-    of `coef_`.
+    of `coef_`. Models of at most 600 weights may also send their Hessians.
 
     Parameters
     ----------
