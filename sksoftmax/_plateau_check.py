@@ -1,5 +1,8 @@
 """The check of a plateau of minibatches: whether the optimum is still far away."""
 
+import math
+from functools import partial
+
 from sksoftmax._collinear import collinear_gap
 from sksoftmax._oracle import Oracle
 from sksoftmax._problem import Problem
@@ -36,7 +39,11 @@ SLOW_EPOCH_GAIN = 0.2  # a slow epoch gains less than this share of the objectiv
 # of the objective. Measured: 24 % to 46 % where plateaus were 12 % to 60 % above the
 # optimum, and 1 % to 8 % where they were within 7 %. The step costs two or three
 # epochs, but a product with the Hessian alone costs an epoch on 2**18 features and 23
-# classes. Hence the limit of the products, and no such step before.
+# classes. Hence the limit of the products. There is no such step before, except on a
+# plateau of a warm start, if X is dense. If epochs improve a warm start by less than
+# `tol`, the step is tried for any X, and is kept if it gains `tol`. Measured on sparse
+# rows, alphas from 1e-2 to 1e-6: the last fit ended after an epoch at 1.23 times the
+# objective of a cold fit.
 MANY_EPOCHS, LEAST_STEP_GAIN, TRIAL_PRODUCTS = 10, 0.05, 8
 
 
@@ -57,6 +64,7 @@ class PlateauCheck:
         monitor: Monitor,
         preconditioner_class,
         has_good_batches: bool,
+        tol: float,
     ) -> None:
         """Initialise before the first epoch on `rows`, row numbers in NumPy.
 
@@ -64,8 +72,12 @@ class PlateauCheck:
         rows are shuffled.
         """
         self._problem, self._state, self._rows = problem, state, rows
-        self._preconditioner_class = preconditioner_class
+        self._preconditioner_class, self._tol = preconditioner_class, tol
         self._is_warm = bool(problem.data.xp.any(state.average))
+        self._start_objective = math.inf
+        if self._is_warm:
+            self._start = problem.data.xp.copy(state.average)
+            self._start_objective = monitor.objective(self._start)
         self._largest_gap = LARGEST_RELATIVE_GAP
         if self._is_warm:
             self._largest_gap = WARM_RELATIVE_GAP
@@ -75,8 +87,23 @@ class PlateauCheck:
         self._largest_textbook_loss = TEXTBOOK_LOSS * monitor.constant_loss
         self._slow = Plateau(SLOW_EPOCH_GAIN, 1, problem.floor)
         self._n_epochs, self._was_slow, self._is_over = 0, False, False
+        self._was_restored = False
         # Whether Newton's method has the strict rule for a plateau.
         self.is_strict = self._is_warm or self._is_collinear
+
+    def restore_start(self, objective: float, converged: bool) -> float:
+        """Return the objective, and that of a warm start if it is lower on a plateau.
+
+        The state is then the start again. Later plateaus, of a validation loss, change
+        no state. The arguments are those of `newton_if_far`, which comes after this.
+        """
+        is_higher = converged and objective >= self._start_objective
+        if not is_higher or self._was_restored:
+            return objective
+        for weights in (self._state.weights, self._state.average):
+            weights[...] = self._start
+        self._was_restored = True
+        return self._start_objective
 
     def newton_if_far(self, objective: float, converged: bool):
         """Return Newton's method for all rows if the optimum is far, or None.
@@ -95,10 +122,16 @@ class PlateauCheck:
         newton = None
         if converged and self._is_suspect(objective):
             newton = self._newton_if(self._sees_large_gap)
-        is_warm_plateau = converged and self._is_warm and self._problem.data.is_dense
-        if newton is None and (is_warm_plateau or self._n_epochs == MANY_EPOCHS):
+        if newton is not None:
+            return newton
+        is_warm_plateau = converged and self._is_warm
+        if is_warm_plateau and objective > (1 - self._tol) * self._start_objective:
+            newton = self._newton_if(partial(self._gains_much, least_gain=self._tol))
+        elif self._n_epochs == MANY_EPOCHS or (
+            is_warm_plateau and self._problem.data.is_dense
+        ):
             newton = self._newton_if(self._gains_much)
-            self.is_strict |= newton is not None
+        self.is_strict |= newton is not None
         return newton
 
     def is_far(self, objective: float) -> bool:
@@ -125,13 +158,13 @@ class PlateauCheck:
     def _sees_large_gap(self, newton):
         return newton.gap_estimate() > self._largest_gap * newton.objective
 
-    def _gains_much(self, newton):
+    def _gains_much(self, newton, least_gain=LEAST_STEP_GAIN):
         """Return whether a step, which is taken, gains much of the objective."""
         objective, limit = newton.objective, newton.max_products
         newton.max_products = TRIAL_PRODUCTS
         next(newton.iterate_to_gap(0.0))
         newton.max_products = limit
-        allowed = LEAST_STEP_GAIN * max(objective, self._problem.floor)
+        allowed = least_gain * max(objective, self._problem.floor)
         return objective - newton.objective > allowed
 
     def _sees_first_slow(self, objective):

@@ -345,7 +345,10 @@ def _takes_working_sets(problem: Problem, may_grow: bool = True) -> bool:
 def _epochs_to_plateau(
     params, problem: Problem, state: State, rows, batch_size: int, rng
 ):
-    """Yield epochs of SGD to a plateau, and Newton steps if the optimum is far away."""
+    """Yield epochs of SGD to a plateau, and Newton steps if the optimum is far away.
+
+    A warm start that no epoch has improved stays as it was.
+    """
     tol, patience = params.tol or 0.0, int(params.n_iter_no_change)
     sampler = _make_sampler(params, rows, len(rows), batch_size, rng)
     solver = _make_sgd(params, problem, state, rng)
@@ -355,18 +358,19 @@ def _epochs_to_plateau(
     preconditioner_class = choose_preconditioner(params, problem, name)
     has_good_batches = params.batch_size == "auto" and params.shuffle
     check = PlateauCheck(
-        problem, state, rows, monitor, preconditioner_class, has_good_batches
+        problem, state, rows, monitor, preconditioner_class, has_good_batches, tol
     )
     plateau = Plateau(tol, patience, problem.floor)
     for _, objective, converged in solver.epochs(sampler, plateau, monitor):
-        if params.tol is None:
-            newton = None
-        elif is_automatic(params):
-            newton = check.newton_if_far(objective, converged)
-        else:
-            newton, solver.is_far = None, converged and check.is_far(objective)
-        if newton:
-            yield newton, objective, False
+        newton = None
+        if params.tol is not None:
+            objective = check.restore_start(objective, converged)
+            if is_automatic(params):
+                newton = check.newton_if_far(objective, converged)
+            else:
+                solver.is_far = converged and check.is_far(objective)
+        if newton:  # it may have taken a step
+            yield newton, newton.objective, False
             yield from newton.iterate_to_plateau(tol, patience, check.is_strict)
             return
         yield solver, objective, converged

@@ -303,6 +303,59 @@ def test_a_path_of_warm_starts_ends_no_worse_than_other_fits(
     assert (np.array(values_warm) <= 1.04 * np.array(values_cold) + floor).all()
 
 
+def sparse_rows():
+    rng = np.random.RandomState(0)
+    X = sp.random(20000, 2000, 0.02, format="csr", random_state=0)
+    raw = 20 * (X @ rng.standard_normal((2000, 10)))
+    return X, (raw + rng.gumbel(size=raw.shape)).argmax(axis=1)
+
+
+@pytest.mark.parametrize("tol", [1e-2, 1e-4])
+def test_a_warm_start_at_the_optimum_becomes_no_worse(objective, tol):
+    X, y = sparse_rows()
+    X, y = X[:2500], y[:2500]
+    clf = SoftmaxRegressionClassifier(
+        alpha=1e-5, solver="svrg", tol=1e-4, random_state=0
+    ).fit(X, y)
+    weights = np.ones(2500), 1e-5
+    best = objective(X, y, *weights, clf.coef_, clf.intercept_)
+
+    clf.set_params(warm_start=True, solver="sgd", batch_size=256, tol=tol)
+    clf.fit(X, y)
+
+    assert objective(X, y, *weights, clf.coef_, clf.intercept_) <= (1 + 1e-5) * best
+
+
+@pytest.mark.slow
+def test_an_epoch_of_noise_does_not_end_a_warm_start_on_sparse_rows(objective):
+    X, y = sparse_rows()
+    warm = SoftmaxRegressionClassifier(warm_start=True, random_state=0)
+    for alpha in 10.0 ** np.array([-4, -4.5, -5, -5.5, -6]):
+        warm.set_params(alpha=alpha).fit(X, y)
+    cold = clone(warm).set_params(warm_start=False).fit(X, y)
+
+    value, expected = (
+        objective(X, y, np.ones(len(y)), 1e-6, m.coef_, m.intercept_)
+        for m in (warm, cold)
+    )
+    assert value <= 1.05 * expected
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("max_iter", [9, 10, 11])
+def test_the_loss_curve_ends_at_the_objective_of_the_model(objective, max_iter):
+    rng = np.random.RandomState(0)  # the tenth epoch ends with a trial of a Newton step
+    X = rng.standard_normal((2000, 40)) * 2 / (1.0 + np.arange(40)) ** 0.5
+    raw = 6 * X @ rng.standard_normal((40, 20))
+    y = (raw + rng.gumbel(size=raw.shape)).argmax(axis=1)
+    clf = SoftmaxRegressionClassifier(
+        alpha=1e-6, batch_size=32, tol=1e-4, max_iter=max_iter, random_state=0
+    ).fit(X, y)
+
+    value = objective(X, y, np.ones(2000), 1e-6, clf.coef_, clf.intercept_)
+    assert clf.loss_curve_[-1] == pytest.approx(value, rel=1e-6)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("alpha", [1e-4, 1e-5, 1e-6])
 def test_given_batches_end_near_the_optimum_of_weak_penalties(alpha):
