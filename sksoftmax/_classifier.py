@@ -658,11 +658,13 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             start = model_weights(trained, problem) if is_warm else problem.zeros()
             state = make_state(start, self.average)
             loss_curve: list[float] = []
+            # Calls of `partial_fit` add rows in the unit of their weights.
+            moments = training.moments.weighted(mean_weights(rows).mean)
 
             # A callback's model has a copy of the generator, as training still draws.
             def make_attributes(model, final_rng=None):
                 final_rng = final_rng or copy.deepcopy(rng)
-                memory = make_memory(rows, training.moments, final_rng)
+                memory = make_memory(rows, moments, final_rng)
                 attributes = to_attributes(
                     self, problem, state, model, memory, training.dtype
                 )
@@ -793,8 +795,14 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             if not is_first:
                 vars(trained).update(unshift_prior(trained))
             rng = earlier["rng"] if earlier else make_generator(self.random_state)
-            dtype = None if is_first else namespace(X).training_dtype(trained.coef_)
-            training = measure(self, rows, True, dtype, earlier)
+            known = earlier
+            if earlier and not earlier["moments"]["total"]:  # no row had weight
+                dtype = known = None
+            elif is_first:
+                dtype = None
+            else:
+                dtype = namespace(X).training_dtype(trained.coef_)
+            training = measure(self, rows, True, dtype, known)
             problem = make_problem(
                 self, training, rows.y, rows.n_classes, vars(trained)
             )

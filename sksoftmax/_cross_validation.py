@@ -39,6 +39,7 @@ from sksoftmax._state import (
     from_weights,
     make_memory,
     make_state,
+    mean_weights,
     to_attributes,
 )
 from sksoftmax._strategy import choose_preconditioner
@@ -249,7 +250,8 @@ class SplitRows:
 
     def make_memory(self, rng) -> dict:
         """Return the counts, moments and rng of `_state`."""
-        return make_memory(self._rows, self.moments, rng)
+        moments = self.moments.weighted(mean_weights(self._rows).mean)
+        return make_memory(self._rows, moments, rng)
 
 
 def _without_huge_rows(X, sample_weight):

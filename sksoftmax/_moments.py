@@ -65,10 +65,14 @@ class Moments(NamedTuple):
         centered_ratio = self._median_ratio(newer, newer.mean, is_common)
         if centered_ratio < np.inf:
             ratio = max(ratio, centered_ratio)
+        return self.weighted(1 / ratio)
+
+    def weighted(self, factor: float) -> "Moments":
+        """Return the moments of the same rows with weights times the factor."""
         return self._replace(
-            total=self.total / ratio,
-            squares=self.squares / ratio,
-            non_fill_weight=self.non_fill_weight / ratio,
+            total=self.total * factor,
+            squares=self.squares * factor,
+            non_fill_weight=self.non_fill_weight * factor,
         )
 
     def _median_ratio(self, newer: "Moments", center, columns) -> float:

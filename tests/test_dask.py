@@ -757,6 +757,18 @@ def test_the_local_model_keeps_the_unit_of_weights(digits):
     assert models[1].score(X, (y + 1) % 10) > 0.5
 
 
+@pytest.mark.parametrize("unit", [1e-4, 1.0, 1e4])
+def test_scales_of_the_local_model_follow_a_stream_in_any_unit_of_weights(digits, unit):
+    X, y = digits
+    weight = np.full(len(y), unit)
+    local = fitted(X, y, weight).to_local()
+    mean = local._state["moments"]["mean"]
+
+    local.partial_fit(X + 10, y, sample_weight=weight)
+
+    assert_allclose(local._state["moments"]["mean"], mean + 5)
+
+
 def test_the_local_model_goes_on_and_leaves_this_one(digits):
     X, y = digits
     clf = fitted(X, y)

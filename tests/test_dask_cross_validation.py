@@ -100,6 +100,20 @@ def test_rows_without_weight_may_hold_any_number(data, weight, dtype):
     compare(clf, expected, 1e-4)
 
 
+@pytest.mark.parametrize("factor", [1e5, 1e180])
+def test_values_of_a_class_of_weight_zero_change_no_model(data, factor):
+    X, y = data[0].copy(), data[1]
+    X[y == 1] *= factor
+    clf = DaskSoftmaxRegressionClassifierCV(class_weight={0: 3.0, 1: 0.0, 2: 1.0})
+    expected = SoftmaxRegressionClassifierCV(**clf.get_params()).fit(X, y)
+
+    clf.fit(cut(X), cut(y))
+
+    compare(clf, expected, 1e-4)
+    kept = y != 1
+    assert clf.to_local().score(X[kept], y[kept]) > 0.8
+
+
 @pytest.mark.parametrize("chunk", [7, 100, N_ROWS])
 def test_cuts_and_the_order_of_classes_change_nothing(data, chunk):
     X, y = data

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 
 from sksoftmax import SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
 
@@ -304,6 +305,49 @@ def test_the_unit_of_weights_in_fit_is_that_of_later_calls():
 
     assert_allclose(*(m.coef_ for m in models), atol=0.1)
     assert models[1].score(X, (y + 1) % 8) > 0.5
+
+
+@pytest.mark.parametrize(
+    "clf",
+    [
+        SoftmaxRegressionClassifier(random_state=0),
+        SoftmaxRegressionClassifier(random_state=0, solver="svrg", batch_size=200),
+        SoftmaxRegressionClassifierCV(alphas=[1e-3], random_state=0),
+    ],
+    ids=lambda clf: f"{type(clf).__name__}-{clf.get_params().get('solver')}",
+)
+@pytest.mark.parametrize("unit", [2.0**-14, 2.0**14])
+def test_columns_that_move_after_fit_are_scaled_alike_in_any_unit(clf, unit):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((1000, 3))
+    y = (X[:, 0] > 0).astype(int)
+    models = []
+    for weight in (np.ones(1000), np.full(1000, unit)):
+        model = clone(clf).fit(X, y, sample_weight=weight)
+        for _ in range(3):
+            model.partial_fit(100 * X + 1000, y, sample_weight=weight)
+        models.append(model)
+
+    assert_allclose(models[1].coef_, models[0].coef_, rtol=1e-3)
+
+
+def test_first_calls_without_weight_decide_nothing():
+    rng = np.random.default_rng(0)
+    Z = rng.standard_normal((4000, 4))
+    y = (3 * Z[:, 0] + rng.logistic(size=4000) > 0).astype(int)
+    X = (Z + 1e6).astype(np.float32)
+    clf = SoftmaxRegressionClassifier(random_state=0)
+    expected, zeros = clone(clf), np.zeros((100, 4), np.float32)
+
+    for _ in range(2):
+        clf.partial_fit(zeros, y[:100], [0, 1], np.zeros(100))
+    for model in (clf, expected):
+        for rows in np.split(np.arange(4000), 10):
+            model.partial_fit(X[rows], y[rows], [0, 1])
+
+    assert clf.coef_.dtype == expected.coef_.dtype == np.float64
+    assert_allclose(clf.coef_, expected.coef_)
+    assert clf.n_iter_ == expected.n_iter_
 
 
 def test_a_wild_row_alone_lengthens_no_step(permuted):

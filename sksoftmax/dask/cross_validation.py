@@ -49,16 +49,25 @@ class SplitPartitions:
             rows.counts["class_count"] @ rows.counts["class_weight"]
         )
         self.rows = rows
-        self._measure(params, partitions, splits, class_totals)
+        # But classes of weight zero are left out: no model learns from their values.
+        is_learned, shared = rows.counts["class_weight"] > 0, partitions
+        if not is_learned.all():
+            shared = rows.attach_targets(1.0 * is_learned, 0.0, folds)
+        self._measure(params, partitions, shared, splits, class_totals)
+        if shared is not partitions:
+            partitions.n_passes += shared.n_passes
 
-    def _measure(self, params, partitions, splits: Splits, class_totals) -> None:
-        """Build the problem and the path, after passes for the scales."""
+    def _measure(self, params, partitions, shared, splits, class_totals) -> None:
+        """Build the problem and the path, after passes for the scales.
+
+        The models share the scales of the columns in `shared`, partitions too.
+        """
         rows = self.rows
-        sample = evenly_spaced_indices(partitions.n_rows, _SAMPLED_ROWS)
-        X, y, weight = draw_rows(rows, partitions, sample)
+        sample = evenly_spaced_indices(shared.n_rows, _SAMPLED_ROWS)
+        X, y, weight = draw_rows(rows, shared, sample)
         data = make_data(X, rows.dtype, params.fit_intercept)
         fill_value = measure_moments(data, weight).fill_value
-        self.moments = partitions.moments(fill_value, rows.dtype, params.fit_intercept)
+        self.moments = shared.moments(fill_value, rows.dtype, params.fit_intercept)
         problem = self.problem = make_empty_problem(params, rows, self.moments)
         self.dtype = problem.data.dtype  # of the attributes
         starts = [constant_model(problem, totals) for totals in class_totals]
@@ -70,20 +79,16 @@ class SplitPartitions:
         sample = replace(problem, data=data, y=y, sample_weight=weight)
         self.null_model = sample, starts[-1]
         preconditioner_class = choose_preconditioner(
-            params, problem, n_rows=partitions.n_rows
+            params, problem, n_rows=shared.n_rows
         )
         # One machine's rows in the preconditioner make one machine's steps.
-        base = partitions.make_oracle(problem, preconditioner_class, n_units=1)
+        base = shared.make_oracle(problem, preconditioner_class, n_units=1)
         oracle = PartitionedStackedOracle(problem, partitions, splits)
         self.path = StackedPath(params, oracle, [base], starts, sample)
 
     def make_memory(self, rng) -> dict:
         """Return the counts, moments and rng of `_state`."""
-        return {
-            "counts": self.rows.counts,
-            "moments": self.moments._asdict(),
-            "rng": rng,
-        }
+        return self.rows.make_memory(self.moments, rng)
 
 
 def _sum_test_rows(sums, is_known):

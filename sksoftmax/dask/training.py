@@ -69,6 +69,15 @@ class Rows(NamedTuple):
         """Return the sum of sample weight times class weight."""
         return float(self.counts["class_count"] @ self.counts["class_weight"])
 
+    def make_memory(self, moments, rng) -> dict:
+        """Return the counts, moments and rng of `_state`.
+
+        `moments` are those of weights of mean one; `_state` has the unit of the weights
+        of rows.
+        """
+        moments = moments.weighted(self.counts["mean_weight"])
+        return {"counts": self.counts, "moments": moments._asdict(), "rng": rng}
+
     def attributes(self) -> dict:
         """Return the attributes of a fitted estimator that depend on no model."""
         attributes = {"classes_": self.classes, "n_features_in_": self.n_features}
@@ -93,7 +102,7 @@ def fit_partitions(params, X, y, sample_weight) -> dict:
     preconditioner_class = choose_preconditioner(params, problem)
     oracle = partitions.make_oracle(problem, preconditioner_class)
     epochs = _epochs(make_newton(oracle, state), problem, params.tol or 0.0)
-    memory = {"counts": rows.counts, "moments": moments._asdict(), "rng": rng}
+    memory = rows.make_memory(moments, rng)
     make_attributes = partial(to_attributes, params, problem, state, memory=memory)
     loss_curve, callbacks = [], Callbacks(params, params, X, y, None)
     model = train(params, problem, epochs, loss_curve, make_attributes, None, callbacks)
