@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer
 from sklearn.exceptions import (
@@ -755,6 +756,17 @@ def test_the_local_model_keeps_the_unit_of_weights(digits):
 
     assert_allclose(*(model.predict_proba(X) for model in models), atol=0.05)
     assert models[1].score(X, (y + 1) % 10) > 0.5
+
+
+def test_the_local_class_refuses_lazy_arrays_under_dispatch(digits):
+    X, y = cut(*digits)
+    clf = SoftmaxRegressionClassifier()
+
+    with (
+        config_context(array_api_dispatch=True),
+        pytest.raises(TypeError, match=r"X must be a.* array.* got dask\.array"),
+    ):
+        clf.fit(X, y)
 
 
 @pytest.mark.parametrize("unit", [1e-4, 1.0, 1e4])

@@ -38,7 +38,8 @@ def namespace(array):
     """Return the functions for arrays of this type, on the device of `array`."""
     if isinstance(array, np.ndarray) or sp.issparse(array):
         return NUMPY
-    kind = type(array), str(array.device)  # CuPy's devices cannot be hashed
+    # CuPy's devices cannot be hashed, and Dask's arrays have none.
+    kind = type(array), str(getattr(array, "device", None))
     if kind not in _KNOWN:
         _KNOWN[kind] = _find(array)
     return _KNOWN[kind]
