@@ -310,6 +310,7 @@ def sparse_rows():
     return X, (raw + rng.gumbel(size=raw.shape)).argmax(axis=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tol", [1e-2, 1e-4])
 def test_a_warm_start_at_the_optimum_becomes_no_worse(objective, tol):
     X, y = sparse_rows()

@@ -435,6 +435,7 @@ def test_rows_without_weight_leave_the_number_of_passes_alone():
     assert clf.n_passes_ <= expected + 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("scale", [1e3, 1e5])
 @pytest.mark.parametrize("n_features", [2, 20])

@@ -537,6 +537,7 @@ def largest(row, n_top, names):
     return sorted(by_size[:n_top], key=lambda pair: -pair[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_top", [1, 5, 10, 64, 1000, np.int64(3)])
 def test_bars_are_the_largest_weights_by_size_in_order(trained, n_top):
     display = CoefficientDisplay.from_estimator(
@@ -715,6 +716,7 @@ def test_names_of_columns(trained):
     assert names_drawn(display) <= set(NAMES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("output", ["default", "pandas"])
 @pytest.mark.parametrize("frame", [False, True])
 @pytest.mark.parametrize(

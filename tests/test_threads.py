@@ -86,6 +86,7 @@ FITS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.filterwarnings("ignore:The best score is at:UserWarning")  # few alphas
 @pytest.mark.parametrize("is_one_batch", [False, True])
@@ -413,6 +414,7 @@ def make_rows(n_classes, layout):
     return layout(X), y, rng.uniform(0.5, 2, 700)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("n_classes", [2, 20])
 @pytest.mark.parametrize("name", ROWS)
@@ -442,6 +444,7 @@ def test_no_bit_depends_on_the_number_of_threads(
         assert_array_equal(model.predict_proba(X), models[0].predict_proba(X))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The best score is at")
 @pytest.mark.parametrize("n_classes", [2, 20])
 @pytest.mark.parametrize("name", ["dense", "float32", "diagonal", "L1", "sparse"])
