@@ -14,7 +14,7 @@ from sksoftmax._problem import Problem
 SURE_SHARE = 0.01
 # How much larger than noise the square of a gradient is that tells of the classes.
 LEAST_SCORE = 4.0
-MOST_NUMBERS = 2**22  # of X that are read
+MOST_NUMBERS = 2**22  # of X, stored values, that are read
 
 
 class ColumnGains(NamedTuple):
@@ -33,9 +33,10 @@ def measure_gains(problem: Problem, weights, n_rows: int, l2=None) -> ColumnGain
     if the penalty does not count. Intercepts follow the other weights.
     """
     data, loss, xp = problem.data, problem.loss, problem.data.xp
-    n_features, n_rows = data.n_features, min(n_rows, MOST_NUMBERS // data.n_features)
+    n_features, row_size = data.n_features, 1 + data.n_stored // data.n_samples
     rows = np.flatnonzero(xp.to_numpy(problem.sample_weight))
-    rows = data.index(evenly_spaced(rows, max(1, n_rows)))
+    n_rows = min(n_rows, 1 + MOST_NUMBERS // row_size)
+    rows = data.index(evenly_spaced(rows, n_rows))
     weight = take(problem.sample_weight, rows)
     weight = weight / float(xp.total(weight))
     noise = max(1, loss.n_outputs - 1) * float(xp.vdot(weight, weight))
@@ -56,7 +57,7 @@ def measure_gains(problem: Problem, weights, n_rows: int, l2=None) -> ColumnGain
         grad += _to_float64(xp, (l2 * weights)[:n_features, :])
         penalty = _to_float64(xp, l2)[:n_features, 0]
     eps = 4 * float(xp.finfo(data.dtype).eps)
-    varies = squares > total * (eps * mean) ** 2
+    varies = (squares > total * (eps * mean) ** 2) & (noise * squares > 0)
     scores = np.zeros(n_features)
     scores[varies] = score(grad[varies], noise * squares[varies])
     gains = scores * noise * squares / (squares + penalty).clip(1e-300) / 2
