@@ -67,7 +67,7 @@ def automatic_alphas(l1_ratio: float, problem: Problem, weights, moments):
     MOST_ALPHAS would not reach far below it.
     """
     first, middle = _first_and_middle(l1_ratio, problem, weights, moments)
-    n_steps = PER_DECADE * math.log10(first / middle)
+    n_steps = PER_DECADE * (math.log10(first) - math.log10(middle))
     n_coarse = min(math.ceil(n_steps), MOST_COARSE)
     ratio = max(n_steps / MOST_COARSE, 1.0) / PER_DECADE
     logs = (

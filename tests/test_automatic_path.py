@@ -246,6 +246,18 @@ def test_rows_sure_of_their_class_hide_no_plateau_of_a_path(
     assert value < 1.01 * least
 
 
+def test_tiny_columns_beside_others_begin_a_path():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((300, 4))
+    y = (X @ rng.standard_normal((4, 3)) + rng.gumbel(size=(300, 3))).argmax(axis=1)
+    X[:, :2] *= 1e-157
+    expected = SoftmaxRegressionClassifierCV().fit(X[:, 2:], y)
+
+    clf = SoftmaxRegressionClassifierCV().fit(X, y)
+
+    assert clf.best_score_ > expected.best_score_ - 0.02
+
+
 def test_columns_of_rounding_errors_do_not_stretch_an_automatic_path():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((150, 40))
