@@ -246,6 +246,7 @@ def test_rows_sure_of_their_class_hide_no_plateau_of_a_path(
     assert value < 1.01 * least
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_tiny_columns_beside_others_begin_a_path():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((300, 4))

@@ -24,6 +24,7 @@ from sklearn.exceptions import (
 from sklearn.feature_selection import SelectFromModel
 
 from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax._compat import array_namespace
 from sksoftmax._oracle import Oracle, OracleProtocol
 
 dask = pytest.importorskip("dask", reason="the extra dask is not installed")
@@ -758,6 +759,7 @@ def test_the_local_model_keeps_the_unit_of_weights(digits):
     assert models[1].score(X, (y + 1) % 10) > 0.5
 
 
+@pytest.mark.skipif(array_namespace is None, reason="scikit-learn is older than 1.9")
 def test_the_local_class_refuses_lazy_arrays_under_dispatch(digits):
     X, y = cut(*digits)
     clf = SoftmaxRegressionClassifier()
