@@ -114,7 +114,9 @@ def _first_and_middle(
     return first, middle if 0 < middle < first else first
 
 
-def find_hidden_strength(l1_ratio: float, problem: Problem, weights, loss: float):
+def find_hidden_strength(
+    l1_ratio: float, problem: Problem, weights, loss: float
+) -> float:
     """Return the middle strength of the column that the penalty holds back the most.
 
     It is infinite if no column tells much more of the classes than the model, whose

@@ -306,23 +306,34 @@ def test_a_stream_goes_on_from_a_fit(to, first):
 PRIORS = {
     "of float64": lambda to: to([0.2, 0.3, 0.5]),
     "of integers": lambda to: to([2, 3, 5]),
+}
+TORCH_PRIORS = {
     "of bfloat16": lambda to: to([2.0, 3.0, 5.0], dtype=torch.bfloat16),
     "with a graph": lambda to: to([0.2, 0.3, 0.5]).requires_grad_(),
 }
 
 
-@on_each_library
-@pytest.mark.parametrize("kind", PRIORS)
-def test_a_prior_of_the_library_of_x_is_taken(to, kind):
-    if to.name != "torch" and kind in ("of bfloat16", "with a graph"):
-        pytest.skip("PyTorch alone has such arrays")
+def check_prior(to, make_prior):
+    """Check that a prior of a library is taken as the same list is."""
     X, y, _ = blobs(3)
     clf = SoftmaxRegressionClassifier().fit(to(X), y)
     expected = to_numpy(copy.deepcopy(clf).correct_prior([2, 3, 5]).intercept_)
 
-    clf.correct_prior(PRIORS[kind](to))
+    clf.correct_prior(make_prior(to))
 
     assert_allclose(to_numpy(clf.intercept_), expected)
+
+
+@on_each_library
+@pytest.mark.parametrize("kind", PRIORS)
+def test_a_prior_of_the_library_of_x_is_taken(to, kind):
+    check_prior(to, PRIORS[kind])
+
+
+@pytest.mark.parametrize("to", [to for to in LIBRARIES if "torch" in str(to)])
+@pytest.mark.parametrize("kind", TORCH_PRIORS)
+def test_a_prior_that_pytorch_alone_has_is_taken(to, kind):
+    check_prior(to, TORCH_PRIORS[kind])
 
 
 def test_a_prior_on_a_device_without_dispatch_is_refused():
