@@ -126,11 +126,11 @@ class PlateauCheck:
             return newton
         is_warm_plateau = converged and self._is_warm
         if is_warm_plateau and objective > (1 - self._tol) * self._start_objective:
-            newton = self._newton_if(partial(self._gains_much, least_gain=self._tol))
+            newton = self._newton_if(partial(self._gains, self._tol))
         elif self._n_epochs == MANY_EPOCHS or (
             is_warm_plateau and self._problem.data.is_dense
         ):
-            newton = self._newton_if(self._gains_much)
+            newton = self._newton_if(partial(self._gains, LEAST_STEP_GAIN))
         self.is_strict |= newton is not None
         return newton
 
@@ -158,14 +158,14 @@ class PlateauCheck:
     def _sees_large_gap(self, newton):
         return newton.gap_estimate() > self._largest_gap * newton.objective
 
-    def _gains_much(self, newton, least_gain=LEAST_STEP_GAIN):
-        """Return whether a step, which is taken, gains much of the objective."""
+    def _gains(self, share, newton):
+        """Return whether a step, which is taken, gains this share of the objective."""
         objective, limit = newton.objective, newton.max_products
         newton.max_products = TRIAL_PRODUCTS
         next(newton.iterate_to_gap(0.0))
         newton.max_products = limit
-        allowed = least_gain * max(objective, self._problem.floor)
-        return objective - newton.objective > allowed
+        least = share * max(objective, self._problem.floor)
+        return objective - newton.objective > least
 
     def _sees_first_slow(self, objective):
         is_slow = not self._was_slow and self._slow.reached(objective)
