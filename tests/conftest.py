@@ -22,6 +22,22 @@ settings.register_profile(
 )
 settings.load_profile("suite")
 
+# The quick tests run two in seven cases of a function with more than MANY_CASES. Seven,
+# as few lists of parameters have seven values, of which some were never among them.
+MANY_CASES = 8
+
+
+@pytest.hookimpl(tryfirst=True)  # before slow tests are deselected
+def pytest_collection_modifyitems(items):
+    cases = {}
+    for item in items:
+        function = item.parent, getattr(item, "originalname", item.name)
+        cases.setdefault(function, []).append(item)
+    for many in cases.values():
+        for i, item in enumerate(many):
+            if len(many) > MANY_CASES and i % 7 not in (0, 3):
+                item.add_marker("slow")
+
 
 @pytest.fixture(autouse=True)
 def _close_figures():

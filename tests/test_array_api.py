@@ -202,6 +202,7 @@ def test_a_path_gives_numpys_model(to, name, n_classes):
     assert_allclose(to_numpy(clf.coef_), expected.coef_, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 @on_each_library
 @pytest.mark.filterwarnings("ignore:The best score is at")
 @pytest.mark.parametrize("name", ["named scorer", "scorer"])
@@ -369,6 +370,7 @@ def test_warm_start_goes_on_from_the_model(to):
     assert_same_model(clf, expected, to(X), X, y, rtol=1e-5)
 
 
+@pytest.mark.slow
 @on_each_library
 @pytest.mark.parametrize("n_classes", [2, 4])
 @pytest.mark.parametrize("of", ["its library", "NumPy"])

@@ -157,6 +157,7 @@ def test_an_automatic_path_reaches_all_that_tells_of_the_classes(make, args, dty
     assert clf.score(X[1000:].astype(dtype), y[1000:]) > 0.7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", [-99999, 9999])
 @pytest.mark.parametrize("seed", range(2))
 def test_codes_of_missing_values_hide_no_plateau_of_a_path(code, seed):
@@ -217,6 +218,7 @@ def rows_of_two_scales(scale=1e5):
     return X[order], np.eye(3)[y[order]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "fit_intercept", "score"),  # with tol=1e-6
     [

@@ -184,6 +184,7 @@ def test_separable_rows_with_a_tiny_penalty_end_at_a_finite_model(dtype, l1_rati
     assert np.isfinite(clf.coef_).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("alpha", "l1_ratio"), [(1e-46, 0.0), (1e-46, 0.5), (1e-40, 1 - 1e-7)]
 )

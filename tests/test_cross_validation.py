@@ -264,6 +264,7 @@ def test_metrics_of_probabilities_know_the_classes_that_test_rows_lack(n_classes
         assert -0.25 < by_brier.fit(X, y).best_score_ < 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", [np.asarray, sp.csr_array], ids=["dense", "csr"])
 @pytest.mark.parametrize("by_name", [True, False])
 def test_test_rows_of_untrained_classes_count_as_wrong(layout, by_name):
@@ -398,6 +399,7 @@ def test_rows_without_weight_may_hold_any_number(dtype, n_classes):
     assert_allclose(clf.coef_, expected.coef_, atol=1e-2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", [np.asarray, sp.csr_array])
 @pytest.mark.parametrize("factor", [1e4, 1e30, 1e180])
 def test_values_of_a_class_of_weight_zero_change_no_model(layout, factor):

@@ -695,6 +695,7 @@ def test_names_are_any_list(trained, names):
     assert names_drawn(display) <= {str(name) for name in names}
 
 
+@pytest.mark.slow
 def test_names_without_any_are_numbered(trained):
     display = CoefficientDisplay.from_estimator(trained, n_top=64)
     assert names_drawn(display) <= {f"x{i}" for i in range(64)}
@@ -831,6 +832,7 @@ def test_bars_of_unknown_classes(trained, classes):
         CoefficientDisplay.from_estimator(trained, classes=classes)
 
 
+@pytest.mark.slow
 def test_bars_on_given_axes_and_again(trained):
     figure, axes = plt.subplots(2, 5)
     display = CoefficientDisplay.from_estimator(trained, ax=axes)

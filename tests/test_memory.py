@@ -68,6 +68,7 @@ def test_fit_does_not_copy_soft_targets_in_columns():
     assert peaks[1] < peaks[0] + 0.3 * y.nbytes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("least", [0.0, 1.0], ids=["some rows", "all rows"])
 def test_fit_does_not_copy_soft_targets_of_heavy_rows(least):
     rng = np.random.RandomState(0)
@@ -135,6 +136,7 @@ def test_svrg_keeps_no_table_of_sparse_rows_by_classes():
     assert peak < 40_000 * 200 * X.dtype.itemsize
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", ["sgd", "svrg"])
 def test_l1_keeps_no_table_of_sparse_rows_by_classes(solver):
     rng = np.random.RandomState(0)

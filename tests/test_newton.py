@@ -263,6 +263,7 @@ def test_hessian_of_the_loss_is_that_of_finite_differences(n_classes):
     assert_allclose(hessian, expected, rtol=0, atol=1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_hessian_of_sparse_rows_densifies_few_at_a_time(n_classes):
     rng, n_rows = np.random.RandomState(0), 40_000

@@ -548,6 +548,7 @@ def test_collinear_numbers_beside_one_hot_columns_are_told_apart(
     assert reached <= 1.05 * optimum
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", ["sgd", "svrg"])
 def test_collinear_numbers_in_few_rows_are_told_apart(solver, objective):
     X, y = one_hot_and_collinear(0, 2000)

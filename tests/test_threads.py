@@ -362,6 +362,7 @@ def test_warnings_of_numpy_are_those_of_the_caller(grant):
         list(ordered_map(lambda k: (time.sleep(0.005), zero / zero), range(9)))
 
 
+@pytest.mark.slow
 def test_threads_are_at_most_the_cores_and_those_of_blas():
     code = (
         "import os; os.sched_setaffinity(0, {0});"

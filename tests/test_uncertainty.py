@@ -84,6 +84,7 @@ def test_surprisal_of_a_vanishing_probability_is_finite(fitted):
     assert np.isfinite(clf.predictive_entropy(X)).all()
 
 
+@pytest.mark.slow
 @TWO_OR_TEN
 @pytest.mark.parametrize("layout", ["dense", "csr"])
 def test_surprisal_and_entropy_in_chunks_are_those_of_all_rows(

@@ -87,6 +87,7 @@ def test_training_ends_where_no_step_lowers_the_objective(table, tol, dtype):
     assert categories == ([] if tol is None else [ConvergenceWarning])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tol", [None, 1e-12])
 def test_training_in_float32_ends_where_no_step_lowers_the_objective(tol):
     rng = np.random.RandomState(0)
@@ -106,6 +107,7 @@ def test_training_in_float32_ends_where_no_step_lowers_the_objective(tol):
     assert categories == ([] if tol is None else [ConvergenceWarning])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("l1_ratio", [1.0, 0.5])
 def test_chunks_of_rows_end_at_the_same_optimum(monkeypatch, table, l1_ratio):
     X, y = table
