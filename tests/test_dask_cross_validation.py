@@ -114,6 +114,22 @@ def test_values_of_a_class_of_weight_zero_change_no_model(data, factor):
     assert clf.to_local().score(X[kept], y[kept]) > 0.8
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("kind", [np.asarray, sp.csr_array])
+def test_huge_values_of_a_class_of_weight_zero_change_no_model(data, kind, dtype):
+    X, y = (data[0] - data[0].mean(axis=0)).astype(dtype), data[1]
+    # Sums over such a row have infinities of both signs.
+    X[y == 1] = np.sign(X[y == 1]) * np.finfo(dtype).max
+    clf = DaskSoftmaxRegressionClassifierCV(
+        class_weight={0: 3.0, 1: 0.0, 2: 1.0}, alphas=ALPHAS, cv=2, max_iter=20
+    )
+    expected = SoftmaxRegressionClassifierCV(**clf.get_params()).fit(X, y)
+
+    clf.fit([dask.delayed(kind(x.compute())) for x in blocks(X)], blocks(y))
+
+    compare(clf, expected, 1e-2)
+
+
 @pytest.mark.parametrize("chunk", [7, 100, N_ROWS])
 def test_cuts_and_the_order_of_classes_change_nothing(data, chunk):
     X, y = data

@@ -95,12 +95,20 @@ class Partitions:
         return summaries
 
     def attach_targets(
-        self, summaries, classes, class_factors, smoothing: float, dtype, folds=None
+        self,
+        summaries,
+        classes,
+        class_factors,
+        is_learned,
+        smoothing: float,
+        dtype,
+        folds=None,
     ):
         """Return the rows with weight for training, from the result of `summarize`.
 
-        Weights are multiplied by `class_factors`, (n_classes,). Targets are smoothed.
-        `folds` are those of each partition, from `make_folds`.
+        Weights are multiplied by `class_factors`, (n_classes,). `is_learned` tells
+        whether a model learns from the rows of a class. Targets are smoothed. `folds`
+        are those of each partition, from `make_folds`.
         """
         n_rows = [0] * len(self.X)
         for p, summary in enumerate(summaries):
@@ -108,7 +116,8 @@ class Partitions:
                 counts = class_factors[find_positions(summary.labels, classes)] > 0
                 n_rows[p] = int(summary.n_rows @ counts)
         task = delayed(tasks.encode)
-        shared = [_share(v) for v in (classes, class_factors, smoothing, dtype)]
+        shared = classes, class_factors, is_learned, smoothing, dtype
+        shared = [*map(_share, shared)]
         folds = folds or [None] * len(self.X)
         columns = self.y, self.weight, self.fold, summaries, folds
         targets = [

@@ -142,11 +142,13 @@ def encode(
     folds,
     classes,
     class_factors,
+    is_learned,
     smoothing,
     dtype,
 ) -> Targets:
     """Return smoothed targets, and weights times `class_factors`, (n_classes,).
 
+    `is_learned`, (n_classes,), tells whether a model learns from the rows of a class.
     `fingerprint` and `huge_rows` are those of the first pass. `folds` are those of the
     partition, or None; `fold` holds given numbers.
     """
@@ -169,7 +171,8 @@ def encode(
             is_counted &= factors[1] > 0
         fold = folds.assign(codes, fold, is_counted)
     # The loss of a huge row may overflow, and infinity times zero is no number.
-    zero_rows = huge_rows[positive[huge_rows] == 0]
+    is_read = positive * is_learned[codes]
+    zero_rows = huge_rows[is_read[huge_rows] == 0]
     return Targets(y, weight.astype(dtype), sketch, zero_rows, fold)
 
 

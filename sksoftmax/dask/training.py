@@ -61,8 +61,15 @@ class Rows(NamedTuple):
         n_rows = int(self.row_counts @ (class_weight > 0))
         total = self.counts["class_count"] @ class_weight
         class_factors = class_weight * unit_mean_factor(n_rows, total)
-        shared = self.summaries, self.classes, class_factors, smoothing, self.dtype
-        return self.partitions.attach_targets(*shared, folds)
+        return self.partitions.attach_targets(
+            self.summaries,
+            self.classes,
+            class_factors,
+            self.counts["class_weight"] > 0,
+            smoothing,
+            self.dtype,
+            folds,
+        )
 
     @property
     def total_weight(self) -> float:
