@@ -277,8 +277,10 @@ def test_frames_of_unknown_lengths(data):
     assert clf.feature_names_in_.tolist() == names
 
 
-def test_passes_are_few_and_shared_by_all_models(digits):
+@pytest.mark.parametrize("unweighted", [(), (9,)])
+def test_passes_are_few_and_shared_by_all_models(digits, unweighted):
     X, y = digits
+    params = {"class_weight": dict.fromkeys(unweighted, 0.0)}
     n_loads = [0, 0, 0]
 
     def load(p, block):
@@ -288,9 +290,9 @@ def test_passes_are_few_and_shared_by_all_models(digits):
     chunks = np.array_split(X, 3)
     lazy = [dask.delayed(load)(p, block) for p, block in enumerate(chunks)]
     labels = [dask.delayed(block) for block in np.array_split(y, 3)]
-    expected = SoftmaxRegressionClassifierCV().fit(X, y)
+    expected = SoftmaxRegressionClassifierCV(**params).fit(X, y)
 
-    clf = DaskSoftmaxRegressionClassifierCV().fit(lazy, labels)
+    clf = DaskSoftmaxRegressionClassifierCV(**params).fit(lazy, labels)
 
     assert n_loads == [clf.n_passes_] * 3
     assert clf.n_passes_ == expected.n_passes_ + 4

@@ -51,6 +51,7 @@ class Blocks:
                 "dask.array.from_array."
             )
         self.delayed = [delayed(block) for block in blocks]  # of futures too
+        self.n_passes = 0  # times that training has read the blocks
         if not isinstance(rows, da.Array):
             self.lengths = (math.nan,) * len(self)
         self._futures = futures_of(rows)

@@ -54,8 +54,6 @@ class SplitPartitions:
         if not is_learned.all():
             shared = rows.attach_targets(1.0 * is_learned, 0.0, folds)
         self._measure(params, partitions, shared, splits, class_totals)
-        if shared is not partitions:
-            partitions.n_passes += shared.n_passes
 
     def _measure(self, params, partitions, shared, splits, class_totals) -> None:
         """Build the problem and the path, after passes for the scales.

@@ -72,6 +72,7 @@ class Partitions:
 
     def summarize(self) -> list:
         """Return a checked PartitionSummary of each partition, None for empty ones."""
+        self.X.n_passes += 1
         columns = self.y, self.weight, self.fold
         summaries = self._reduce_blocks(tasks.join_lists, tasks.summarize, columns)
         nonempty = [p for p, summary in enumerate(summaries) if summary is not None]
@@ -206,8 +207,12 @@ class TrainingPartitions:
         self._edges = np.cumsum([0, *(n_rows[p] for p in self._numbers)])
         self._targets = dask.persist(*(targets[p] for p in self._numbers))
         self.n_rows = int(self._edges[-1])
-        self.n_passes = 1  # times that X was read
         self.n_stored = n_stored
+
+    @property
+    def n_passes(self) -> int:
+        """Times that X was read, for other partitions of the same X too."""
+        return self._X.n_passes
 
     def make_oracle(
         self, problem: Problem, preconditioner_class, n_units=_SAMPLED_HESSIAN_ROWS
@@ -241,7 +246,7 @@ class TrainingPartitions:
                     pieces += [placement.result(piece) for piece in block_pieces]
             return pieces
 
-        self.n_passes += 1
+        self._X.n_passes += 1
         X, y, weight = zip(*self._X.run_pinned(work), strict=True)
         X = sp.vstack(X, "csr") if any(map(sp.issparse, X)) else np.concatenate(X)
         return X, np.concatenate(y), np.concatenate(weight)
@@ -285,7 +290,7 @@ class TrainingPartitions:
                     sums.append(_tree(combine, [term for _, term in worker_terms]))
             return placement.result(_tree(combine, sums))
 
-        self.n_passes += reads_X
+        self._X.n_passes += reads_X
         return self._X.run_pinned(work)
 
     def _blocks(self):
