@@ -843,6 +843,51 @@ def test_arrays_that_cannot_be_written_to_are_refused(monkeypatch, name, answer)
         SoftmaxRegressionClassifier().fit(STRICT(X), y)
 
 
+REFUSED = {
+    "X": lambda clf, X, y, lazy: clf.fit(lazy(X), y),
+    "X of predict": lambda clf, X, y, lazy: clf.fit(X, y).predict(lazy(X)),
+    "X_val": lambda clf, X, y, lazy: clf.fit(X, y, X_val=lazy(X), y_val=y),
+    "y": lambda clf, X, y, lazy: clf.fit(X, lazy(y)),
+    "y of probabilities": lambda clf, X, y, lazy: clf.fit(X, lazy(np.eye(3)[y])),
+    "y of partial_fit": lambda clf, X, y, lazy: clf.partial_fit(X, lazy(y)),
+    "y of score": lambda clf, X, y, lazy: clf.fit(X, y).score(X, lazy(y)),
+    "y of surprisal": lambda clf, X, y, lazy: clf.fit(X, y).surprisal(X, lazy(y)),
+    "y_val": lambda clf, X, y, lazy: clf.fit(X, y, X_val=X, y_val=lazy(y)),
+    "sample_weight": lambda clf, X, y, lazy: clf.fit(X, y, lazy(y * 1.0)),
+    "sample_weight of score": lambda clf, X, y, lazy: clf.fit(X, y).score(
+        X, y, lazy(y * 1.0)
+    ),
+    "sample_weight_val": lambda clf, X, y, lazy: clf.fit(
+        X, y, X_val=X, y_val=y, sample_weight_val=lazy(y * 1.0)
+    ),
+    "classes": lambda clf, X, y, lazy: clf.partial_fit(
+        X, y, classes=lazy(np.arange(3))
+    ),
+    "class_prior": lambda clf, X, y, lazy: clf.fit(X, y).correct_prior(
+        lazy(np.ones(3))
+    ),
+}
+
+
+@pytest.mark.parametrize("old_version", [False, True])
+@pytest.mark.parametrize("case", REFUSED)
+def test_errors_of_refused_arrays_name_the_argument(monkeypatch, case, old_version):
+    X, y, _ = blobs(3)
+    monkeypatch.setattr(arrays, "is_lazy_array", lambda array: True)
+    if old_version:
+        monkeypatch.setattr(arrays, "array_namespace", None)
+    # As for all errors of validation data, the first words say whose X and y it is.
+    name = case.removesuffix("_val").split()[0]
+    required = "a NumPy array if" if old_version else "an array in memory"
+
+    with pytest.raises(TypeError) as raised:
+        REFUSED[case](SoftmaxRegressionClassifier(), X, y, STRICT)
+
+    message = str(raised.value).removeprefix("The validation data cannot be used: ")
+    assert message.startswith(f"{name} must be {required} ")
+    assert f" Convert {name}" in message
+
+
 def test_old_versions_of_scikit_learn_are_named(monkeypatch):
     X, y, _ = blobs(3)
     monkeypatch.setattr(arrays, "array_namespace", None)
@@ -1161,7 +1206,7 @@ def test_scikit_learn_moves_trained_parameters():
 def test_devices_that_cannot_be_hashed(monkeypatch):
     device = type("Device", (), {"__hash__": None})()
     array = type("Array", (), {"device": device})()
-    monkeypatch.setattr(arrays, "_find", lambda array: "found")
+    monkeypatch.setattr(arrays, "_find", lambda array, name: "found")
 
     assert arrays.namespace(array) == arrays.namespace(array) == "found"
 

@@ -760,15 +760,17 @@ def test_the_local_model_keeps_the_unit_of_weights(digits):
 
 
 @pytest.mark.skipif(array_namespace is None, reason="scikit-learn is older than 1.9")
-def test_the_local_class_refuses_lazy_arrays_under_dispatch(digits):
-    X, y = cut(*digits)
-    clf = SoftmaxRegressionClassifier()
+@pytest.mark.parametrize("name", ["X", "y"])
+def test_the_local_class_refuses_lazy_arrays_under_dispatch(digits, name):
+    data = dict(zip(("X", "y"), digits, strict=True))
+    data[name] = da.from_array(data[name])
+    message = rf"{name} must be a.* array.* got dask\.array.* Convert {name}"
 
     with (
         config_context(array_api_dispatch=True),
-        pytest.raises(TypeError, match=r"X must be a.* array.* got dask\.array"),
+        pytest.raises(TypeError, match=message),
     ):
-        clf.fit(X, y)
+        SoftmaxRegressionClassifier().fit(**data)
 
 
 @pytest.mark.parametrize("unit", [1e-4, 1.0, 1e4])

@@ -34,28 +34,31 @@ _KNOWN: dict = {}  # by array type or namespace, and device
 GOLDEN_RATIO = (5**0.5 - 1) / 2
 
 
-def namespace(array):
-    """Return the functions for arrays of this type, on the device of `array`."""
+def namespace(array, name: str = "X"):
+    """Return the functions for arrays of this type, on the device of `array`.
+
+    `name` is the argument that errors name.
+    """
     if isinstance(array, np.ndarray) or sp.issparse(array):
         return NUMPY
     # CuPy's devices cannot be hashed, and Dask's arrays have none.
     kind = type(array), str(getattr(array, "device", None))
     if kind not in _KNOWN:
-        _KNOWN[kind] = _find(array)
+        _KNOWN[kind] = _find(array, name)
     return _KNOWN[kind]
 
 
-def _find(array):
+def _find(array, name: str):
     if array_namespace is None:
         raise TypeError(
-            "X must be a NumPy array if array_api_dispatch is on and scikit-learn is "
-            f"older than 1.9, got {_name(array)}. Convert X to NumPy, or upgrade "
-            "scikit-learn."
+            f"{name} must be a NumPy array if array_api_dispatch is on and "
+            f"scikit-learn is older than 1.9, got {_name(array)}. Convert {name} to "
+            "NumPy, or upgrade scikit-learn."
         )
     if is_lazy_array(array) or not is_writeable_array(array):
         raise TypeError(
-            "X must be an array in memory that can be written to, such as NumPy's, "
-            f"PyTorch's and CuPy's, got {_name(array)}. Convert X."
+            f"{name} must be an array in memory that can be written to, such as "
+            f"NumPy's, PyTorch's and CuPy's, got {_name(array)}. Convert {name}."
         )
     xp = array_namespace(array)
     kind = StandardArrays
@@ -89,7 +92,7 @@ def input_namespace(array, name: str):
             f"Complex data not supported: {name} must be real, got {array.dtype}. "
             "Pass real numbers."
         )
-    return namespace(array)
+    return namespace(array, name)
 
 
 def input_to_numpy(array, name: str):
