@@ -627,6 +627,36 @@ def test_lists_are_trained_in_float64(rows):
     assert_array_equal(clf.coef_, expected.coef_)
 
 
+TEXT_COLUMNS = {
+    "text": lambda pd, codes: pd.Series(codes, dtype=object),
+    "strings": lambda pd, codes: pd.Series(codes, dtype="string"),
+    "categories": lambda pd, codes: pd.Series(codes, dtype="category"),
+    "Polars strings": lambda pd, codes: pytest.importorskip("polars").Series(codes),
+    "Polars categories": lambda pd, codes: pytest.importorskip("polars").Series(
+        codes, dtype=pytest.importorskip("polars").Categorical
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", TEXT_COLUMNS)
+def test_columns_of_text_are_numbers_if_they_read_as_numbers(kind):
+    pd = pytest.importorskip("pandas")
+
+    def table(codes):
+        column = TEXT_COLUMNS[kind](pd, codes * 20)
+        frame = pd if isinstance(column, pd.Series) else pytest.importorskip("polars")
+        return frame.DataFrame({"postcode": column})
+
+    numbers = np.array([[1067.0], [1099.0], [4103.0]] * 20)
+    expected = SoftmaxRegressionClassifier().fit(numbers, Y)
+
+    clf = SoftmaxRegressionClassifier().fit(table(["01067", "01099", "04103"]), Y)
+
+    assert_array_equal(clf.coef_, expected.coef_)
+    with pytest.raises(ValueError, match=r"got text in row 2 of column 'postcode'"):
+        clf.fit(table(["01067", "01099", "D-04103"]), Y)
+
+
 def test_sparse_rows_that_lost_all_entries_are_zeros():
     X = sp.csr_array(([0.0, 0.0, 0.0], [2, 0, 1], [0, 2, 3, 3]), shape=(3, 3))
     assert not X.has_sorted_indices
