@@ -1133,8 +1133,47 @@ def test_a_grid_with_cuts_between_columns_is_refused(digits, quick_model, name):
         quick_model.fit(X, y)
     with pytest.raises(ValueError, match=message):
         quick_model.score(X, y)
-    with pytest.raises(ValueError, match=r"X must be cut .* X\.rechunk\(\{1: -1\}\)"):
-        quick_model.predict(grid)
+    for rows in (grid, grid.tolist(), list(grid)):
+        with pytest.raises(
+            ValueError, match=r"X must be cut .* X\.rechunk\(\{1: -1\}\)"
+        ):
+            quick_model.predict(rows)
+
+
+@pytest.mark.parametrize("kind", [np.ndarray.tolist, list, lambda g: tuple(g.tolist())])
+def test_rows_of_a_grid_in_lists_are_blocks(digits, quick_model, kind):
+    X, y = cut(*digits)
+
+    score = quick_model.score(kind(X.to_delayed()), kind(y.to_delayed()))
+
+    assert score == quick_model.score(X, y)
+
+
+def test_an_array_of_one_block_without_axes_is_one_partition(digits, quick_model):
+    X, y = (np.array(dask.delayed(rows), dtype=object) for rows in digits)
+    assert X.shape == ()
+
+    score = quick_model.score(X, y)
+
+    assert score == quick_model.score(*cut(*digits))
+
+
+NO_BLOCKS = {
+    "numbers": [[1.0, 2.0], [3.0, 4.0]],
+    "numbers as objects": np.array([[1.0], [3.0]], dtype=object),
+    "None as an object": np.array(None, dtype=object),
+    "arrays": [np.eye(3)],
+    "an array without axes": [np.array(1.0)],
+    "empty lists": [[], []],
+}
+
+
+@pytest.mark.parametrize("kind", NO_BLOCKS)
+def test_lists_and_objects_without_blocks_are_refused(digits, kind):
+    y = cut(*digits)[1]
+
+    with pytest.raises(TypeError, match=r"^X must be a dask array or data frame, "):
+        DaskSoftmaxRegressionClassifier().fit(NO_BLOCKS[kind], y)
 
 
 def test_arrays_with_cuts_between_columns_are_joined(digits, quick_model):

@@ -655,10 +655,9 @@ class DaskSoftmaxRegressionClassifierCV(DaskSoftmaxRegressionClassifier):
 
 def _is_cut(rows) -> bool:
     """Return whether rows are in a Dask collection or in delayed blocks."""
-    if isinstance(rows, np.ndarray):
-        rows = rows.flat[:1].tolist()
-    if isinstance(rows, list | tuple):
-        rows = next(iter(rows), None)
+    while isinstance(rows, list | tuple | np.ndarray):
+        values = rows.flat[:1].tolist() if isinstance(rows, np.ndarray) else rows
+        rows = next(iter(values), None)
     if hasattr(rows, "shape"):  # a data frame may have a column "key"
         return hasattr(rows, "__dask_graph__")
     return hasattr(rows, "__dask_graph__") or hasattr(rows, "key")

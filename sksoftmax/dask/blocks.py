@@ -17,15 +17,19 @@ class Blocks:
 
     def __init__(self, rows, name: str) -> None:
         """Build from a dask array or data frame, or a list of delayed blocks."""
-        kind = type(rows).__name__
+        kind, grid = type(rows).__name__, (0,)
         if isinstance(rows, np.ndarray) and rows.dtype == object:
-            if rows.size > len(rows):
-                raise ValueError(
-                    f"{name} must be cut into rows alone, got blocks in the grid "
-                    f"{rows.shape}, which has cuts between columns. Join the columns "
-                    f"before to_delayed: {name}.rechunk({{1: -1}})."
-                )
-            rows = rows.ravel().tolist()  # such as to_delayed() of a dask array
+            grid = rows.shape  # such as of to_delayed() of a dask array
+            rows = rows.ravel().tolist()
+        elif isinstance(rows, list | tuple) and all(map(_are_blocks, rows)):
+            grid = len(rows), max(map(len, rows), default=0)
+            rows = [block for row in rows for block in row]
+        if math.prod(grid[1:]) > 1:
+            raise ValueError(
+                f"{name} must be cut into rows alone, got blocks in the grid {grid}, "
+                "which has cuts between columns. Join the columns before to_delayed: "
+                f"{name}.rechunk({{1: -1}})."
+            )
         if isinstance(rows, da.Array):
             if not rows.ndim:
                 raise ValueError(
@@ -42,8 +46,7 @@ class Blocks:
                 blocks = rows.simplify().to_delayed(optimize_graph=False)
         else:
             blocks = rows
-        is_list = isinstance(blocks, list | tuple) and len(blocks)
-        if not is_list or not all(hasattr(block, "key") for block in blocks):
+        if not _are_blocks(blocks):
             raise TypeError(
                 f"{name} must be a dask array or data frame, or a list of delayed "
                 f"partitions, got {kind}. Use "
@@ -86,3 +89,10 @@ class Blocks:
                         f"{np.array2string(p, threshold=10)}. Cut X into smaller "
                         "partitions, or give workers more memory."
                     ) from None
+
+
+def _are_blocks(rows) -> bool:
+    """Return whether an object is a list, tuple or array of delayed blocks."""
+    is_list = isinstance(rows, list | tuple)
+    is_list |= isinstance(rows, np.ndarray) and rows.ndim == 1
+    return is_list and len(rows) > 0 and all(hasattr(block, "key") for block in rows)
