@@ -22,7 +22,8 @@ _WORKERLESS_TIME = 30.0  # seconds without any worker before a warning
 class WorkerLost(Exception):
     """A worker that kept blocks has left the cluster.
 
-    The argument is the list of the blocks whose worker is lost or unknown.
+    The argument is the list of the blocks whose worker is lost or unknown, as a task of
+    any of them may have ended the worker.
     """
 
 
