@@ -7,7 +7,7 @@ import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer, load_wine
+from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import StandardScaler, normalize
 
@@ -315,3 +315,17 @@ def test_an_automatic_path_warns_of_no_edge():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         SoftmaxRegressionClassifierCV().fit(rng.randn(60, 9), np.arange(60) % 3)
+
+
+@pytest.mark.parametrize("layout", [np.asarray, sp.csr_array])
+@pytest.mark.parametrize("scale", [1e8, 1e12])
+def test_a_path_ends_before_strengths_that_no_split_can_win(scale, layout):
+    X, y = load_iris(return_X_y=True)
+    X[::5] *= scale
+    clf = SoftmaxRegressionClassifierCV(
+        cv=StratifiedKFold(5, shuffle=True, random_state=0)
+    )
+
+    clf.fit(layout(X), y)
+
+    assert clf.alphas_[-1] > 100  # held-out losses are above 1e4 at weaker penalties

@@ -438,25 +438,58 @@ def test_rows_without_weight_leave_the_number_of_passes_alone():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("scale", [1e3, 1e5])
-@pytest.mark.parametrize("n_features", [2, 20])
-def test_rows_of_another_scale_leave_no_model_silently_far_from_its_optimum(
-    dtype, scale, n_features, objective
-):
+def class_of_another_scale(n_features, scale):
     rng, y = np.random.default_rng(0), np.repeat([0, 1, 2], [600, 600, 300])
     X = rng.standard_normal((1500, n_features))
     X[:, 0] += np.array([-1.5, 1.5, 0])[y]
     X[y == 2] = scale * rng.uniform(0.9, 1.1, (300, n_features))
+    return X, y
+
+
+def rows_of_another_scale(n_features, n_classes, scale):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((600, n_features))
+    raw = X @ rng.standard_normal((n_features, n_classes)) * 3 / n_features**0.5
+    y = (raw + rng.gumbel(size=raw.shape)).argmax(axis=1)
+    X[::5] *= scale
+    return X, y
+
+
+def lognormal_rows():
+    X, y = rows_of_another_scale(30, 3, 1.0)
+    return X * np.exp(4 * np.random.default_rng(1).standard_normal((600, 1))), y
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("alpha", [0.3, 0.06, 1e-3, 1e-4])
+@pytest.mark.parametrize(
+    ("X", "y"),
+    [
+        class_of_another_scale(2, 1e3),
+        class_of_another_scale(2, 1e5),
+        class_of_another_scale(20, 1e3),
+        class_of_another_scale(20, 1e5),
+        rows_of_another_scale(40, 2, 1e6),
+        rows_of_another_scale(40, 3, 1e6),
+        rows_of_another_scale(12, 10, 1e5),
+        lognormal_rows(),
+    ],
+    ids=["2 1e3", "2 1e5", "20 1e3", "20 1e5", "40 2", "40 3", "12 10", "lognormal"],
+)
+def test_rows_of_another_scale_leave_no_model_silently_far_from_its_optimum(
+    X, y, alpha, dtype, objective
+):
     X, cv = X.astype(dtype), StratifiedKFold(5, shuffle=True, random_state=0)
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
-        clf = SoftmaxRegressionClassifierCV(alphas=[1e-2, 1e-4], cv=cv).fit(X, y)
+        clf = SoftmaxRegressionClassifierCV(alphas=[10 * alpha, alpha], cv=cv)
+        clf.fit(X, y)
 
     optimum = SoftmaxRegressionClassifier(alpha=clf.alpha_, solver="svrg", tol=1e-5)
     optimum.fit(X.astype(float), y)
-    model = {"X": X, "y": y, "sample_weight": np.ones(1500), "alpha": clf.alpha_}
+    model = {"X": X, "y": y, "sample_weight": np.ones(len(y)), "alpha": clf.alpha_}
     least, value = (
         objective(**model, coef=m.coef_, intercept=m.intercept_) for m in (optimum, clf)
     )
