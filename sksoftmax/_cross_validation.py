@@ -155,7 +155,7 @@ class SplitRows:
         equal = replace(rows, weight=self._shared_weight).normalized()
         self._is_stacked = not (sp.issparse(rows.X) or estimator.l1_ratio)
         if self._is_stacked:
-            X = _without_huge_rows(rows.X, self._shared_weight)
+            X = _shorten_huge_rows(rows.X, self._shared_weight)
             equal = replace(equal, X=X)
         # At the default tolerance, L-BFGS needs no more digits than X has.
         keeps_dtype = self._is_stacked and estimator.tol >= EXACT_TOL
@@ -192,8 +192,16 @@ class SplitRows:
         counts_hits = self._estimator.scoring == "accuracy"
 
         def make_test(split):
-            weight = data.xp.asarray(self._weigh(split, split.scored), data.dtype)
-            return TestRows(split.scored, y, weight, counts_hits)
+            numbers, hit_weight = split.scored, None
+            if counts_hits:  # a model may predict classes that it has not learned
+                numbers = np.sort(split.test)
+                numbers = numbers[self._sample_weight[numbers] > 0]
+            weight = self._weigh(split, numbers)
+            if counts_hits:
+                hit_weight = data.xp.asarray(weight, data.dtype)
+                weight = np.where(np.isin(numbers, split.scored), weight, 0)
+            weight = data.xp.asarray(weight, data.dtype)
+            return TestRows(numbers, y, weight, hit_weight)
 
         tests = [*map(make_test, self._splits)]
         tests.append(None)
@@ -254,21 +262,24 @@ class SplitRows:
         return make_memory(self._rows, moments, rng)
 
 
-def _without_huge_rows(X, sample_weight):
-    """Return X, (n_samples, n_features), with zeros in place of huge unweighted rows.
+def _shorten_huge_rows(X, sample_weight):
+    """Return X, (n_samples, n_features), with huge unweighted rows made shorter.
 
-    The squares of huge rows may overflow. Shared passes read all rows, and an infinite
-    loss spoils a sum at any weight, (n_samples,). No log-loss counts such rows, and no
-    model predicts a class without weight. X is copied only if there are such rows.
+    The losses of huge rows may overflow. Shared passes read all rows, and an infinite
+    loss spoils a sum at any weight, (n_samples,). No log-loss counts such rows. The
+    accuracy does, and a shorter row has the same prediction, as next to such raw
+    predictions the intercept is rounded off. X is copied only if there are such rows.
     """
     xp, unweighted = namespace(X), np.flatnonzero(sample_weight == 0)
-    dtype, is_huge = xp.training_dtype(X), np.zeros(len(sample_weight), bool)
+    dtype, factor = xp.training_dtype(X), np.ones(len(sample_weight))
     largest = largest_scale(xp.numpy_dtype(dtype))
     for part in chunks(slice(0, len(unweighted)), 4096):
         numbers = unweighted[part]
         size = xp.max(xp.abs(xp.astype(take(X, xp.indices(numbers)), dtype)), axis=1)
-        is_huge[numbers] = xp.to_numpy(size) > largest
-    return xp.where(xp.asarray(is_huge[:, None]), 0.0, X) if is_huge.any() else X
+        size = xp.to_numpy(size).astype(np.float64)
+        factor[numbers] = largest / np.maximum(size, largest)
+    is_huge = (factor < 1).any()
+    return X * xp.asarray(factor[:, None], X.dtype) if is_huge else X
 
 
 class PathModel(NamedTuple):
