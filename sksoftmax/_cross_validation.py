@@ -33,6 +33,7 @@ from sksoftmax._penalty_path import (
     constant_model,
     make_penalty,
 )
+from sksoftmax._problem import Problem
 from sksoftmax._stacked_oracle import StackedOracle, TestRows
 from sksoftmax._state import (
     count_fitted_rows,
@@ -53,6 +54,8 @@ from sksoftmax._threads import one_blas_thread
 from sksoftmax._training import make_problem, measure
 from sksoftmax._validation import unit_mean_factor, validate_held_out_rows
 
+# Least share of a class in the constant model that begins a path, in units of eps.
+LEAST_ROUNDINGS = 16
 # Numbers of a `coef_path_` that is kept: 8 MB.
 LARGEST_COEF_PATH = 1_000_000
 
@@ -183,11 +186,9 @@ class SplitRows:
 
         weights = [*(split.weight for split in self._splits), rows.weight]
         problems = [weigh(weight) for weight in weights]
-        starts = [
-            constant_model(self.problem, class_totals(rows.y, weight, rows.n_classes))
-            for weight in weights
-        ]
-        self.null_model = problems[-1], starts[-1]
+        totals = [class_totals(rows.y, weight, rows.n_classes) for weight in weights]
+        starts = [constant_model(self.problem, total) for total in totals]
+        self.null_model = problems[-1], make_null_model(self.problem, totals[-1])
         y = make_targets(rows.y, 0.0, rows.n_classes, data.dtype, data.xp)
         counts_hits = self._estimator.scoring == "accuracy"
 
@@ -280,6 +281,21 @@ def _shorten_huge_rows(X, sample_weight):
         factor[numbers] = largest / np.maximum(size, largest)
     is_huge = (factor < 1).any()
     return X * xp.asarray(factor[:, None], X.dtype) if is_huge else X
+
+
+def make_null_model(problem: Problem, totals):
+    """Return the weights of a constant model at which the loss has a curvature.
+
+    `totals`, (n_classes,), are the weights of the classes. If all but one are tiny, the
+    probability of this class rounds to 1, and the curvature p (1 - p) to zero. All
+    classes then have a share of at least LEAST_ROUNDINGS.
+    """
+    weights, loss, xp = constant_model(problem, totals), problem.loss, problem.data.xp
+    curvature = loss.mean_curvature(loss.proba(xp.copy(weights[-1:, :])))
+    if xp.any(curvature > 0):
+        return weights
+    least = LEAST_ROUNDINGS * float(xp.finfo(weights.dtype).eps) * totals.sum()
+    return constant_model(problem, np.where(totals > 0, totals.clip(least), 0.0))
 
 
 class PathModel(NamedTuple):

@@ -785,6 +785,24 @@ def test_a_class_of_weight_zero_is_not_scored():
     assert_allclose(clf.scores_, others.scores_, atol=0.05)
 
 
+@pytest.mark.parametrize("size", [1e16, 1e50, 1e300])
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("by_class", [True, False])
+def test_a_class_of_nearly_all_the_weight_has_an_automatic_path(
+    by_class, dtype, n_classes, size
+):
+    X, y = make_rows(n_classes)
+    heavy = n_classes - 1
+    weight = None if by_class else np.where(y == heavy, size, 1.0)
+    clf = SoftmaxRegressionClassifierCV(class_weight={heavy: size} if by_class else {})
+
+    clf.fit(X.astype(dtype), y, weight)
+
+    assert_array_equal(clf.predict(X[y == heavy]), heavy)
+    assert np.isfinite(clf.best_score_)
+
+
 @pytest.mark.parametrize("size", [3.0, 1e20, 1e200])
 @pytest.mark.parametrize("l1_ratio", [0.0, 1.0])
 @pytest.mark.parametrize("layout", [np.asarray, np.float32, sp.csr_array])
