@@ -331,6 +331,27 @@ def test_columns_that_move_after_fit_are_scaled_alike_in_any_unit(clf, unit):
     assert_allclose(models[1].coef_, models[0].coef_, rtol=1e-3)
 
 
+@pytest.mark.parametrize(
+    "clf",
+    [
+        SoftmaxRegressionClassifier(random_state=0),
+        SoftmaxRegressionClassifierCV(alphas=[1e-3], random_state=0),
+    ],
+    ids=lambda clf: type(clf).__name__,
+)
+@pytest.mark.parametrize("scale", [1.0, 1e6, 1e140])
+def test_calls_after_a_fit_of_large_weights_keep_its_model(permuted, clf, scale):
+    X, y = permuted[0] * scale, permuted[1]
+    clf = clone(clf).fit(X, y, np.full(len(y), 1e300))
+    coef, score = clf.coef_, clf.score(X, y)
+
+    for rows in np.split(np.arange(1000), 10):
+        clf.partial_fit(X[rows], y[rows])
+
+    assert_allclose(clf.coef_ * scale, coef * scale, atol=0.05)
+    assert clf.score(X, y) == pytest.approx(score, abs=0.01)
+
+
 def test_first_calls_without_weight_decide_nothing():
     rng = np.random.default_rng(0)
     Z = rng.standard_normal((4000, 4))
