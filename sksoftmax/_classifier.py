@@ -43,6 +43,7 @@ from sksoftmax._state import (
     forget_curvature,
     from_attributes,
     from_pickle,
+    is_zero,
     known_state,
     make_dense,
     make_memory,
@@ -797,10 +798,10 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             rng = earlier["rng"] if earlier else make_generator(self.random_state)
             known = earlier
             if earlier and not earlier["moments"]["total"]:  # no row had weight
-                dtype = known = None
-            elif is_first:
-                dtype = None
-            else:
+                known = None
+            dtype = None
+            # Zeros of calls without weight decide no dtype, but weights set by hand do.
+            if known or not (is_first or (earlier and is_zero(trained))):
                 dtype = namespace(X).training_dtype(trained.coef_)
             training = measure(self, rows, True, dtype, known)
             problem = make_problem(

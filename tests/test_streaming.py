@@ -215,6 +215,22 @@ def test_dtype_of_the_first_call_stays(permuted):
     assert log_loss(clf, X, y) < 0.25
 
 
+@pytest.mark.parametrize("edited", ["coef_", "intercept_", "sparse coef_"])
+def test_dtype_of_weights_set_after_a_call_without_weight_stays(permuted, edited):
+    X, y = permuted
+    clf = SoftmaxRegressionClassifier(random_state=0)
+    zeros = np.zeros(100)
+    clf.partial_fit(X[:100].astype(np.float32), y[:100], range(10), zeros)
+    clf.coef_ = np.full((10, 64), float(edited != "intercept_"), np.float32)
+    if edited == "sparse coef_":
+        clf.sparsify()
+    clf.intercept_ = np.full(10, float(edited == "intercept_"), np.float32)
+
+    clf.partial_fit(X, y)
+
+    assert clf.coef_.dtype == clf.predict_proba(X).dtype == np.float32
+
+
 @pytest.mark.parametrize("preconditioner", ["auto", "diagonal"])
 def test_sparse_calls_after_dense_calls_give_the_model_of_dense_calls(
     permuted, preconditioner
