@@ -231,6 +231,64 @@ def test_dtype_of_weights_set_after_a_call_without_weight_stays(permuted, edited
     assert clf.coef_.dtype == clf.predict_proba(X).dtype == np.float32
 
 
+TINY_WEIGHTS = [
+    (np.float32, 1e-60),
+    (np.float32, 1e-44),
+    (np.float32, 1e-39),
+    (np.float64, 5e-324),
+    (np.float64, 1e-310),
+]
+
+
+@pytest.mark.parametrize("by_class", [True, False])
+@pytest.mark.parametrize("n_rows", [20, 500])
+@pytest.mark.parametrize(("dtype", "weight"), TINY_WEIGHTS)
+@pytest.mark.parametrize("layout", [np.asarray, sp.csr_array])
+def test_calls_of_weights_that_underflow_change_nothing(
+    permuted, layout, dtype, weight, n_rows, by_class
+):
+    X, y = layout(permuted[0].astype(dtype)), permuted[1]
+    clf = SoftmaxRegressionClassifier(random_state=0)
+    rows, classes = slice(n_rows), range(10)
+    expected = clone(clf).partial_fit(X[rows], y[rows], classes, np.zeros(n_rows))
+    stream(expected, X, y, 500)
+
+    def call():
+        factors = dict.fromkeys(classes, weight) if by_class else None
+        given = np.full(n_rows, 1.0 if by_class else weight)
+        clf.set_params(class_weight=factors)
+        clf.partial_fit(X[rows], y[rows], classes, given)
+        clf.set_params(class_weight=None)
+
+    call()
+    assert not clf.coef_.any()
+    stream(clf, X, y, 500)
+    call()
+
+    assert clf.coef_.dtype == dtype
+    assert_array_equal(clf.coef_, expected.coef_)
+    assert_array_equal(clf.intercept_, expected.intercept_)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "first", "second"),
+    [(np.float32, 1e-30, 1e30), (float, 1e-300, 1e10), (float, 1e-300, 1e300)],
+)
+def test_calls_of_very_different_weights_complete_each_other(
+    permuted, dtype, first, second
+):
+    X, y = permuted[0].astype(dtype), permuted[1]
+    models = []
+    for weights in ((first, second), (1e-6, 1.0)):
+        clf = SoftmaxRegressionClassifier(alpha=0, random_state=0)
+        for k, weight in enumerate((*weights, weights[1])):
+            rows = slice(100 * k, 100 * (k + 1))
+            clf.partial_fit(X[rows], y[rows], range(10), np.full(100, weight))
+        models.append(clf)
+
+    assert models[0].score(X, y) == pytest.approx(models[1].score(X, y), abs=0.01)
+
+
 @pytest.mark.parametrize("preconditioner", ["auto", "diagonal"])
 def test_sparse_calls_after_dense_calls_give_the_model_of_dense_calls(
     permuted, preconditioner
