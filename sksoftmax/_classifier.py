@@ -43,6 +43,7 @@ from sksoftmax._state import (
     forget_curvature,
     from_attributes,
     from_pickle,
+    is_zero,
     known_state,
     make_dense,
     make_memory,
@@ -708,7 +709,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
         model to start from, whose counts begin at zero. Changed parameters take effect
         at once, a sparse `coef_` is made dense, and the dtype of `coef_` stays. Dense
         and sparse X may be mixed between calls. A call whose sample weights are all
-        zero changes no weight; new `classes` are added.
+        zero, or below the normal numbers of the dtype, changes no weight; new `classes`
+        are added.
 
         The model follows data that change. An iterate weighs by the rows of its update
         in the average, and by at least 1 / 1000 for 512 rows: in long streams, every
@@ -787,6 +789,14 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             rows = weigh_rows(
                 classes, self.class_weight, X, y, sample_weight, earlier_count
             )
+            known = earlier
+            if earlier and not earlier["moments"]["total"]:  # no row had weight
+                known = None
+            dtype, xp = None, namespace(X)
+            # Zeros of calls without weight decide no dtype, but weights set by hand do.
+            if known or not (is_first or (earlier and is_zero(trained))):
+                dtype = xp.training_dtype(trained.coef_)
+            rows = rows.without_tiny_weights(xp.finfo(dtype or xp.training_dtype(X)))
             if not (len(rows.indices) or is_first):
                 if grown:
                     _delete_attributes(trained, PHM_ATTRIBUTES)
@@ -795,13 +805,6 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
             if not is_first:
                 vars(trained).update(unshift_prior(trained))
             rng = earlier["rng"] if earlier else make_generator(self.random_state)
-            known = earlier
-            if earlier and not earlier["moments"]["total"]:  # no row had weight
-                dtype = known = None
-            elif is_first:
-                dtype = None
-            else:
-                dtype = namespace(X).training_dtype(trained.coef_)
             training = measure(self, rows, True, dtype, known)
             problem = make_problem(
                 self, training, rows.y, rows.n_classes, vars(trained)
@@ -824,7 +827,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, ClassifierMixin, BaseEst
                     last_loss=losses[-1] if losses else 0.0,
                     call_weights=mean_weights(rows, earlier),
                 )
-            if weight > 0:  # weights may underflow in float32
+            if weight > 0:  # a first call may have none
                 losses.append(solver.progressive_loss / weight)
                 if self.verbose:
                     print(f"call {n_iter}: progressive loss {losses[-1]:.6f}")

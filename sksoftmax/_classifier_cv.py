@@ -245,7 +245,7 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
 
     A class without weight in the training rows of a split has no sensible probability
     there. Its test rows, and rows of probabilities with a share of it, are left out of
-    the log-loss, and count as wrong in the accuracy.
+    the log-loss. The accuracy counts all test rows.
 
     References
     ----------

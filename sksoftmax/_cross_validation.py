@@ -33,6 +33,7 @@ from sksoftmax._penalty_path import (
     constant_model,
     make_penalty,
 )
+from sksoftmax._problem import Problem
 from sksoftmax._stacked_oracle import StackedOracle, TestRows
 from sksoftmax._state import (
     count_fitted_rows,
@@ -53,6 +54,8 @@ from sksoftmax._threads import one_blas_thread
 from sksoftmax._training import make_problem, measure
 from sksoftmax._validation import unit_mean_factor, validate_held_out_rows
 
+# Least share of a class in the constant model that begins a path, in units of eps.
+LEAST_ROUNDINGS = 16
 # Numbers of a `coef_path_` that is kept: 8 MB.
 LARGEST_COEF_PATH = 1_000_000
 # A path that goes on for a hidden column ends before a strength at which the held-out
@@ -159,7 +162,7 @@ class SplitRows:
         equal = replace(rows, weight=self._shared_weight).normalized()
         self._is_stacked = not (sp.issparse(rows.X) or estimator.l1_ratio)
         if self._is_stacked:
-            X = _without_huge_rows(rows.X, self._shared_weight)
+            X = _shorten_huge_rows(rows.X, self._shared_weight)
             equal = replace(equal, X=X)
         # At the default tolerance, L-BFGS needs no more digits than X has.
         keeps_dtype = self._is_stacked and estimator.tol >= EXACT_TOL
@@ -187,17 +190,23 @@ class SplitRows:
 
         weights = [*(split.weight for split in self._splits), rows.weight]
         problems = [weigh(weight) for weight in weights]
-        starts = [
-            constant_model(self.problem, class_totals(rows.y, weight, rows.n_classes))
-            for weight in weights
-        ]
-        self.null_model = problems[-1], starts[-1]
+        totals = [class_totals(rows.y, weight, rows.n_classes) for weight in weights]
+        starts = [constant_model(self.problem, total) for total in totals]
+        self.null_model = problems[-1], make_null_model(self.problem, totals[-1])
         y = make_targets(rows.y, 0.0, rows.n_classes, data.dtype, data.xp)
         counts_hits = self._estimator.scoring == "accuracy"
 
         def make_test(split):
-            weight = data.xp.asarray(self._weigh(split, split.scored), data.dtype)
-            return TestRows(split.scored, y, weight, counts_hits)
+            numbers, hit_weight = split.scored, None
+            if counts_hits:  # a model may predict classes that it has not learned
+                numbers = np.sort(split.test)
+                numbers = numbers[self._sample_weight[numbers] > 0]
+            weight = self._weigh(split, numbers)
+            if counts_hits:
+                hit_weight = data.xp.asarray(weight, data.dtype)
+                weight = np.where(np.isin(numbers, split.scored), weight, 0)
+            weight = data.xp.asarray(weight, data.dtype)
+            return TestRows(numbers, y, weight, hit_weight)
 
         tests = [*map(make_test, self._splits)]
         tests.append(None)
@@ -258,21 +267,39 @@ class SplitRows:
         return make_memory(self._rows, moments, rng)
 
 
-def _without_huge_rows(X, sample_weight):
-    """Return X, (n_samples, n_features), with zeros in place of huge unweighted rows.
+def _shorten_huge_rows(X, sample_weight):
+    """Return X, (n_samples, n_features), with huge unweighted rows made shorter.
 
-    The squares of huge rows may overflow. Shared passes read all rows, and an infinite
-    loss spoils a sum at any weight, (n_samples,). No log-loss counts such rows, and no
-    model predicts a class without weight. X is copied only if there are such rows.
+    The losses of huge rows may overflow. Shared passes read all rows, and an infinite
+    loss spoils a sum at any weight, (n_samples,). No log-loss counts such rows. The
+    accuracy does, and a shorter row has the same prediction, as next to such raw
+    predictions the intercept is rounded off. X is copied only if there are such rows.
     """
     xp, unweighted = namespace(X), np.flatnonzero(sample_weight == 0)
-    dtype, is_huge = xp.training_dtype(X), np.zeros(len(sample_weight), bool)
+    dtype, factor = xp.training_dtype(X), np.ones(len(sample_weight))
     largest = largest_scale(xp.numpy_dtype(dtype))
     for part in chunks(slice(0, len(unweighted)), 4096):
         numbers = unweighted[part]
         size = xp.max(xp.abs(xp.astype(take(X, xp.indices(numbers)), dtype)), axis=1)
-        is_huge[numbers] = xp.to_numpy(size) > largest
-    return xp.where(xp.asarray(is_huge[:, None]), 0.0, X) if is_huge.any() else X
+        size = xp.to_numpy(size).astype(np.float64)
+        factor[numbers] = largest / np.maximum(size, largest)
+    is_huge = (factor < 1).any()
+    return X * xp.asarray(factor[:, None], X.dtype) if is_huge else X
+
+
+def make_null_model(problem: Problem, totals):
+    """Return the weights of a constant model at which the loss has a curvature.
+
+    `totals`, (n_classes,), are the weights of the classes. If all but one are tiny, the
+    probability of this class rounds to 1, and the curvature p (1 - p) to zero. All
+    classes then have a share of at least LEAST_ROUNDINGS.
+    """
+    weights, loss, xp = constant_model(problem, totals), problem.loss, problem.data.xp
+    curvature = loss.mean_curvature(loss.proba(xp.copy(weights[-1:, :])))
+    if xp.any(curvature > 0):
+        return weights
+    least = LEAST_ROUNDINGS * float(xp.finfo(weights.dtype).eps) * totals.sum()
+    return constant_model(problem, np.where(totals > 0, totals.clip(least), 0.0))
 
 
 class PathModel(NamedTuple):

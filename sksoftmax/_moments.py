@@ -17,6 +17,8 @@ from sksoftmax._threads import one_blas_thread
 _THREAD_CHUNKS = 16  # that a thread measures one after the other
 _FILL_VALUE_ROWS = 128  # sampled rows, to find the fill values of the columns
 
+LARGEST_SUM = 1e307  # leaves room for the sums of later calls
+
 # Squared correlations of a column with the intercept below this one are neglected.
 _CORRELATED = 1e-3
 
@@ -68,7 +70,14 @@ class Moments(NamedTuple):
         return self.weighted(1 / ratio)
 
     def weighted(self, factor: float) -> "Moments":
-        """Return the moments of the same rows with weights times the factor."""
+        """Return the moments of the same rows with weights times the factor.
+
+        A factor that would make a sum infinite is lowered. Such rows outweigh those of
+        later calls by far in any case.
+        """
+        largest = max(self.total, float(self.squares.max(initial=0.0)))
+        if largest > 0:
+            factor = min(factor, LARGEST_SUM / largest)
         return self._replace(
             total=self.total * factor,
             squares=self.squares * factor,

@@ -40,8 +40,8 @@ class TestRows(NamedTuple):
 
     numbers: np.ndarray  # sorted, in NumPy
     y: Any  # y[numbers] are the targets of these rows, without smoothing
-    weight: Any  # of these rows
-    counts_hits: bool  # whether accuracy is asked for
+    weight: Any  # of these rows in the log-loss, zero in classes that are not learned
+    hit_weight: Any  # of these rows in the accuracy, or None if it is not asked for
 
     def within(self, rows: slice) -> slice:
         """Return the part of `numbers` within a slice of rows."""
@@ -55,11 +55,13 @@ def score_sums(problem: Problem, test: TestRows, part: slice, raw) -> np.ndarray
     """
     xp, hits = problem.data.xp, 0.0
     y, weight = test.y[problem.data.index(test.numbers[part])], test.weight[part]
-    if test.counts_hits:
+    if test.hit_weight is not None:
         labels = y if y.ndim == 1 else xp.argmax(y, axis=1)
         is_hit = problem.loss.predict(raw) == labels
-        hits = xp.total(xp.where(is_hit, weight, 0.0))
+        hits = xp.total(xp.where(is_hit, test.hit_weight[part], 0.0))
     losses = problem.loss.losses(raw, y)
+    if test.hit_weight is not None:  # squares may overflow in rows without weight
+        losses = xp.where(weight > 0, losses, 0.0)
     sums = xp.weighted_sum(losses, weight), xp.weighted_sum(losses**2, weight), hits
     return np.array([*map(float, sums)])
 

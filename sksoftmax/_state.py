@@ -291,6 +291,12 @@ def model_arrays(estimator, xp):
     return coef, intercept
 
 
+def is_zero(estimator) -> bool:
+    """Return whether all weights of the model are zero."""
+    arrays = make_dense(estimator.coef_), estimator.intercept_
+    return not any(namespace(array).any(array) for array in arrays)
+
+
 def make_dense(coef):
     """Return `coef_` as an array."""
     return coef.toarray() if sp.issparse(coef) else coef

@@ -347,7 +347,8 @@ def _epochs_to_plateau(
 ):
     """Yield epochs of SGD to a plateau, and Newton steps if the optimum is far away.
 
-    A warm start that no epoch has improved stays as it was.
+    A warm start comes back on a plateau whose objective is no lower than its own. It
+    does not without `tol`, or if `max_iter` comes before a plateau.
     """
     tol, patience = params.tol or 0.0, int(params.n_iter_no_change)
     sampler = _make_sampler(params, rows, len(rows), batch_size, rng)

@@ -326,6 +326,17 @@ class TrainingRows:
             )
         return replace(self, indices=kept), held_out
 
+    def without_tiny_weights(self, finfo) -> "TrainingRows":
+        """Return the rows, without any weight if no weight is a normal number.
+
+        `finfo` is that of the dtype to train in. The digits of weights below its normal
+        numbers are lost, and so are those of steps, which are quotients of small sums.
+        """
+        if self.weight.max(initial=0.0) >= float(finfo.smallest_normal):
+            return self
+        none = np.zeros_like(self.weight)
+        return replace(self, weight=none, indices=self.indices[:0])
+
     def normalized(self) -> "TrainingRows":
         """Return the rows with weights of mean one; held-out rows have weight zero."""
         rows, weight = self.indices, np.zeros_like(self.weight)

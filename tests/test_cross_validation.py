@@ -818,6 +818,54 @@ def test_a_class_of_weight_zero_is_not_scored():
     assert_allclose(clf.scores_, others.scores_, atol=0.05)
 
 
+@pytest.mark.parametrize("size", [1e16, 1e50, 1e300])
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("by_class", [True, False])
+def test_a_class_of_nearly_all_the_weight_has_an_automatic_path(
+    by_class, dtype, n_classes, size
+):
+    X, y = make_rows(n_classes)
+    heavy = n_classes - 1
+    weight = None if by_class else np.where(y == heavy, size, 1.0)
+    clf = SoftmaxRegressionClassifierCV(class_weight={heavy: size} if by_class else {})
+
+    clf.fit(X.astype(dtype), y, weight)
+
+    assert_array_equal(clf.predict(X[y == heavy]), heavy)
+    assert np.isfinite(clf.best_score_)
+
+
+@pytest.mark.parametrize("size", [3.0, 1e20, 1e200])
+@pytest.mark.parametrize("l1_ratio", [0.0, 1.0])
+@pytest.mark.parametrize("layout", [np.asarray, np.float32, sp.csr_array])
+def test_a_predicted_class_of_weight_zero_counts_in_the_accuracy(
+    layout, l1_ratio, size
+):
+    rng, y = np.random.RandomState(0), np.arange(150) % 3
+    X = 0.3 * rng.standard_normal((150, 2))
+    X[y == 0, 0] += 2
+    X[y == 1, 1] += 2
+    X[y == 2] = -min(size, 1e20 if layout is np.float32 else np.inf)
+    X[::10] *= -1  # these predictions are wrong
+    weight = rng.uniform(0.5, 2, 150)
+    clf = SoftmaxRegressionClassifierCV(
+        alphas=[1e-2, 1e-3],
+        l1_ratio=l1_ratio,
+        fit_intercept=False,
+        class_weight={0: 1, 1: 1, 2: 0},
+        scoring="accuracy",
+    ).fit(layout(X), y, weight)
+
+    def score(model, X, y, sample_weight):
+        return model.score(X, y, sample_weight)
+
+    expected = clone(clf).set_params(scoring=score).fit(layout(X), y, weight)
+    assert_allclose(clf.scores_, expected.scores_)
+    assert 0.8 < clf.best_score_ < 0.95
+    assert_array_equal(clf.coef_, expected.coef_)
+
+
 def test_weights_that_leave_a_split_empty():
     X, y = make_rows()
     weight = np.ones(120)

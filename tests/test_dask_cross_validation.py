@@ -325,6 +325,34 @@ def test_rows_sure_of_their_class_hide_no_plateau():
     compare(clf, SoftmaxRegressionClassifierCV().fit(X, y))
 
 
+@pytest.mark.filterwarnings("ignore:Training ended before the stopping rule")
+def test_a_class_of_nearly_all_the_weight_has_an_automatic_path(data):
+    X, y = data
+
+    clf = DaskSoftmaxRegressionClassifierCV(class_weight={2: 1e50}).fit(cut(X), cut(y))
+
+    assert_array_equal(clf.predict(X[y == 2]), 2)
+    assert np.isfinite(clf.best_score_)
+
+
+def test_a_predicted_class_of_weight_zero_counts_in_the_accuracy():
+    rng, y = np.random.default_rng(0), np.arange(150) % 3
+    X = rng.normal(0, 0.3, (150, 2)) + np.array([[2, 0], [0, 2], [-3, -3]])[y]
+    X[::10] *= -1  # these predictions are wrong
+    params = {
+        "alphas": [1e-2],
+        "fit_intercept": False,
+        "class_weight": {0: 1, 1: 1, 2: 0},
+        "scoring": "accuracy",
+    }
+
+    clf = DaskSoftmaxRegressionClassifierCV(**params).fit(cut(X, 50), cut(y, 50))
+
+    expected = SoftmaxRegressionClassifierCV(**params).fit(X, y)
+    assert_allclose(clf.scores_, expected.scores_)
+    assert 0.8 < clf.best_score_ < 0.95
+
+
 def test_a_loss_of_zero_does_not_warn(data):
     X, y = data
     class_weight = {0: 0, 1: 0, 2: 1}

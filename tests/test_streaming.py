@@ -215,6 +215,80 @@ def test_dtype_of_the_first_call_stays(permuted):
     assert log_loss(clf, X, y) < 0.25
 
 
+@pytest.mark.parametrize("edited", ["coef_", "intercept_", "sparse coef_"])
+def test_dtype_of_weights_set_after_a_call_without_weight_stays(permuted, edited):
+    X, y = permuted
+    clf = SoftmaxRegressionClassifier(random_state=0)
+    zeros = np.zeros(100)
+    clf.partial_fit(X[:100].astype(np.float32), y[:100], range(10), zeros)
+    clf.coef_ = np.full((10, 64), float(edited != "intercept_"), np.float32)
+    if edited == "sparse coef_":
+        clf.sparsify()
+    clf.intercept_ = np.full(10, float(edited == "intercept_"), np.float32)
+
+    clf.partial_fit(X, y)
+
+    assert clf.coef_.dtype == clf.predict_proba(X).dtype == np.float32
+
+
+TINY_WEIGHTS = [
+    (np.float32, 1e-60),
+    (np.float32, 1e-44),
+    (np.float32, 1e-39),
+    (np.float64, 5e-324),
+    (np.float64, 1e-310),
+]
+
+
+@pytest.mark.parametrize("by_class", [True, False])
+@pytest.mark.parametrize("n_rows", [20, 500])
+@pytest.mark.parametrize(("dtype", "weight"), TINY_WEIGHTS)
+@pytest.mark.parametrize("layout", [np.asarray, sp.csr_array])
+def test_calls_of_weights_that_underflow_change_nothing(
+    permuted, layout, dtype, weight, n_rows, by_class
+):
+    X, y = layout(permuted[0].astype(dtype)), permuted[1]
+    clf = SoftmaxRegressionClassifier(random_state=0)
+    rows, classes = slice(n_rows), range(10)
+    expected = clone(clf).partial_fit(X[rows], y[rows], classes, np.zeros(n_rows))
+    stream(expected, X, y, 500)
+
+    def call():
+        factors = dict.fromkeys(classes, weight) if by_class else None
+        given = np.full(n_rows, 1.0 if by_class else weight)
+        clf.set_params(class_weight=factors)
+        clf.partial_fit(X[rows], y[rows], classes, given)
+        clf.set_params(class_weight=None)
+
+    call()
+    assert not clf.coef_.any()
+    stream(clf, X, y, 500)
+    call()
+
+    assert clf.coef_.dtype == dtype
+    assert_array_equal(clf.coef_, expected.coef_)
+    assert_array_equal(clf.intercept_, expected.intercept_)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "first", "second"),
+    [(np.float32, 1e-30, 1e30), (float, 1e-300, 1e10), (float, 1e-300, 1e300)],
+)
+def test_calls_of_very_different_weights_complete_each_other(
+    permuted, dtype, first, second
+):
+    X, y = permuted[0].astype(dtype), permuted[1]
+    models = []
+    for weights in ((first, second), (1e-6, 1.0)):
+        clf = SoftmaxRegressionClassifier(alpha=0, random_state=0)
+        for k, weight in enumerate((*weights, weights[1])):
+            rows = slice(100 * k, 100 * (k + 1))
+            clf.partial_fit(X[rows], y[rows], range(10), np.full(100, weight))
+        models.append(clf)
+
+    assert models[0].score(X, y) == pytest.approx(models[1].score(X, y), abs=0.01)
+
+
 @pytest.mark.parametrize("preconditioner", ["auto", "diagonal"])
 def test_sparse_calls_after_dense_calls_give_the_model_of_dense_calls(
     permuted, preconditioner
@@ -329,6 +403,27 @@ def test_columns_that_move_after_fit_are_scaled_alike_in_any_unit(clf, unit):
         models.append(model)
 
     assert_allclose(models[1].coef_, models[0].coef_, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "clf",
+    [
+        SoftmaxRegressionClassifier(random_state=0),
+        SoftmaxRegressionClassifierCV(alphas=[1e-3], random_state=0),
+    ],
+    ids=lambda clf: type(clf).__name__,
+)
+@pytest.mark.parametrize("scale", [1.0, 1e6, 1e140])
+def test_calls_after_a_fit_of_large_weights_keep_its_model(permuted, clf, scale):
+    X, y = permuted[0] * scale, permuted[1]
+    clf = clone(clf).fit(X, y, np.full(len(y), 1e300))
+    coef, score = clf.coef_, clf.score(X, y)
+
+    for rows in np.split(np.arange(1000), 10):
+        clf.partial_fit(X[rows], y[rows])
+
+    assert_allclose(clf.coef_ * scale, coef * scale, atol=0.05)
+    assert clf.score(X, y) == pytest.approx(score, abs=0.01)
 
 
 def test_first_calls_without_weight_decide_nothing():

@@ -139,7 +139,8 @@ class PreconditionedStep:
         n_prior = max(0, min(self._prior_hessian_rows, sample_size - len(rows)))
         mean_weight = self._measured_weight or self._find_mean_weight(order)
         if n_prior:
-            prior = self._prior_hessian * (mean_weight / self._prior_weight)
+            # The quotient of both weights might be infinite in the dtype.
+            prior = self._prior_hessian / self._prior_weight * mean_weight
             hessian += (prior - hessian) * (n_prior / (n_prior + len(rows)))
         state.hessian, state.hessian_rows = hessian, n_prior + len(rows)
         state.measured_scale, state.measured_weight = problem.scaling.scale, mean_weight

@@ -6,7 +6,7 @@ import numpy as np
 
 from sksoftmax._arrays import evenly_spaced_indices
 from sksoftmax._classes import class_weights
-from sksoftmax._cross_validation import make_classifier
+from sksoftmax._cross_validation import make_classifier, make_null_model
 from sksoftmax._data import make_data
 from sksoftmax._moments import measure_moments
 from sksoftmax._penalty_path import StackedPath, constant_model
@@ -75,7 +75,7 @@ class SplitPartitions:
         y = make_targets(y, 0.0, len(rows.classes), data.dtype, data.xp)
         weight = (weight * class_weight).astype(data.dtype)
         sample = replace(problem, data=data, y=y, sample_weight=weight)
-        self.null_model = sample, starts[-1]
+        self.null_model = sample, make_null_model(problem, class_totals[-1])
         preconditioner_class = choose_preconditioner(
             params, problem, n_rows=shared.n_rows
         )

@@ -232,9 +232,12 @@ class Splits(NamedTuple):
             model_weight = weight * factors[codes] * (fold != k)
             problems.append(replace(problem, y=y, sample_weight=model_weight))
         for k, is_known in enumerate(self.is_known):
-            numbers = np.flatnonzero((fold == k) & is_known[codes] & (weight > 0))
-            test = TestRows(numbers, codes, weight[numbers], self.counts_hits)
-            tests.append(test)
+            is_scored = is_known[codes]
+            is_read = is_scored | self.counts_hits
+            numbers = np.flatnonzero((fold == k) & is_read & (weight > 0))
+            hit_weight = weight[numbers] if self.counts_hits else None
+            scored_weight = weight[numbers] * is_scored[numbers]
+            tests.append(TestRows(numbers, codes, scored_weight, hit_weight))
         return StackedOracle(problems, [*tests, None], n_rows)
 
 
