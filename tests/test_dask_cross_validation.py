@@ -335,10 +335,13 @@ def test_a_class_of_nearly_all_the_weight_has_an_automatic_path(data):
     assert np.isfinite(clf.best_score_)
 
 
-def test_a_predicted_class_of_weight_zero_counts_in_the_accuracy():
+@pytest.mark.parametrize("layout", [np.asarray, sp.csr_array])
+@pytest.mark.parametrize("scale", [1.0, 1e20, 1e200])
+def test_a_predicted_class_of_weight_zero_counts_in_the_accuracy(scale, layout):
     rng, y = np.random.default_rng(0), np.arange(150) % 3
     X = rng.normal(0, 0.3, (150, 2)) + np.array([[2, 0], [0, 2], [-3, -3]])[y]
     X[::10] *= -1  # these predictions are wrong
+    X[y == 2] *= scale
     params = {
         "alphas": [1e-2],
         "fit_intercept": False,
@@ -346,7 +349,8 @@ def test_a_predicted_class_of_weight_zero_counts_in_the_accuracy():
         "scoring": "accuracy",
     }
 
-    clf = DaskSoftmaxRegressionClassifierCV(**params).fit(cut(X, 50), cut(y, 50))
+    blocks = cut(X, 50).map_blocks(layout)
+    clf = DaskSoftmaxRegressionClassifierCV(**params).fit(blocks, cut(y, 50))
 
     expected = SoftmaxRegressionClassifierCV(**params).fit(X, y)
     assert_allclose(clf.scores_, expected.scores_)

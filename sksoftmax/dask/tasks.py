@@ -54,7 +54,7 @@ class Targets(NamedTuple):
     y: Any  # the targets that the loss takes; an index selects rows
     weight: np.ndarray  # (n_rows,)
     sketch: Sketch  # of X in the first pass
-    zero_rows: np.ndarray  # the numbers of rows that are read as zeros
+    short_rows: np.ndarray  # the numbers of huge rows that are made shorter
     fold: Any = None  # (n_rows,), the number of the split that tests a row, or -1
 
 
@@ -172,8 +172,8 @@ def encode(
         fold = folds.assign(codes, fold, is_counted)
     # The loss of a huge row may overflow, and infinity times zero is no number.
     is_read = positive * is_learned[codes]
-    zero_rows = huge_rows[is_read[huge_rows] == 0]
-    return Targets(y, weight.astype(dtype), sketch, zero_rows, fold)
+    short_rows = huge_rows[is_read[huge_rows] == 0]
+    return Targets(y, weight.astype(dtype), sketch, short_rows, fold)
 
 
 @partition_task
@@ -393,7 +393,7 @@ def _check_block(X, targets: Targets):
         ensure_min_features=0,
     )
     targets.sketch.check(X, "X")
-    return _clear_rows(X, targets.zero_rows) if len(targets.zero_rows) else X
+    return _shorten_rows(X, targets.short_rows) if len(targets.short_rows) else X
 
 
 def _find_huge_rows(X):
@@ -409,15 +409,20 @@ def _find_huge_rows(X):
     return np.flatnonzero(is_huge.any(axis=1))
 
 
-def _clear_rows(X, rows):
-    """Return a copy of an array or CSR matrix with zeros in `rows`."""
-    if not sp.issparse(X):
-        X = np.array(X)
-        X[rows] = 0
-        return X
-    X = X.copy()
-    for start, stop in zip(X.indptr[rows], X.indptr[rows + 1], strict=True):
-        X.data[start:stop] = 0
+def _shorten_rows(X, rows):
+    """Return a copy of an array or CSR matrix with huge `rows` made shorter.
+
+    The accuracy counts such rows if their class has the weight zero. Shorter rows have
+    the same predictions, see `_cross_validation`.
+    """
+    dtype = NUMPY.training_dtype(X)
+    X, largest = X.astype(dtype), largest_scale(dtype)  # a copy
+    for row in rows:
+        if sp.issparse(X):
+            entries = X.data[X.indptr[row] : X.indptr[row + 1]]
+        else:
+            entries = X[row]
+        entries *= largest / float(np.abs(entries).max())
     return X
 
 
