@@ -417,11 +417,9 @@ def _shorten_rows(X, rows):
     """
     dtype = NUMPY.training_dtype(X)
     X, largest = X.astype(dtype), largest_scale(dtype)  # a copy
+    is_sparse = sp.issparse(X)
     for row in rows:
-        if sp.issparse(X):
-            entries = X.data[X.indptr[row] : X.indptr[row + 1]]
-        else:
-            entries = X[row]
+        entries = X.data[slice(*X.indptr[row : row + 2])] if is_sparse else X[row]
         entries *= largest / float(np.abs(entries).max())
     return X
 
