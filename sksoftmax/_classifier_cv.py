@@ -81,10 +81,10 @@ class SoftmaxRegressionClassifierCV(SoftmaxRegressionClassifier):
         more after the best one, once the held-out log-loss has risen by more than the
         standard error over the splits (a single split: at all) or for four strengths.
         The path also ends when the log-loss is flat. It goes on if the penalty still
-        holds back a column that lowers the loss by 1 %. An integer: this number of
-        strengths, from 1e3 to 1e-9, evenly on a log scale. An array: exactly these, all
-        of them. A warning says if the best one is the largest or the smallest of those
-        given.
+        holds back a column that lowers the loss by 1 %, until the log-loss would be 1.5
+        times that of the best strength. An integer: this number of strengths, from 1e3
+        to 1e-9, evenly on a log scale. An array: exactly these, all of them. A warning
+        says if the best one is the largest or the smallest of those given.
 
     l1_ratio : float, default=0.0
         Share of L1 in the penalty, between 0 (L2 alone) and 1 (L1 alone).
