@@ -24,7 +24,7 @@ settings.load_profile("suite")
 
 # The quick tests run two in seven cases of a function with more than MANY_CASES. Seven,
 # as few lists of parameters have seven values, of which some were never among them.
-MANY_CASES = 8
+MANY_CASES = 4
 
 
 @pytest.hookimpl(tryfirst=True)  # before slow tests are deselected
