@@ -68,6 +68,8 @@ sphinx_gallery_conf = {
     "image_scrapers": ("alt_texts",),  # docs/_ext
     "image_srcset": ["2x"],
     "capture_repr": (),
+    "reset_modules": ("matplotlib", "strict_examples.raise_warnings"),
+    "reset_modules_order": "both",
     "copyfile_regex": "index.rst",
     "show_memory": False,
     "write_computation_times": False,
