@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sksoftmax._arrays import chunks, evenly_spaced, take
+from sksoftmax._arrays import chunks, count_rows, evenly_spaced, take
 from sksoftmax._preconditioner import Gram
 from sksoftmax._problem import Problem
 
@@ -84,7 +84,7 @@ def hidden_gap(problem: Problem, weights, *, is_sample: bool) -> float:
     unsure = data.index(sample.numbers[is_unsure])
     hessian = Gram.measure(problem, unsure, xp.astype(weights, xp.float64))
     total = float(xp.total(take(problem.sample_weight, data.index(sample.numbers))))
-    inverse = Gram.build(problem, hessian * (is_unsure.sum() / total), None)
+    inverse = Gram.build(problem, hessian * (count_rows(unsure) / total), None)
     gap = float(xp.vdot(grad, inverse.apply(grad))) / 2
     is_sample |= not sample.is_all
     return gap - sample.noise * data.n_weights / 2 if is_sample else gap

@@ -218,6 +218,19 @@ def test_scores_of_a_path_of_probabilities(to, name):
 
 
 @on_each_library
+@pytest.mark.filterwarnings("ignore:The best score is at")
+def test_a_path_beside_rows_of_another_scale_gives_numpys_model(to):
+    X, y, _ = blobs(3, n=300)
+    X[y == 2] *= 1e3
+    clf = SoftmaxRegressionClassifierCV(alphas=[1e-1, 1e-2, 1e-3])
+    expected = clone(clf).fit(X, y)
+
+    clf.fit(to(X), to(y))
+
+    assert_allclose(to_numpy(clf.scores_), expected.scores_, rtol=1e-3)
+
+
+@on_each_library
 @pytest.mark.parametrize("dtypes", [(float, float), (int, float), (float, "f4")])
 @pytest.mark.parametrize("soft", [(0, 0), (0, 1), (1, 0)])
 def test_validation_rows_of_a_path(to, dtypes, soft):
