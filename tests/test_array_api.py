@@ -221,7 +221,7 @@ def test_scores_of_a_path_of_probabilities(to, name):
 @pytest.mark.filterwarnings("ignore:The best score is at")
 def test_a_path_beside_rows_of_another_scale_gives_numpys_model(to):
     X, y, _ = blobs(3, n=300)
-    X[y == 2] *= 1e3
+    X[y == 2] = 1e3 * (1 + 0.1 * np.random.RandomState(1).uniform(size=X[y == 2].shape))
     clf = SoftmaxRegressionClassifierCV(alphas=[1e-1, 1e-2, 1e-3])
     expected = clone(clf).fit(X, y)
 
