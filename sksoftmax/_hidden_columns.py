@@ -17,6 +17,7 @@ SURE_SHARE = 0.01
 # of that in all rows. A first, cheaper check has another limit, as it knows the loss
 # alone: some of the large rows may then be among the other ones.
 SCALE_SHARE, LEAST_SCALE_SHARE = 0.01, 0.3
+COMMON_SHARE = 0.1  # of the unsure rows that are not zero in a common column
 # How much larger than noise the square of a gradient is that tells of the classes.
 LEAST_SCORE = 4.0
 MOST_NUMBERS = 2**22  # of X, stored values, that are read
@@ -155,17 +156,19 @@ def _measure_sizes(columns):
 
 
 def _has_small_columns(data, sample, share):
-    """Return whether a column is much smaller in the unsure rows than in all.
+    """Return whether a common column is much smaller in the unsure rows than in all.
 
-    That is, their variance is less than this share of that of all rows.
+    That is, their variance is less than this share of that of all rows. Rare columns
+    are often zero in all unsure rows.
     """
     columns = data.columns(data.index(sample.numbers))
-    variances = []
+    zeros, variances = np.zeros(data.n_features), []
     for weight in (sample.weight, sample.weight * sample.is_unsure):
-        total = float(data.xp.total(weight))
-        squares = columns.mean_and_squares(columns.cast_weight(weight), total)[1]
-        variances.append(squares / (total or 1.0))
-    return bool((variances[1] < share * variances[0]).any())
+        total = float(data.xp.total(weight)) or 1.0
+        weight = columns.cast_weight(weight)
+        variances.append(columns.mean_and_squares(weight, total)[1] / total)
+    is_common = columns.non_fill_weight(weight, total, zeros) > COMMON_SHARE * total
+    return bool((is_common & (variances[1] < share * variances[0])).any())
 
 
 def _limit(data, n_rows):

@@ -40,6 +40,7 @@ from sklearn.preprocessing import StandardScaler
 from sksoftmax import (
     SoftmaxRegressionClassifier,
     SoftmaxRegressionClassifierCV,
+    _hidden_columns,
     _strategy,
 )
 from sksoftmax._compat import complete_scorer, takes_sample_weight
@@ -495,6 +496,15 @@ def test_rows_of_another_scale_leave_no_model_silently_far_from_its_optimum(
     )
     has_warned = any(w.category is ConvergenceWarning for w in caught)
     assert value < 1.06 * least or (has_warned and dtype is np.float32)
+
+
+def test_columns_of_few_values_are_not_of_another_scale(datasets, monkeypatch):
+    X, y = datasets["digits"]  # some pixels are dark in nearly all images
+    monkeypatch.setattr(_hidden_columns, "_measure_sizes", pytest.fail)
+
+    clf = SoftmaxRegressionClassifierCV(alphas=ALPHAS).fit(X, y)
+
+    assert clf.best_score_ > -0.3
 
 
 def test_whether_rows_are_one_batch_follows_from_all_rows(monkeypatch):
