@@ -65,9 +65,10 @@ def measure_gains(problem: Problem, weights, n_rows: int) -> ColumnGains:
 def hidden_gap(problem: Problem, weights, *, is_sample: bool) -> float:
     """Return an estimate of the gap of the rows that the model is not sure of.
 
-    X is dense. The gap is 0 if the other rows are not of another scale, and for wide X.
-    The noise of a sample does not count: `is_sample` tells whether the problem has a
-    sample of the rows alone. Rows are copied, a chunk at a time.
+    `weights`, (n_weights, n_outputs), are those of the model, and X is dense. The
+    estimate is in units of the objective. It is 0 for wide X, and if the sure rows are
+    not of another scale. `is_sample` tells whether the problem has only a sample of the
+    rows: the expected share of noise is then subtracted.
     """
     data, xp = problem.data, problem.data.xp
     if data.n_weights > MOST_WEIGHTS:
@@ -132,9 +133,10 @@ def _gradient(problem, sample):
 
 
 def _find_unsure(xp, losses, sizes=1.0):
-    """Return one for rows with all but the share SURE_SHARE of the losses, or zero.
+    """Return which rows a model is not sure of: one or zero, (n_rows,).
 
-    The sure rows are those of the least loss for their size, (n_rows,).
+    The sure rows have the share SURE_SHARE of the losses, (n_rows,), together. They are
+    the rows of the least loss for their size, (n_rows,).
     """
     order = np.argsort(losses / sizes)
     n_sure = np.searchsorted(losses[order].cumsum(), SURE_SHARE * losses.sum())
@@ -144,9 +146,10 @@ def _find_unsure(xp, losses, sizes=1.0):
 
 
 def _measure_sizes(columns):
-    """Return the squared size of each row, in units of the usual size of each column.
+    """Return the squared size of each row, (n_rows,), in units of the median row.
 
-    A row of usual size has one, and no row has less: how small rows are says nothing.
+    Each column is in units of its own median. Rows below the median row have size 1, as
+    it does not matter how small a row is.
     """
     squares = columns.squares(columns.quantiles((0.5,))[0])
     unit, _ = columns.nonzero_quantile(squares, 0.5)

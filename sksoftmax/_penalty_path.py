@@ -238,10 +238,10 @@ class StackedPath:
             rows = np.arange(problem.data.n_samples)
             state = make_state(self._models[k].weights, average=False)
             newton = make_newton(Oracle(problem, rows, self._class), state)
-            steps = islice(newton.iterate_to_gap(tol), n_left[k])
+            steps, converged = islice(newton.iterate_to_gap(tol), n_left[k]), False
             for n_steps, (_, _, converged) in enumerate(steps):
-                is_time = converged or n_steps % LOSS_STEPS == LOSS_STEPS - 1
-                if is_time and cannot_win and k < len(self._models) - 1:
+                is_due = converged or n_steps % LOSS_STEPS == LOSS_STEPS - 1
+                if is_due and cannot_win and k < len(self._models) - 1:
                     evaluation = self._oracle.evaluate({k: newton.model})[k]
                     sums[k] = evaluation.scores[0]
                     if cannot_win(sums):
